@@ -1,0 +1,120 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A target per room. Arrows point only to rooms listed above; Tests/PackageTests asserts it.
+// Heavy dependencies stand behind the trait "Engine", on by default: whoever wants one light room
+// says `traits: []` and fetches none of them.
+
+let houseRules: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// The command line and the monitor are linked fully static by our build scripts (start in a millisecond, little memory).
+// Only linking differs, and only when the variable is set: the package itself carries no unsafe flags.
+let isStatic = Context.environment["BERTH_STATIC"] == "1"
+let staticLink: [LinkerSetting] =
+    isStatic
+    ? [.unsafeFlags(["-static-executable", "-l_FoundationCollections", "-l_FoundationCShims", "-lswiftSynchronization"])] : []
+let staticMonitorLink: [LinkerSetting] = isStatic ? [.unsafeFlags(["-static-executable", "-lswiftSynchronization"])] : []
+
+let engineOnly = TargetDependencyCondition.when(traits: ["Engine"])
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto", condition: engineOnly)
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser", condition: engineOnly)
+let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio", condition: engineOnly) }
+
+func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: uses, swiftSettings: houseRules)
+}
+func program(_ name: String, uses: [Target.Dependency], linking: [LinkerSetting] = []) -> Target {
+    .executableTarget(name: name, dependencies: uses, swiftSettings: houseRules, linkerSettings: linking)
+}
+func tests(_ name: String, of: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: of, swiftSettings: houseRules)
+}
+
+let rooms: [Target] = [
+    // Kernel
+    .target(name: "CBerth"),
+    room("BerthLinux", uses: ["CBerth"]),
+    room("BerthReactor", uses: ["BerthLinux"]),
+    room("BerthLaunch", uses: ["BerthLinux", "CBerth"]),
+    room("BerthMonitor", uses: ["BerthLaunch", "BerthLinux"]),
+    // Storage
+    room("BerthOCI"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    room("BerthTar", uses: ["BerthLinux"]),
+    room("BerthArchive", uses: ["BerthTar", "BerthReactor", "BerthLinux", "CZlib", "CZstd"]),
+    room("BerthState", uses: ["BerthOCI", "BerthReactor", "BerthLinux"]),
+    room("BerthContent", uses: ["BerthState", "BerthOCI", "BerthReactor", "BerthLinux", crypto]),
+    room("BerthSnapshots", uses: ["BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
+    room(
+        "BerthLayers",
+        uses: ["BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthOCI", "BerthReactor", "BerthLinux", crypto]),
+    room(
+        "BerthImages",
+        uses: ["BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
+    // Running
+    room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux"]),
+    room("BerthNetworking", uses: ["BerthState", "BerthReactor", "BerthLinux"]),
+    room(
+        "BerthContainers",
+        uses: [
+            "BerthImages", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLaunch", "BerthReactor",
+            "BerthLinux",
+        ]),
+    // Engine
+    room(
+        "BerthEngine",
+        uses: [
+            "BerthContainers", "BerthImages", "BerthContent", "BerthLayers", "BerthSnapshots", "BerthRuntime", "BerthNetworking", "BerthState", "BerthOCI",
+            "BerthReactor", "BerthLinux",
+        ]),
+    room(
+        "Berth",
+        uses: [
+            "BerthEngine", "BerthContainers", "BerthImages", "BerthNetworking", "BerthRuntime", "BerthSnapshots", "BerthContent", "BerthState",
+            "BerthOCI", "BerthMonitor", "berth-monitor",
+        ]),
+    // Edges
+    room("DockerAPI", uses: ["BerthOCI"]),
+    room("BerthDaemon", uses: ["DockerAPI", "Berth"] + nio),
+    room("BerthClient", uses: ["DockerAPI", "BerthLinux"]),
+    room("BerthContracts", uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
+]
+
+let programs: [Target] = [
+    program("berthd", uses: ["BerthDaemon", "Berth", argumentParser]),
+    program("BerthCommand", uses: ["BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser], linking: staticLink),
+    program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
+]
+
+let testTargets: [Target] = []
+
+let products: [Product] =
+    rooms.filter { $0.type == .regular && $0.name != "CBerth" }.map { .library(name: $0.name, targets: [$0.name]) } + [
+        .executable(name: "berthd", targets: ["berthd"]),
+        .executable(name: "berth", targets: ["BerthCommand"]),
+        .executable(name: "berth-monitor", targets: ["berth-monitor"]),
+    ]
+
+let package = Package(
+    name: "berth",
+    products: products,
+    traits: [
+        .default(enabledTraits: ["Engine"]),
+        .trait(name: "Engine", description: "The rooms that need SwiftNIO, swift-crypto and ArgumentParser."),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto", "4.5.2"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: rooms + programs + testTargets
+)

@@ -1,0 +1,1 @@
+// C between clone and exec, and system calls that Glibc hides.
