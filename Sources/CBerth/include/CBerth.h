@@ -1,1 +1,8 @@
-// C between clone and exec, and system calls that Glibc hides.
+// C of Berth: what runs between clone and exec, and system calls that Glibc hides or lacks.
+// Every function here returns -1 with errno set on failure, as the system calls do. Nothing allocates.
+#ifndef CBERTH_H
+#define CBERTH_H
+
+#include "files.h"
+
+#endif

@@ -1,0 +1,197 @@
+internal import CBerth
+internal import Glibc
+
+// Calls that change a directory. Each takes one name; anything else is EINVAL. Each passes the seam.
+extension Directory {
+    /// Creates a directory. `EEXIST` if there is something of that name.
+    ///
+    /// - Parameter permissions: less the process's umask; ``setPermissions(_:_:)`` sets them exactly.
+    public borrowing func makeDirectory(_ name: PathBytes, permissions: UInt32 = 0o755) throws(Errno) {
+        try requireName(name)
+        try SystemCallSeam.pass("mkdirat")
+        _ = try unsafe call(name) { unsafe mkdirat($0, $1, permissions) }
+    }
+
+    /// Creates the directories of a path that are missing, and opens the last. Existing ones stay as they are.
+    public borrowing func makeDirectories(_ path: PathBytes, permissions: UInt32 = 0o755) throws(Errno) -> Directory {
+        var directory = try duplicate()
+        for name in path.components {
+            do { try directory.makeDirectory(name, permissions: permissions) } catch { if error != .EEXIST { throw error } }
+            directory = try directory.openDirectory(name)
+        }
+        return directory
+    }
+
+    /// Creates a file that must not exist, open for reading and writing.
+    public borrowing func createFile(_ name: PathBytes, permissions: UInt32 = 0o644) throws(Errno) -> OwnedDescriptor {
+        try requireName(name)
+        try SystemCallSeam.pass("openat:create")
+        return try resolve(name, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, permissions: permissions & 0o7777, .withoutLinks)
+    }
+
+    /// Opens a file for appending, creating it where it is missing.
+    public borrowing func openForAppending(_ name: PathBytes, permissions: UInt32 = 0o644) throws(Errno) -> OwnedDescriptor {
+        try requireName(name)
+        try SystemCallSeam.pass("openat:create")
+        return try resolve(name, flags: O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, permissions: permissions & 0o7777, .withoutLinks)
+    }
+
+    /// Opens an existing file for reading and writing.
+    public borrowing func openForWriting(_ name: PathBytes) throws(Errno) -> OwnedDescriptor {
+        try requireName(name)
+        return try resolve(name, flags: O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, .withoutLinks)
+    }
+
+    /// Creates a symbolic link. The target is data: it is not looked at.
+    public borrowing func makeSymbolicLink(_ name: PathBytes, to target: PathBytes) throws(Errno) {
+        try requireName(name)
+        try SystemCallSeam.pass("symlinkat")
+        _ = try unsafe target.withCString { (target) throws(Errno) in try unsafe call(name) { unsafe symlinkat(target, $0, $1) } }
+    }
+
+    /// Gives the file `existing` of the directory `source` a further name here. A link is not followed.
+    public borrowing func makeHardLink(_ name: PathBytes, to existing: PathBytes, in source: borrowing Directory) throws(Errno) {
+        try requireName(name)
+        try requireName(existing)
+        try SystemCallSeam.pass("linkat")
+        _ = try source.descriptor.withRawDescriptor { (source) throws(Errno) in
+            try unsafe existing.withCString { (existing) throws(Errno) in
+                try unsafe call(name) { unsafe linkat(source, existing, $0, $1, 0) }
+            }
+        }
+    }
+
+    /// Creates a device, a named pipe or a socket's name.
+    ///
+    /// - Throws: `EINVAL` for kinds that other calls make; `EPERM` without the right to make devices.
+    public borrowing func makeNode(_ name: PathBytes, _ kind: FileStatus.Kind, permissions: UInt32) throws(Errno) {
+        try requireName(name)
+        let (type, device): (mode_t, UInt64) =
+            switch kind {
+            case .characterDevice(let number): (S_IFCHR, number.encoded)
+            case .blockDevice(let number): (S_IFBLK, number.encoded)
+            case .fifo: (S_IFIFO, 0)
+            case .socket: (S_IFSOCK, 0)
+            case .regular, .directory, .symbolicLink: throw .EINVAL
+            }
+        try SystemCallSeam.pass("mknodat")
+        _ = try unsafe call(name) { unsafe mknodat($0, $1, type | (permissions & 0o777), dev_t(device)) }
+    }
+
+    /// Removes a name that is no directory.
+    public borrowing func removeFile(_ name: PathBytes) throws(Errno) {
+        try requireName(name)
+        try SystemCallSeam.pass("unlinkat")
+        _ = try unsafe call(name) { unsafe unlinkat($0, $1, 0) }
+    }
+
+    /// Removes an empty directory.
+    public borrowing func removeDirectory(_ name: PathBytes) throws(Errno) {
+        try requireName(name)
+        try SystemCallSeam.pass("unlinkat:directory")
+        _ = try unsafe call(name) { unsafe unlinkat($0, $1, AT_REMOVEDIR) }
+    }
+
+    /// Removes a name with everything below it, never following a link nor leaving the file system. Something that is not there is removed already.
+    ///
+    /// On failure part of it may be gone; calling again goes on. A depth of more than 4,096 directories is `ELOOP`.
+    public borrowing func removeTree(_ name: PathBytes) throws(Errno) {
+        try removeTree(name, on: try descriptor.status().device, depth: 0)
+    }
+
+    private borrowing func removeTree(_ name: PathBytes, on device: UInt64, depth: Int) throws(Errno) {
+        guard depth <= 4096 else { throw .ELOOP }
+        do {
+            return try removeFile(name)
+        } catch {
+            // unlink of a directory is EISDIR on Linux; POSIX and some file systems say EPERM.
+            if error == .ENOENT { return }
+            guard error == .EISDIR || error == .EPERM else { throw error }
+        }
+        do {
+            let directory = try openDirectory(name)
+            guard try directory.descriptor.status().device == device else { throw Errno.EXDEV }
+            for entry in try directory.entries() { try directory.removeTree(entry.name, on: device, depth: depth + 1) }
+        }
+        try removeDirectory(name)
+    }
+
+    /// Whether a rename may replace what is there.
+    public enum Replacing: Sendable {
+        /// A file or empty directory of the new name is replaced in one step.
+        case existing
+        /// `EEXIST` if there is something of the new name.
+        case nothing
+        /// Both names change places in one step.
+        case exchanging
+    }
+
+    /// Renames in one step.
+    public borrowing func rename(
+        _ name: PathBytes, to newName: PathBytes, in target: borrowing Directory, replacing: Replacing = .existing
+    ) throws(Errno) {
+        try requireName(name)
+        try requireName(newName)
+        let flags: CUnsignedInt =
+            switch replacing {
+            case .existing: 0
+            case .nothing: 1
+            case .exchanging: 2
+            }
+        try SystemCallSeam.pass("renameat2")
+        _ = try target.descriptor.withRawDescriptor { (target) throws(Errno) in
+            try unsafe newName.withCString { (newName) throws(Errno) in
+                try unsafe call(name) { unsafe berth_renameat2($0, $1, target, newName, flags) }
+            }
+        }
+    }
+
+    /// Renames within this directory.
+    public borrowing func rename(_ name: PathBytes, to newName: PathBytes, replacing: Replacing = .existing) throws(Errno) {
+        try rename(name, to: newName, in: self, replacing: replacing)
+    }
+
+    /// fsync(2) of the directory: names made, renamed and removed before are on the disk when this returns.
+    public borrowing func synchronize() throws(Errno) {
+        try descriptor.synchronize()
+    }
+
+    /// syncfs(2): everything written to this file system before is on the disk when this returns.
+    public borrowing func synchronizeFileSystem() throws(Errno) {
+        try SystemCallSeam.pass("syncfs")
+        _ = try descriptor.withRawDescriptor { (raw) throws(Errno) in try check { berth_syncfs(raw) } }
+    }
+
+    /// Writes a file whole: whoever opens `name` sees the old contents or the new ones, never a part.
+    ///
+    /// A temporary file of the name `.tmp-` and the name is written, synced and renamed, then the directory is synced. A temporary file left
+    /// by a kill is replaced by the next write.
+    /// - Parameter durability: with `.none` nothing is synced: for directories that a reboot empties.
+    public borrowing func replaceFile(
+        _ name: PathBytes, with bytes: borrowing RawSpan, permissions: UInt32 = 0o600, durability: Durability = .synchronized
+    ) throws(Errno) {
+        try requireName(name)
+        let temporary = try PathBytes(Array(".tmp-".utf8) + name.bytes)
+        do { try removeFile(temporary) } catch { if error != .ENOENT { throw error } }
+        do {
+            let file = try createFile(temporary, permissions: permissions)
+            try SystemCallSeam.pass("write")
+            try file.writeAll(bytes)
+            if durability == .synchronized { try file.synchronize() }
+            try rename(temporary, to: name)
+        } catch {
+            // The temporary name is ours alone and the next write replaces it: its removal is only tidiness.
+            try? removeFile(temporary)
+            throw error
+        }
+        if durability == .synchronized { try synchronize() }
+    }
+
+    /// What a write promises about a loss of power.
+    public enum Durability: Sendable {
+        /// On the disk when the call returns.
+        case synchronized
+        /// In the kernel's memory only.
+        case none
+    }
+}
