@@ -73,20 +73,24 @@ let rooms: [Target] = [
     room(
         "BerthEngine",
         uses: [
-            "BerthContainers", "BerthImages", "BerthContent", "BerthLayers", "BerthSnapshots", "BerthRuntime", "BerthNetworking", "BerthState", "BerthOCI",
+            "BerthContainers", "BerthImages", "BerthContent", "BerthLayers", "BerthSnapshots", "BerthRuntime", "BerthNetworking",
+            "BerthState", "BerthOCI",
             "BerthReactor", "BerthLinux",
         ]),
     room(
         "Berth",
         uses: [
-            "BerthEngine", "BerthContainers", "BerthImages", "BerthNetworking", "BerthRuntime", "BerthSnapshots", "BerthContent", "BerthState",
+            "BerthEngine", "BerthContainers", "BerthImages", "BerthNetworking", "BerthRuntime", "BerthSnapshots", "BerthContent",
+            "BerthState",
             "BerthOCI", "BerthMonitor", "berth-monitor",
         ]),
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),
     room("BerthDaemon", uses: ["DockerAPI", "Berth"] + nio),
     room("BerthClient", uses: ["DockerAPI", "BerthLinux"]),
-    room("BerthContracts", uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
+    room(
+        "BerthContracts",
+        uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
 ]
 
 let programs: [Target] = [
@@ -95,7 +99,11 @@ let programs: [Target] = [
     program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
 ]
 
-let testTargets: [Target] = []
+let testTargets: [Target] = [
+    tests("PackageTests", of: []),
+    tests("BerthLinuxTests", of: ["BerthLinux"]),
+    tests("CrashTests", of: ["BerthLinux"]),
+]
 
 let products: [Product] =
     rooms.filter { $0.type == .regular && $0.name != "CBerth" }.map { .library(name: $0.name, targets: [$0.name]) } + [
