@@ -22,6 +22,10 @@ let staticLink: [LinkerSetting] =
     ? [.unsafeFlags(["-static-executable", "-l_FoundationCollections", "-l_FoundationCShims", "-lswiftSynchronization"])] : []
 let staticMonitorLink: [LinkerSetting] = isStatic ? [.unsafeFlags(["-static-executable", "-lswiftSynchronization"])] : []
 
+// berthd needs glibc's name services at run time and so carries only Swift's own libraries inside.
+let staticDaemonLink: [LinkerSetting] =
+    isStatic ? [.unsafeFlags(["-static-stdlib", "-l_FoundationCollections", "-l_FoundationCShims", "-lswiftSynchronization"])] : []
+
 let engineOnly = TargetDependencyCondition.when(traits: ["Engine"])
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto", condition: engineOnly)
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser", condition: engineOnly)
@@ -94,7 +98,7 @@ let rooms: [Target] = [
 ]
 
 let programs: [Target] = [
-    program("berthd", uses: ["BerthDaemon", "Berth", argumentParser]),
+    program("berthd", uses: ["BerthDaemon", "Berth", argumentParser], linking: staticDaemonLink),
     program("BerthCommand", uses: ["BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser], linking: staticLink),
     program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
 ]
