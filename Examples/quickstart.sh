@@ -33,7 +33,7 @@ daemon=$!
 for _ in $(seq 100); do
     "$bin/berth" version >/dev/null 2>&1 && break
     kill -0 "$daemon" 2>/dev/null || { cat "$work/berthd.log" >&2; exit 1; }
-    read -r -t 0.1 <> <(:) || true
+    sleep 0.1
 done
 set -x
 "$bin/berth" import "$work/debian.tar" debian

@@ -1,0 +1,88 @@
+"""Checks answers of the Engine API against Docker's own OpenAPI document."""
+import functools
+import json
+import os
+import pathlib
+import re
+
+import jsonschema
+import yaml
+
+HERE = pathlib.Path(__file__).resolve()
+SPECS = pathlib.Path(os.environ.get("BERTH_SPECS", HERE.parents[2].parent / "shared" / "specs"))
+
+
+@functools.lru_cache(None)
+def document():
+    with open(SPECS / "docker-engine" / "v1.51.yaml") as file:
+        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def nullable(schema):
+    """Swagger 2.0 says x-nullable; JSON Schema says a list of types. A Go server writes null for an empty list or map too."""
+    if isinstance(schema, list):
+        return [nullable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: nullable(value) for key, value in schema.items() if key not in ("example", "examples", "format")}
+    kind = result.get("type")
+    if isinstance(kind, str) and (schema.get("x-nullable") or schema.get("x-omitempty") or kind in ("array", "object")):
+        result["type"] = [kind, "null"]
+        if "enum" in result:
+            result["enum"] = result["enum"] + [None]
+    if schema.get("x-nullable") and "$ref" in result:
+        result = {"anyOf": [result, {"type": "null"}]}
+    return result
+
+
+@functools.lru_cache(None)
+def routes():
+    found = []
+    for path, methods in document()["paths"].items():
+        pattern = re.compile("^(?:/v[0-9.]+)?" + re.sub(r"\{name\}", "(?:.+)", re.sub(r"\{(?!name)[a-z]+\}", "[^/]+", path)) + "$")
+        for method, operation in methods.items():
+            if method in ("get", "post", "put", "delete", "head"):
+                found.append((method.upper(), pattern, path, operation))
+    # A longer template is the more particular one: /containers/json before /containers/{id}.
+    return sorted(found, key=lambda route: -len(re.sub(r"\{[a-z]+\}", "", route[2])))
+
+
+@functools.lru_cache(None)
+def validator(path, method, status):
+    operation = document()["paths"][path][method.lower()]
+    responses = operation["responses"]
+    response = responses.get(str(status), responses.get(status))
+    if response is None:
+        raise AssertionError(f"{method} {path} answered {status}, which the specification does not have")
+    schema = response.get("schema")
+    if schema is None:
+        return None
+    whole = dict(nullable(schema))
+    whole["definitions"] = nullable(document()["definitions"])
+    return jsonschema.Draft4Validator(whole)
+
+
+def check(method, target, status, body):
+    """Raises AssertionError if the answer is not one that the document allows. Returns the path's template."""
+    path = target.split("?")[0]
+    for route_method, pattern, template, _ in routes():
+        if route_method == method and pattern.match(path):
+            break
+    else:
+        raise AssertionError(f"{method} {path} is not in the specification")
+    if status == 101:
+        return template
+    against = validator(template, method, status)
+    if against is None or not body:
+        return template
+    try:
+        values = [json.loads(body)]
+    except ValueError:
+        # A stream of JSON values, one a line (events, progress).
+        values = [json.loads(line) for line in body.decode().splitlines() if line.strip()]
+    if template in ("/images/create", "/containers/{id}/logs", "/containers/{id}/attach", "/exec/{id}/start"):
+        return template
+    for value in values:
+        for problem in against.iter_errors(value):
+            raise AssertionError(f"{method} {path} {status}: {'/'.join(map(str, problem.absolute_path))}: {problem.message[:400]}")
+    return template
