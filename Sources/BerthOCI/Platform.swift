@@ -1,0 +1,61 @@
+/// What a program runs on (OCI image specification, *Image Index*, "platform").
+public struct Platform: Hashable, Sendable, Codable, CustomStringConvertible {
+    /// The processor, in Go's words: `amd64`, `arm64`.
+    public var architecture: String
+    /// The operating system: `linux`.
+    public var os: String
+    /// The processor's variant: `v8` of `arm64`.
+    public var variant: String?
+    /// The operating system's version; only Windows images have one.
+    public var osVersion: String?
+    /// What the operating system must offer.
+    public var osFeatures: [String]?
+
+    private enum CodingKeys: String, CodingKey {
+        case architecture, os, variant
+        case osVersion = "os.version"
+        case osFeatures = "os.features"
+    }
+
+    /// A platform of these words, taken as they are.
+    public init(os: String, architecture: String, variant: String? = nil) {
+        self.os = os
+        self.architecture = architecture
+        self.variant = variant
+    }
+
+    /// The platform of this machine.
+    public static var host: Platform {
+        #if arch(x86_64)
+            Platform(os: "linux", architecture: "amd64")
+        #elseif arch(arm64)
+            Platform(os: "linux", architecture: "arm64", variant: "v8")
+        #else
+            #error("Berth runs on x86-64 and arm64")
+        #endif
+    }
+
+    /// Parses `linux/arm64/v8`, `linux/amd64` or `arm64`, with the field's other names (`x86_64`, `aarch64`).
+    ///
+    /// - Returns: `nil` for more than three parts, an empty part, or characters that no platform has.
+    public init?(parsing text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { $0.lowercased() }
+        let isWord: (String) -> Bool = { part in
+            !part.isEmpty && part.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 95 || $0 == 46 }
+        }
+        guard (1...3).contains(parts.count), parts.allSatisfy(isWord) else { return nil }
+        let names = ["x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"]
+        if parts.count == 1 {
+            if ["linux", "windows", "darwin"].contains(parts[0]) {
+                self.init(os: parts[0], architecture: Platform.host.architecture)
+            } else {
+                self.init(os: "linux", architecture: names[parts[0]] ?? parts[0])
+            }
+        } else {
+            self.init(os: parts[0], architecture: names[parts[1]] ?? parts[1], variant: parts.count == 3 ? parts[2] : nil)
+        }
+    }
+
+    /// `os/architecture` or `os/architecture/variant`.
+    public var description: String { "\(os)/\(architecture)" + (variant.map { "/\($0)" } ?? "") }
+}
