@@ -1,0 +1,144 @@
+/// What a container is to be: everything that its maker says, before the image's own words and the engine's defaults are added.
+///
+/// A value of Docker's meaning: `nil` or empty says "as the image says", and where the image says nothing, the documented default holds.
+/// As JSON, a field that is absent has its default, so that what older engines wrote can be read. A value says nothing about whether it can
+/// be honoured: ``ContainerStore/create(_:)`` checks it.
+public struct ContainerConfiguration: Sendable, Hashable {
+    /// The name, without Docker's leading slash. Default `nil`: the engine makes one up.
+    public var name: String?
+    /// The image: a reference, an id, or a unique prefix of one.
+    public var image: String
+    /// The command, or the arguments of the entry point. Default `nil`: the image's, unless ``entrypoint`` is given.
+    public var command: [String]?
+    /// What stands before the command. Default `nil`: the image's. An empty list, or one empty word, removes the image's.
+    public var entrypoint: [String]?
+    /// `NAME=value`, laid over the image's environment; a `NAME` alone removes it. Default: nothing.
+    public var environment: [String]
+    /// Where the command starts: an absolute path. Default `nil`: the image's, else `/`.
+    public var workingDirectory: String?
+    /// `user`, `user:group`, by name or number. Default `nil`: the image's, else root.
+    public var user: String?
+    /// The name in the container's UTS namespace. Default `nil`: the first twelve digits of the container's id; the host's with the host's network.
+    public var hostname: String?
+    /// The NIS domain name there. Default `nil`: none.
+    public var domainName: String?
+    /// Laid over the image's labels. Default: nothing.
+    public var labels: [String: String]
+    /// Whether the command gets a terminal (Docker's `Tty`). Default `false`.
+    public var terminal: Bool
+    /// Whether standard input is open to clients that attach (Docker's `OpenStdin`). Default `false`: `/dev/null`.
+    public var openStandardInput: Bool
+    /// Whether standard input ends for good when the first client that gave some has ended its own (Docker's `StdinOnce`). Default `false`.
+    public var standardInputOnce: Bool
+    /// Whether the client that creates it means to give standard input. Only reported. Default `false`.
+    public var attachesStandardInput: Bool
+    /// Whether that client means to read standard output. Only reported. Default `false`.
+    public var attachesStandardOutput: Bool
+    /// Whether that client means to read standard error. Only reported. Default `false`.
+    public var attachesStandardError: Bool
+    /// What a stop sends first: a name with or without `SIG`, or a number. Default `nil`: the image's, else `SIGTERM`.
+    public var stopSignal: String?
+    /// How long a stop waits before it kills, in seconds; -1 is for ever. Default `nil`: 10.
+    public var stopTimeoutSeconds: Int?
+    /// Directories and files of the host's. Default: none.
+    public var bindMounts: [BindMount]
+    /// The network. Default ``NetworkMode/default``.
+    public var network: NetworkMode
+    /// Capabilities on top of Docker's default set, with or without `CAP_`; `ALL` is all. Default: none.
+    public var addedCapabilities: [String]
+    /// Capabilities less than that. Default: none.
+    public var droppedCapabilities: [String]
+    /// Whether the container has all capabilities, all devices, no filter of system calls, and nothing masked. Default `false`.
+    public var privileged: Bool
+    /// Whether set-id programs lose their power in it. Default `false`.
+    public var noNewPrivileges: Bool
+    /// The filter of system calls. Default ``SeccompSetting/default``.
+    public var seccomp: SeccompSetting
+    /// Whether the root file system is read-only to it. Default `false`.
+    public var readOnlyRoot: Bool
+    /// Limits of its cgroups. Default: none.
+    public var resources: Resources
+    /// Limits of setrlimit(2). Default: those of the engine.
+    public var resourceLimits: [ResourceLimit]
+    /// Where its output is kept. Default ``LogDriver/jsonFile``.
+    public var logDriver: LogDriver
+    /// Whether it is removed when it ends (Docker's `AutoRemove`). Default `false`.
+    public var removesItself: Bool
+    /// The size of `/dev/shm`. Default 64 MiB.
+    public var sharedMemoryByteCount: UInt64
+    /// The terminal's rows when the command starts. Default `nil`: whatever the first client that resizes says.
+    public var initialTerminalRows: UInt16?
+    /// The terminal's columns when the command starts. Default `nil`, likewise.
+    public var initialTerminalColumns: UInt16?
+
+    /// What `/dev/shm` holds unless told otherwise: 64 MiB, as Docker has it.
+    public static var defaultSharedMemoryByteCount: UInt64 { 64 << 20 }
+
+    /// A container of this image, everything else by default.
+    public init(image: String) {
+        self.image = image
+        (name, command, entrypoint, workingDirectory, user, hostname, domainName) = (nil, nil, nil, nil, nil, nil, nil)
+        (stopSignal, stopTimeoutSeconds, initialTerminalRows, initialTerminalColumns) = (nil, nil, nil, nil)
+        (environment, addedCapabilities, droppedCapabilities) = ([], [], [])
+        (bindMounts, resourceLimits, labels) = ([], [], [:])
+        (terminal, openStandardInput, standardInputOnce) = (false, false, false)
+        (attachesStandardInput, attachesStandardOutput, attachesStandardError) = (false, false, false)
+        (privileged, noNewPrivileges, readOnlyRoot, removesItself) = (false, false, false, false)
+        (network, seccomp, logDriver, resources) = (.default, .default, .jsonFile, Resources())
+        sharedMemoryByteCount = Self.defaultSharedMemoryByteCount
+    }
+}
+
+extension ContainerConfiguration: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case name, image, command, entrypoint, environment, workingDirectory, user, hostname, domainName, labels
+        case terminal, openStandardInput, standardInputOnce, attachesStandardInput, attachesStandardOutput, attachesStandardError
+        case stopSignal, stopTimeoutSeconds, bindMounts, network, addedCapabilities, droppedCapabilities, privileged, noNewPrivileges
+        case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, removesItself, sharedMemoryByteCount
+        case initialTerminalRows, initialTerminalColumns
+    }
+
+    /// Decodes; what is absent has its default. Only `image` must be there.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func read<Value: Decodable>(_ key: CodingKeys, into value: inout Value) throws {
+            if let found = try values.decodeIfPresent(Value.self, forKey: key) { value = found }
+        }
+        func read<Value: Decodable>(_ key: CodingKeys, into value: inout Value?) throws {
+            value = try values.decodeIfPresent(Value.self, forKey: key)
+        }
+        self.init(image: try values.decode(String.self, forKey: .image))
+        try read(.name, into: &name)
+        try read(.command, into: &command)
+        try read(.entrypoint, into: &entrypoint)
+        try read(.environment, into: &environment)
+        try read(.workingDirectory, into: &workingDirectory)
+        try read(.user, into: &user)
+        try read(.hostname, into: &hostname)
+        try read(.domainName, into: &domainName)
+        try read(.labels, into: &labels)
+        try read(.terminal, into: &terminal)
+        try read(.openStandardInput, into: &openStandardInput)
+        try read(.standardInputOnce, into: &standardInputOnce)
+        try read(.attachesStandardInput, into: &attachesStandardInput)
+        try read(.attachesStandardOutput, into: &attachesStandardOutput)
+        try read(.attachesStandardError, into: &attachesStandardError)
+        try read(.stopSignal, into: &stopSignal)
+        try read(.stopTimeoutSeconds, into: &stopTimeoutSeconds)
+        try read(.bindMounts, into: &bindMounts)
+        try read(.network, into: &network)
+        try read(.addedCapabilities, into: &addedCapabilities)
+        try read(.droppedCapabilities, into: &droppedCapabilities)
+        try read(.privileged, into: &privileged)
+        try read(.noNewPrivileges, into: &noNewPrivileges)
+        try read(.seccomp, into: &seccomp)
+        try read(.readOnlyRoot, into: &readOnlyRoot)
+        try read(.resources, into: &resources)
+        try read(.resourceLimits, into: &resourceLimits)
+        try read(.logDriver, into: &logDriver)
+        try read(.removesItself, into: &removesItself)
+        try read(.sharedMemoryByteCount, into: &sharedMemoryByteCount)
+        try read(.initialTerminalRows, into: &initialTerminalRows)
+        try read(.initialTerminalColumns, into: &initialTerminalColumns)
+    }
+}
