@@ -4,5 +4,7 @@
 #define CBERTH_H
 
 #include "files.h"
+#include "performer.h"
+#include "process.h"
 
 #endif

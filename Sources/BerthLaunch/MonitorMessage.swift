@@ -1,0 +1,323 @@
+/// What an engine asks of a monitor. One message a request, each answered by one ``MonitorAnswer`` of the same number.
+///
+/// Version 1 of the protocol. The bytes: version u8, kind u8, zero u16, number u64, then fields as in a launch plan.
+public enum MonitorRequest: Hashable, Sendable {
+    /// The first request of all. With it come two directories: the container's in the exec-root, and its own below the root.
+    case initialize(Identity)
+    /// Makes the root mount; the answer brings its descriptor.
+    case mountRoot(RootMount)
+    /// Performs a plan, which comes as a descriptor, to start the container.
+    case launch(Launch)
+    /// Performs a plan, which comes as a descriptor, beside the container's first process; the answer brings its streams.
+    case execute(Execution)
+    /// Sends a signal to the container's first process, or to an execution's.
+    case signal(number: Int32, execution: UInt64)
+    /// Sets a terminal's size.
+    case resize(rows: UInt16, columns: UInt16, execution: UInt64)
+    /// Asks for the container's streams; the answer brings them.
+    case attach(StreamChoice)
+    /// Asks what the monitor knows.
+    case state
+
+    /// Who the monitor is for.
+    public struct Identity: Hashable, Sendable {
+        /// The container's id.
+        public var id: String
+        /// Files that take `0` to put the monitor into the engine's cgroup.
+        public var cgroupFiles: [String]
+
+        /// These.
+        public init(id: String, cgroupFiles: [String]) { (self.id, self.cgroupFiles) = (id, cgroupFiles) }
+    }
+
+    /// How to start.
+    public struct Launch: Hashable, Sendable {
+        /// The log's name in the container's directory; empty for no log.
+        public var logName: String
+        /// What becomes of standard input.
+        public var input: InputPolicy
+        /// A cgroup's file that counts kills by the kernel for want of memory (`oom_kill N`); empty: unknown.
+        public var memoryEventsPath: String
+
+        /// These.
+        public init(logName: String, input: InputPolicy, memoryEventsPath: String) {
+            (self.logName, self.input, self.memoryEventsPath) = (logName, input, memoryEventsPath)
+        }
+    }
+
+    /// How to start beside.
+    public struct Execution: Hashable, Sendable {
+        /// The engine's number for it, not 0.
+        public var number: UInt64
+        /// Which streams the answer brings.
+        public var streams: StreamChoice
+
+        /// These.
+        public init(number: UInt64, streams: StreamChoice) { (self.number, self.streams) = (number, streams) }
+    }
+
+    /// What becomes of a container's standard input when a client says that it has no more.
+    public enum InputPolicy: UInt8, Hashable, Sendable {
+        /// There is none.
+        case none = 0
+        /// It stays open.
+        case open = 1
+        /// It is closed.
+        case once = 2
+    }
+
+    /// Streams of a process that a client takes.
+    public struct StreamChoice: OptionSet, Hashable, Sendable {
+        /// The bits.
+        public let rawValue: UInt8
+        /// These bits.
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// Standard input.
+        public static var input: Self { Self(rawValue: 1) }
+        /// Standard output.
+        public static var output: Self { Self(rawValue: 2) }
+        /// Standard error.
+        public static var errors: Self { Self(rawValue: 4) }
+    }
+}
+
+/// How a container's root comes about.
+public enum RootMount: Hashable, Sendable {
+    /// An overlay: names relative to `base`, the uppermost layer first.
+    case overlay(base: String, lowers: [String], upper: String, work: String)
+    /// A directory as it is.
+    case directory(String)
+}
+
+/// A monitor's answer or, with the number 0, its own news.
+public enum MonitorAnswer: Hashable, Sendable {
+    /// Done. What the request asked for comes as descriptors.
+    case done
+    /// Started: the process, when by its clock ticks, and when by the wall's.
+    case started(processID: Int32, startTicks: UInt64, startedAt: Int64)
+    /// Not done.
+    case failed(stage: UInt8, errno: Int32, reason: String)
+    /// The container is running, or has never been started (process id 0).
+    case running(processID: Int32, startTicks: UInt64, startedAt: Int64)
+    /// News: the container has ended.
+    case exited(ExitStatus)
+    /// News: an execution has ended.
+    case executionExited(number: UInt64, ExitStatus)
+
+    /// How a process ended.
+    public struct ExitStatus: Hashable, Sendable {
+        /// The exit code, or 128 and the signal.
+        public var code: Int32
+        /// The signal that ended it, or 0.
+        public var signal: Int32
+        /// Whether the kernel killed something in the container for want of memory.
+        public var outOfMemory: Bool
+        /// Nanoseconds since 1970.
+        public var startedAt: Int64
+        /// Nanoseconds since 1970.
+        public var finishedAt: Int64
+
+        /// These.
+        public init(code: Int32, signal: Int32, outOfMemory: Bool, startedAt: Int64, finishedAt: Int64) {
+            (self.code, self.signal, self.outOfMemory, self.startedAt, self.finishedAt) = (code, signal, outOfMemory, startedAt, finishedAt)
+        }
+    }
+}
+
+/// Why bytes are no message.
+public enum MonitorProtocolError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The version is not ours.
+    case version(UInt8)
+    /// A kind that we do not know.
+    case unknownKind(UInt8)
+    /// They end too early or late, or a value is out of its range.
+    case malformed
+
+    /// A sentence for people.
+    public var description: String {
+        switch self {
+        case .version(let version): "the monitor's protocol is spoken in version \(version), and this side speaks version 1"
+        case .unknownKind(let kind): "unknown kind \(kind) of a monitor's message"
+        case .malformed: "malformed message of a monitor's protocol"
+        }
+    }
+}
+
+private let protocolVersion: UInt8 = 1
+
+private func header(_ kind: UInt8, _ number: UInt64) -> PlanWriter {
+    var out = PlanWriter()
+    out.bytes = [protocolVersion, kind, 0, 0]
+    out.number(number)
+    return out
+}
+
+private func open(_ bytes: [UInt8]) throws(MonitorProtocolError) -> (kind: UInt8, number: UInt64, fields: PlanReader) {
+    guard bytes.count >= 12 else { throw .malformed }
+    guard bytes[0] == protocolVersion else { throw .version(bytes[0]) }
+    var reader = PlanReader(bytes: bytes, offset: 4, end: bytes.count)
+    guard let number = try? reader.number() else { throw .malformed }  // the one way to fail is told
+    return (bytes[1], number, reader)
+}
+
+extension PlanReader {
+    fileprivate mutating func value() throws(MonitorProtocolError) -> UInt64 {
+        do { return try number() } catch { throw .malformed }
+    }
+    fileprivate mutating func value<Value: FixedWidthInteger>(as: Value.Type) throws(MonitorProtocolError) -> Value {
+        Value(truncatingIfNeeded: try value())
+    }
+    fileprivate mutating func text() throws(MonitorProtocolError) -> String {
+        do { return String(decoding: try string(), as: UTF8.self) } catch { throw .malformed }
+    }
+    fileprivate mutating func texts() throws(MonitorProtocolError) -> [String] {
+        let count = try value()
+        guard count <= 4096 else { throw .malformed }
+        var result: [String] = []
+        for _ in 0..<count { result.append(try text()) }
+        return result
+    }
+    fileprivate func finish() throws(MonitorProtocolError) {
+        guard offset == end else { throw .malformed }
+    }
+}
+
+extension MonitorRequest {
+    /// The request as bytes, under a number of the engine's choice that is not 0.
+    public func encoded(number: UInt64) -> [UInt8] {
+        switch self {
+        case .initialize(let identity):
+            var out = header(1, number)
+            out.string(identity.id)
+            out.number(UInt64(identity.cgroupFiles.count))
+            for file in identity.cgroupFiles { out.string(file) }
+            return out.bytes
+        case .mountRoot(.overlay(let base, let lowers, let upper, let work)):
+            var out = header(2, number)
+            out.string(base)
+            out.number(UInt64(lowers.count))
+            for lower in lowers { out.string(lower) }
+            out.string(upper)
+            out.string(work)
+            return out.bytes
+        case .mountRoot(.directory(let path)):
+            var out = header(3, number)
+            out.string(path)
+            return out.bytes
+        case .launch(let launch):
+            var out = header(4, number)
+            out.string(launch.logName)
+            out.number(UInt64(launch.input.rawValue))
+            out.string(launch.memoryEventsPath)
+            return out.bytes
+        case .execute(let execution):
+            var out = header(5, number)
+            out.number(execution.number)
+            out.number(UInt64(execution.streams.rawValue))
+            return out.bytes
+        case .signal(let signal, let execution):
+            var out = header(6, number)
+            out.number(UInt64(truncatingIfNeeded: signal))
+            out.number(execution)
+            return out.bytes
+        case .resize(let rows, let columns, let execution):
+            var out = header(7, number)
+            for value in [UInt64(rows), UInt64(columns), execution] { out.number(value) }
+            return out.bytes
+        case .attach(let streams):
+            var out = header(8, number)
+            out.number(UInt64(streams.rawValue))
+            return out.bytes
+        case .state: return header(9, number).bytes
+        }
+    }
+
+    /// Reads a request. The bytes may be anything.
+    public static func decode(_ bytes: [UInt8]) throws(MonitorProtocolError) -> (number: UInt64, request: MonitorRequest) {
+        var (kind, number, fields) = try open(bytes)
+        let request: MonitorRequest
+        switch kind {
+        case 1: request = .initialize(Identity(id: try fields.text(), cgroupFiles: try fields.texts()))
+        case 2:
+            request = .mountRoot(.overlay(base: try fields.text(), lowers: try fields.texts(), upper: try fields.text(), work: try fields.text()))
+        case 3: request = .mountRoot(.directory(try fields.text()))
+        case 4:
+            let log = try fields.text()
+            guard let input = InputPolicy(rawValue: try fields.value(as: UInt8.self)) else { throw .malformed }
+            request = .launch(Launch(logName: log, input: input, memoryEventsPath: try fields.text()))
+        case 5: request = .execute(Execution(number: try fields.value(), streams: StreamChoice(rawValue: try fields.value(as: UInt8.self))))
+        case 6: request = .signal(number: try fields.value(as: Int32.self), execution: try fields.value())
+        case 7: request = .resize(rows: try fields.value(as: UInt16.self), columns: try fields.value(as: UInt16.self), execution: try fields.value())
+        case 8: request = .attach(StreamChoice(rawValue: try fields.value(as: UInt8.self)))
+        case 9: request = .state
+        default: throw .unknownKind(kind)
+        }
+        try fields.finish()
+        return (number, request)
+    }
+}
+
+extension MonitorAnswer {
+    /// The answer as bytes, under the request's number; 0 for news.
+    public func encoded(number: UInt64) -> [UInt8] {
+        switch self {
+        case .done: return header(128, number).bytes
+        case .started(let id, let ticks, let at):
+            var out = header(129, number)
+            for value in [UInt64(truncatingIfNeeded: id), ticks, UInt64(bitPattern: at)] { out.number(value) }
+            return out.bytes
+        case .failed(let stage, let errno, let reason):
+            var out = header(130, number)
+            out.number(UInt64(stage))
+            out.number(UInt64(truncatingIfNeeded: errno))
+            out.string(String(reason.prefix(4096)))
+            return out.bytes
+        case .running(let id, let ticks, let at):
+            var out = header(131, number)
+            for value in [UInt64(truncatingIfNeeded: id), ticks, UInt64(bitPattern: at)] { out.number(value) }
+            return out.bytes
+        case .exited(let status):
+            var out = header(132, number)
+            out.status(status)
+            return out.bytes
+        case .executionExited(let execution, let status):
+            var out = header(133, number)
+            out.number(execution)
+            out.status(status)
+            return out.bytes
+        }
+    }
+
+    /// Reads an answer. The bytes may be anything.
+    public static func decode(_ bytes: [UInt8]) throws(MonitorProtocolError) -> (number: UInt64, answer: MonitorAnswer) {
+        var (kind, number, fields) = try open(bytes)
+        let answer: MonitorAnswer
+        switch kind {
+        case 128: answer = .done
+        case 129: answer = .started(processID: try fields.value(as: Int32.self), startTicks: try fields.value(), startedAt: try fields.value(as: Int64.self))
+        case 130: answer = .failed(stage: try fields.value(as: UInt8.self), errno: try fields.value(as: Int32.self), reason: try fields.text())
+        case 131: answer = .running(processID: try fields.value(as: Int32.self), startTicks: try fields.value(), startedAt: try fields.value(as: Int64.self))
+        case 132: answer = .exited(try fields.status())
+        case 133: answer = .executionExited(number: try fields.value(), try fields.status())
+        default: throw .unknownKind(kind)
+        }
+        try fields.finish()
+        return (number, answer)
+    }
+}
+
+extension PlanWriter {
+    fileprivate mutating func status(_ status: MonitorAnswer.ExitStatus) {
+        for value in [Int64(status.code), Int64(status.signal), status.outOfMemory ? 1 : 0, status.startedAt, status.finishedAt] {
+            number(UInt64(bitPattern: value))
+        }
+    }
+}
+
+extension PlanReader {
+    fileprivate mutating func status() throws(MonitorProtocolError) -> MonitorAnswer.ExitStatus {
+        MonitorAnswer.ExitStatus(
+            code: try value(as: Int32.self), signal: try value(as: Int32.self), outOfMemory: try value() != 0, startedAt: try value(as: Int64.self),
+            finishedAt: try value(as: Int64.self))
+    }
+}

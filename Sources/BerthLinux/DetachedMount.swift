@@ -1,0 +1,43 @@
+internal import CBerth
+internal import Glibc
+
+/// A mount that is attached nowhere: nobody sees it but through its descriptor, and it goes with the last one.
+public struct DetachedMount: ~Copyable, Sendable {
+    /// The mount's root, opened as a path.
+    public let descriptor: OwnedDescriptor
+
+    /// Takes a detached mount.
+    public init(adopting descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+
+    /// Makes an overlay.
+    ///
+    /// Every option that the kernel's configuration could preset is set: `redirect_dir`, `metacopy`, `index` and `xino` off.
+    /// - Parameters:
+    ///   - base: the directory to which all names are relative.
+    ///   - lowers: the read-only directories, the uppermost first; at least one.
+    ///   - upper: the writable directory, with `work` beside it on the same file system.
+    /// - Throws: `EINVAL` where the file system cannot carry an upper, or for too many layers of a kernel before 6.5.
+    public static func overlay(base: String, lowers: [String], upper: String, work: String) throws(Errno) -> DetachedMount {
+        let directory = try Directory.open(base)
+        let names = try lowers.map { (name) throws(Errno) in try PathBytes(name) }
+        let (upper, work) = (try PathBytes(upper), try PathBytes(work))
+        var pointers: [UnsafePointer<CChar>?] = unsafe []
+        let copies = unsafe names.map { name in unsafe name.withCString { unsafe strdup($0) } }
+        defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+        for unsafe copy in unsafe copies { unsafe pointers.append(UnsafePointer(copy)) }
+        let raw = try directory.descriptor.withRawDescriptor { (base) throws(Errno) in
+            try unsafe upper.withCString { (upper) throws(Errno) in
+                try unsafe work.withCString { (work) throws(Errno) in
+                    try check { unsafe berth_overlay(base, pointers, pointers.count, upper, work, 0) }
+                }
+            }
+        }
+        return DetachedMount(adopting: OwnedDescriptor(adopting: raw))
+    }
+
+    /// A copy of the mounts at a path of the host.
+    public static func bind(_ path: String) throws(Errno) -> DetachedMount {
+        let path = try PathBytes(path)
+        return DetachedMount(adopting: OwnedDescriptor(adopting: try unsafe path.withCString { (path) throws(Errno) in try check { unsafe berth_detached_bind(path) } }))
+    }
+}

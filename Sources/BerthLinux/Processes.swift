@@ -1,0 +1,103 @@
+internal import CBerth
+internal import Glibc
+
+/// A process that cannot be mistaken for another: a process id and the descriptor that holds it.
+public struct ProcessHandle: ~Copyable, Sendable {
+    /// The id in this process's namespace.
+    public let id: Int32
+    /// The pidfd: readable once the process has ended.
+    public let descriptor: OwnedDescriptor
+
+    /// Both, of one process.
+    public init(id: Int32, descriptor: consuming OwnedDescriptor) {
+        self.id = id
+        self.descriptor = descriptor
+    }
+
+    /// Holds a process that may be any by that id: who is not its parent compares the start time afterwards.
+    ///
+    /// - Throws: `ESRCH` where there is none.
+    public init(opening id: Int32) throws(Errno) {
+        self.id = id
+        descriptor = OwnedDescriptor(adopting: try check { berth_pidfd_open(id) })
+    }
+
+    /// Sends a signal. `ESRCH` once the process has been reaped.
+    public borrowing func signal(_ number: Int32) throws(Errno) {
+        _ = try descriptor.withRawDescriptor { (raw) throws(Errno) in try check { berth_pidfd_send_signal(raw, number) } }
+    }
+
+    /// Reaps the process, which must be a child that has ended; of one that is not a child, nothing is known. Does not wait.
+    public borrowing func reap() {
+        var status: CInt = 0
+        unsafe waitpid(id, &status, WNOHANG)
+    }
+}
+
+/// What /proc tells of processes.
+public enum ProcessTable {
+    /// When a process started, in clock ticks since the machine did: together with the id and the boot id it names a process for ever.
+    ///
+    /// - Throws: `ENOENT` or `ESRCH` where there is no such process.
+    public static func startTicks(of id: Int32) throws(Errno) -> UInt64 {
+        let bytes = try HostFile.read("/proc/\(id)/stat", limit: 4096)
+        // The name in parentheses may hold anything, also parentheses: fields are counted from the last one.
+        guard let end = bytes.lastIndex(of: UInt8(ascii: ")")) else { throw .EIO }
+        let fields = bytes[(end + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count > 19, let ticks = UInt64(String(decoding: fields[19], as: UTF8.self)) else { throw .EIO }
+        return ticks
+    }
+
+    /// What names the time since the machine was started.
+    public static func bootID() throws(Errno) -> String {
+        String(decoding: try HostFile.read("/proc/sys/kernel/random/boot_id", limit: 100).filter { $0 != 10 }, as: UTF8.self)
+    }
+}
+
+/// Files of the host that are reached by a plain path: /proc, /sys, what the operator named. Never anything below a container's root.
+public enum HostFile {
+    /// Reads a whole file; `EFBIG` beyond the limit.
+    public static func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+        let path = try PathBytes(path)
+        let raw = try unsafe path.withCString { (path) throws(Errno) in try check { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) } }
+        return try OwnedDescriptor(adopting: raw).readToEnd(limit: limit)
+    }
+
+    /// Writes once to an existing file of the kernel's.
+    public static func write(_ text: String, to path: String) throws(Errno) {
+        let path = try PathBytes(path)
+        let raw = try unsafe path.withCString { (path) throws(Errno) in try check { unsafe Glibc.open(path, O_WRONLY | O_CLOEXEC) } }
+        try unsafe OwnedDescriptor(adopting: raw).writeAll(text.utf8Span.span.bytes)
+    }
+
+    /// Opens an existing file for reading.
+    public static func open(_ path: String) throws(Errno) -> OwnedDescriptor {
+        let path = try PathBytes(path)
+        return OwnedDescriptor(adopting: try unsafe path.withCString { (path) throws(Errno) in try check { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) } })
+    }
+
+    /// Whether there is something of that path.
+    public static func exists(_ path: String) -> Bool {
+        guard let path = try? PathBytes(path) else { return false }  // what cannot be a path names nothing
+        return unsafe path.withCString { unsafe access($0, F_OK) == 0 }
+    }
+
+    /// A file without a name, in memory, with these bytes, to be handed to another process.
+    public static func inMemory(named name: String, _ bytes: [UInt8]) throws(Errno) -> OwnedDescriptor {
+        let name = try PathBytes(name)
+        let file = OwnedDescriptor(adopting: try unsafe name.withCString { (name) throws(Errno) in try check { unsafe berth_memfd(name) } })
+        try unsafe file.writeAll(bytes.span.bytes)
+        _ = try file.withRawDescriptor { (raw) throws(Errno) in try check { lseek(raw, 0, SEEK_SET) } }
+        return file
+    }
+}
+
+/// The clock that only goes forward, in nanoseconds.
+public func monotonicNanoseconds() -> Int64 { berth_monotonic_nanoseconds() }
+
+/// The clock on the wall, in nanoseconds since 1970.
+public func realtimeNanoseconds() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}

@@ -1,0 +1,74 @@
+// Performs the flat steps of a launch plan: in the parent, and between clone and exec in the child.
+//
+// Everything here is async-signal-safe: no allocation, no locks, no stdio. The bytes come from the plan's encoder and have
+// been checked by its decoder: every field lies inside its step, every string ends in NUL.
+#ifndef CBERTH_PERFORMER_H
+#define CBERTH_PERFORMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// The kinds of steps. The numbers are part of the plan's format and never change their meaning.
+enum berth_step {
+    BERTH_STEP_WRITE_FILE = 1,        // path, bytes: opens a file of the current root and writes once
+    BERTH_STEP_HOST_DIRECTORY = 2,    // path: mkdir, an existing one is fine
+    BERTH_STEP_DEVICE_PROGRAM = 3,    // cgroup path, program: attaches a BPF device program (cgroup v2)
+    BERTH_STEP_COPY_FILE = 4,         // source path, target path: at most 4 KiB, only where the target is empty (cpuset)
+    BERTH_STEP_ENTER_NAMESPACE = 10,  // path, type
+    BERTH_STEP_ENTER_PROCESS = 11,    // types: the namespaces of the process in the slot TARGET
+    BERTH_STEP_UNSHARE = 12,          // types
+    BERTH_STEP_LOOPBACK_UP = 13,
+    BERTH_STEP_PROPAGATION = 14,      // flags: of the whole tree of mounts
+    BERTH_STEP_ATTACH_ROOT = 15,      // moves the slot ROOT in; later paths are resolved beneath it
+    BERTH_STEP_MOUNT = 16,            // type, source, target, flags, data
+    BERTH_STEP_BIND = 17,             // source, target, recursive, attributes set, propagation
+    BERTH_STEP_DIRECTORY = 18,        // path, permissions, uid, gid: with its parents
+    BERTH_STEP_DEVICE = 19,           // path, mode, major, minor, uid, gid
+    BERTH_STEP_SYMLINK = 20,          // target, path
+    BERTH_STEP_MASK = 21,             // path: a file by the null device, a directory by an empty file system; absent is fine
+    BERTH_STEP_READ_ONLY = 22,        // path; absent is fine
+    BERTH_STEP_PIVOT = 23,
+    BERTH_STEP_ROOT_READ_ONLY = 24,
+    BERTH_STEP_HOSTNAME = 25,         // name
+    BERTH_STEP_DOMAINNAME = 26,       // name
+    BERTH_STEP_KEYRING = 27,          // name
+    BERTH_STEP_RESOURCE_LIMIT = 28,   // resource, soft, hard
+    BERTH_STEP_STANDARD_STREAMS = 29, // uid: a session, the slots STDIN... or a terminal as 0, 1, 2
+    BERTH_STEP_BOUNDING = 30,         // set
+    BERTH_STEP_GROUPS = 31,           // gid..., supplementary groups
+    BERTH_STEP_USER = 32,             // uid, gid, keeps capabilities until CAPABILITIES
+    BERTH_STEP_CAPABILITIES = 33,     // effective, permitted, inheritable, ambient
+    BERTH_STEP_NO_NEW_PRIVILEGES = 34,
+    BERTH_STEP_SECCOMP = 35,          // program, flags
+    BERTH_STEP_WORKING_DIRECTORY = 36,// path
+    BERTH_STEP_UMASK = 37,            // mask
+    BERTH_STEP_EXECUTE = 38,          // argument count, arguments, environment count, environment, search path
+    BERTH_STEP_OOM_SCORE = 39,        // text: as WRITE_FILE to /proc/self/oom_score_adj, but EACCES is fine
+    BERTH_STEP_MAKE_TERMINAL = 40,    // rows, columns: from the container's own devpts; goes to the parent
+};
+
+/// What the steps may refer to. -1: not there.
+struct berth_slots {
+    int root;            // a detached mount
+    int target;          // a pidfd
+    int standard[3];     // pipes' ends, or -1 for a terminal
+    int terminal;        // set by MAKE_TERMINAL
+    int channel;         // to the parent: a terminal's master, and what failed
+    int root_directory;  // set by ATTACH_ROOT
+    int is_child;
+};
+
+/// Performs steps in order. 0, or -1 with the index of the step that failed in `*failed` and errno set.
+int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, uint32_t *failed);
+
+/// Clones a child that performs `steps`, the last of which executes a program.
+///
+/// Returns the child's pid (its pidfd in `*pidfd`), or -1 with errno. The child says what failed by a message of
+/// two 32-bit numbers, step and errno, on `slots->channel`, and ends; the channel's end without a message is success.
+/// `cgroup` is a cgroup v2 directory to be born in, or -1.
+int berth_clone_and_perform(uint64_t namespaces, int cgroup, const uint8_t *steps, size_t size, struct berth_slots *slots, int *pidfd);
+
+/// setns(2).
+int berth_setns(int descriptor, int types);
+
+#endif

@@ -1,0 +1,50 @@
+// Processes, sockets and the kernel's other calls that Glibc hides or that Swift cannot express.
+#ifndef CBERTH_PROCESS_H
+#define CBERTH_PROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// Starts a program without copying this process's memory: the calling thread waits until the program runs (or could not).
+///
+/// The child has no environment, a session of its own, null standard streams, `descriptor` as its descriptor 3 and nothing else, signals
+/// reset and none blocked. `program` is executed with `arguments` (ended by NULL).
+/// Returns the pid (its pidfd in `*pidfd`), or -1 with the errno of clone or execve.
+int berth_spawn(const char *program, char *const *arguments, int descriptor, int *pidfd);
+
+int berth_pidfd_open(int pid);
+int berth_pidfd_send_signal(int pidfd, int signal);
+
+/// Waits for a child without blocking: its pid, 0 if none has ended, -1 with errno. `*code` is the exit code, or `*signal` the signal that ended it.
+int berth_reap(int *code, int *signal);
+
+/// One message of a SOCK_SEQPACKET socket with at most 8 descriptors.
+ssize_t berth_send_message(int socket, const void *data, size_t size, const int *descriptors, int count, int flags);
+/// -1 with EMSGSIZE if the message or its descriptors did not fit. Received descriptors are close-on-exec. 0 is the peer's end.
+ssize_t berth_receive_message(int socket, void *data, size_t capacity, int *descriptors, int capacity_count, int *count, int flags);
+
+int berth_socket_pair(int kind, int ends[2]);
+/// Binds and listens, or connects, at `name` in `directory` (through /proc/self/fd: the path may be longer than a socket's name).
+int berth_listen(int directory, const char *name, int kind);
+int berth_connect(int directory, const char *name, int kind);
+int berth_accept(int socket);
+
+/// Makes this process what a monitor is: subreaper, not dumpable, SIGPIPE and SIGHUP ignored, its name set. -1 with errno.
+int berth_become_monitor(const char *name);
+
+/// A signalfd for SIGCHLD and SIGTERM, which are blocked.
+int berth_monitor_signals(void);
+
+/// A detached overlay mount or -1. `base`: a directory; names are relative to it. Lower directories, the uppermost first; `upper` NULL: read-only.
+int berth_overlay(int base, const char *const *lowers, size_t lower_count, const char *upper, const char *work, int uses_user_attributes);
+/// A detached copy of the mount tree at a path, or -1.
+int berth_detached_bind(const char *path);
+
+int berth_terminal_size(int terminal, uint16_t rows, uint16_t columns);
+
+int berth_flock_exclusive(int descriptor);
+int berth_eventfd(void);
+int64_t berth_monotonic_nanoseconds(void);
+
+#endif

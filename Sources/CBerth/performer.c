@@ -1,0 +1,685 @@
+#define _GNU_SOURCE
+#include "performer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+#define MAXIMUM_PATH 4096
+#define MAXIMUM_ARGUMENTS 65536
+
+// ---- The fields of a step, read in order. The decoder has checked that they are there.
+
+struct fields {
+    const uint8_t *next;
+};
+
+static uint64_t number(struct fields *f) {
+    uint64_t value;
+    memcpy(&value, f->next, sizeof value);
+    f->next += sizeof value;
+    return value;
+}
+
+// A string or some bytes: their length, the bytes, a NUL that is not counted.
+static const char *bytes(struct fields *f, size_t *size) {
+    *size = (size_t)number(f);
+    const char *start = (const char *)f->next;
+    f->next += *size + 1;
+    return start;
+}
+
+static const char *string(struct fields *f) {
+    size_t size;
+    return bytes(f, &size);
+}
+
+// ---- Paths beneath the container's root
+
+static int open_in_root(const struct berth_slots *slots, const char *path, uint64_t flags) {
+    if (slots->root_directory < 0) return open(path, (int)flags | O_CLOEXEC);
+    struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    for (int tries = 0;; tries++) {
+        int descriptor = (int)syscall(SYS_openat2, slots->root_directory, path, &how, sizeof how);
+        if (descriptor >= 0 || errno != EAGAIN || tries == 128) return descriptor;
+    }
+}
+
+// Opens `path` beneath the root with O_PATH, making what is missing: directories, and at the end a directory or an empty file.
+static int open_or_create(const struct berth_slots *slots, const char *path, int last_is_directory, mode_t permissions) {
+    int descriptor = open_in_root(slots, path, O_PATH);
+    if (descriptor >= 0 || errno != ENOENT) return descriptor;
+    char prefix[MAXIMUM_PATH];
+    size_t length = strlen(path), end = 0;
+    if (length >= sizeof prefix) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int parent = open_in_root(slots, "/", O_PATH | O_DIRECTORY);
+    while (parent >= 0) {
+        while (path[end] == '/') end++;
+        if (!path[end]) return parent;
+        size_t start = end;
+        while (path[end] && path[end] != '/') end++;
+        size_t after = end;
+        while (path[after] == '/') after++;
+        int is_last = !path[after];
+        memcpy(prefix, path, end);
+        prefix[end] = 0;
+        int next = open_in_root(slots, prefix, O_PATH);
+        if (next < 0 && errno == ENOENT) {
+            // The parent lies beneath the root, and neither call follows a link that has the name.
+            const char *name = prefix + start;
+            if (!is_last || last_is_directory) {
+                if (mkdirat(parent, name, is_last ? permissions : 0755) < 0 && errno != EEXIST) break;
+            } else {
+                int file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions);
+                if (file < 0) break;
+                close(file);
+            }
+            next = open_in_root(slots, prefix, O_PATH);
+        }
+        int saved = errno;
+        close(parent);
+        errno = saved;
+        parent = next;
+    }
+    if (parent >= 0) {
+        int saved = errno;
+        close(parent);
+        errno = saved;
+    }
+    return -1;
+}
+
+// The directory that holds the last name of `path`, made where missing; `*name` is that name.
+static int open_parent(const struct berth_slots *slots, const char *path, const char **name) {
+    const char *slash = strrchr(path, '/');
+    *name = slash ? slash + 1 : path;
+    if (!slash || slash == path) return open_in_root(slots, "/", O_PATH | O_DIRECTORY);
+    char folder[MAXIMUM_PATH];
+    size_t length = (size_t)(slash - path);
+    if (length >= sizeof folder) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(folder, path, length);
+    folder[length] = 0;
+    return open_or_create(slots, folder, 1, 0755);
+}
+
+static void number_text(char *end_of_text, unsigned int value, const char **start) {
+    *end_of_text = 0;
+    do {
+        *--end_of_text = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    *start = end_of_text;
+}
+
+// "/proc/self/fd/N": how mount(2), which knows only paths, is told a descriptor.
+static void descriptor_path(char path[40], int descriptor) {
+    char digits[16];
+    const char *start;
+    number_text(digits + 15, (unsigned int)descriptor, &start);
+    strcpy(path, "/proc/self/fd/");
+    strcat(path, start);
+}
+
+static int close_keeping_errno(int descriptor, int result) {
+    int saved = errno;
+    close(descriptor);
+    errno = saved;
+    return result;
+}
+
+static int write_file(const char *path, const char *data, size_t size) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t written = write(file, data, size);
+    if (written >= 0 && (size_t)written != size) {
+        errno = EIO;
+        written = -1;
+    }
+    return close_keeping_errno(file, written < 0 ? -1 : 0);
+}
+
+// ---- Steps on the host
+
+static int copy_small_file(const char *source, const char *target) {
+    char data[4096];
+    int file = open(target, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t size = read(file, data, sizeof data);
+    close_keeping_errno(file, 0);
+    if (size < 0) return -1;
+    if (size > 1) return 0;
+    file = open(source, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    size = read(file, data, sizeof data);
+    close_keeping_errno(file, 0);
+    if (size < 0) return -1;
+    return write_file(target, data, (size_t)size);
+}
+
+static int attach_device_program(const char *cgroup, const char *program, size_t size) {
+    int directory = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return -1;
+    union bpf_attr load;
+    memset(&load, 0, sizeof load);
+    load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    load.insns = (uint64_t)(uintptr_t)program;
+    load.insn_cnt = (uint32_t)(size / 8);
+    load.license = (uint64_t)(uintptr_t) "Apache-2.0";
+    int loaded = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
+    if (loaded < 0) return close_keeping_errno(directory, -1);
+    union bpf_attr attach;
+    memset(&attach, 0, sizeof attach);
+    attach.target_fd = (uint32_t)directory;
+    attach.attach_bpf_fd = (uint32_t)loaded;
+    attach.attach_type = BPF_CGROUP_DEVICE;
+    attach.attach_flags = BPF_F_ALLOW_MULTI;
+    int result = (int)syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach);
+    close_keeping_errno(loaded, 0);
+    return close_keeping_errno(directory, result);
+}
+
+// ---- Namespaces, network, mounts
+
+static int enter_namespace(const char *path, int type) {
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    return close_keeping_errno(file, setns(file, type));
+}
+
+static int loopback_up(void) {
+    int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (control < 0) return -1;
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    strcpy(request.ifr_name, "lo");
+    int result = ioctl(control, SIOCGIFFLAGS, &request);
+    if (result == 0) {
+        request.ifr_flags |= IFF_UP;
+        result = ioctl(control, SIOCSIFFLAGS, &request);
+    }
+    return close_keeping_errno(control, result);
+}
+
+static int attach_root(struct berth_slots *slots) {
+    // On top of the present root: no directory has to be made for it, and pivot_root takes the two apart again.
+    if (syscall(SYS_move_mount, slots->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) return -1;
+    slots->root_directory = slots->root;
+    return 0;
+}
+
+static int mount_at(const struct berth_slots *slots, const char *type, const char *source, const char *target, uint64_t flags, const char *data) {
+    int directory = open_or_create(slots, target, 1, 0755);
+    if (directory < 0) return -1;
+    char path[40];
+    descriptor_path(path, directory);
+    return close_keeping_errno(directory, mount(source, path, type, flags, data));
+}
+
+static int set_attributes(int tree, int recursive, uint64_t set, uint64_t clear, uint64_t propagation) {
+    struct mount_attr attributes = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
+    return (int)syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attributes, sizeof attributes);
+}
+
+static int bind_at(const struct berth_slots *slots, const char *source, const char *target, int recursive, uint64_t set, uint64_t propagation) {
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+    if (tree < 0) return -1;
+    struct stat status;
+    if (fstat(tree, &status) < 0) return close_keeping_errno(tree, -1);
+    if (set && set_attributes(tree, 0, set, 0, 0) < 0) return close_keeping_errno(tree, -1);
+    if (propagation && set_attributes(tree, 1, 0, 0, propagation) < 0) return close_keeping_errno(tree, -1);
+    int place = open_or_create(slots, target, S_ISDIR(status.st_mode), S_ISDIR(status.st_mode) ? 0755 : 0644);
+    if (place < 0) return close_keeping_errno(tree, -1);
+    long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    close_keeping_errno(place, 0);
+    return close_keeping_errno(tree, (int)result);
+}
+
+static int make_directory(const struct berth_slots *slots, const char *path, mode_t permissions, uid_t user, gid_t group) {
+    int existing = open_in_root(slots, path, O_PATH | O_DIRECTORY);
+    if (existing >= 0) return close_keeping_errno(existing, 0);
+    if (errno != ENOENT) return -1;
+    int made = open_or_create(slots, path, 1, permissions);
+    if (made < 0) return -1;
+    return close_keeping_errno(made, fchownat(made, "", user, group, AT_EMPTY_PATH));
+}
+
+static int make_device(const struct berth_slots *slots, const char *path, mode_t mode, uint64_t major_number, uint64_t minor_number, uid_t user, gid_t group) {
+    const char *name;
+    int parent = open_parent(slots, path, &name);
+    if (parent < 0) return -1;
+    mode_t mask = umask(0);
+    int result = mknodat(parent, name, mode, makedev((unsigned int)major_number, (unsigned int)minor_number));
+    umask(mask);
+    if (result < 0 && errno == EEXIST) result = 0;
+    if (result == 0 && (user || group)) result = fchownat(parent, name, user, group, AT_SYMLINK_NOFOLLOW);
+    return close_keeping_errno(parent, result);
+}
+
+static int make_symlink(const struct berth_slots *slots, const char *target, const char *path) {
+    const char *name;
+    int parent = open_parent(slots, path, &name);
+    if (parent < 0) return -1;
+    int result = symlinkat(target, parent, name);
+    if (result < 0 && errno == EEXIST) result = 0;
+    return close_keeping_errno(parent, result);
+}
+
+static int mask(const struct berth_slots *slots, const char *path) {
+    int place = open_in_root(slots, path, O_PATH);
+    if (place < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    struct stat status;
+    if (fstat(place, &status) < 0) return close_keeping_errno(place, -1);
+    char target[40];
+    descriptor_path(target, place);
+    if (S_ISDIR(status.st_mode)) return close_keeping_errno(place, mount("tmpfs", target, "tmpfs", MS_RDONLY, "nr_inodes=2,size=4k"));
+    int null = open_in_root(slots, "/dev/null", O_PATH);
+    if (null < 0) return close_keeping_errno(place, -1);
+    char source[40];
+    descriptor_path(source, null);
+    int result = mount(source, target, NULL, MS_BIND, NULL);
+    close_keeping_errno(null, 0);
+    return close_keeping_errno(place, result);
+}
+
+static int make_read_only(const struct berth_slots *slots, const char *path) {
+    int place = open_in_root(slots, path, O_PATH);
+    if (place < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    int tree = (int)syscall(SYS_open_tree, place, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (tree < 0) return close_keeping_errno(place, -1);
+    long result = set_attributes(tree, 0, MOUNT_ATTR_RDONLY, 0, 0);
+    if (result == 0) result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    close_keeping_errno(tree, 0);
+    return close_keeping_errno(place, (int)result);
+}
+
+static int pivot(struct berth_slots *slots) {
+    // The old root ends on top of the new one at the same place, and is taken off.
+    if (fchdir(slots->root_directory) < 0) return -1;
+    if (syscall(SYS_pivot_root, ".", ".") < 0) return -1;
+    if (umount2(".", MNT_DETACH) < 0) return -1;
+    if (chdir("/") < 0) return -1;
+    close(slots->root_directory);
+    slots->root = slots->root_directory = -1;
+    return 0;
+}
+
+static int root_read_only(void) {
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) return -1;
+    return close_keeping_errno(root, set_attributes(root, 0, MOUNT_ATTR_RDONLY, 0, 0));
+}
+
+// ---- The process
+
+static int join_keyring(const char *name) {
+    enum { KEYCTL_JOIN = 1, KEYCTL_DESCRIBE = 6, KEYCTL_SETPERM = 5 };
+    long ring = syscall(SYS_keyctl, KEYCTL_JOIN, name);
+    if (ring < 0) {
+        // A kernel without keys has nothing to keep apart; a quota that is used up is the operator's to see.
+        return errno == ENOSYS ? 0 : -1;
+    }
+    char description[256];
+    long size = syscall(SYS_keyctl, KEYCTL_DESCRIBE, ring, description, sizeof description - 1);
+    if (size < 0) return -1;
+    description[size < (long)sizeof description ? size : (long)sizeof description - 1] = 0;
+    // type;uid;gid;permissions;description. The user's right to search is added, so that a process after execve finds its keys.
+    const char *cursor = description;
+    for (int field = 0; field < 3; field++) {
+        cursor = strchr(cursor, ';');
+        if (!cursor) return 0;
+        cursor++;
+    }
+    uint32_t permissions = 0;
+    for (; *cursor && *cursor != ';'; cursor++) {
+        char c = *cursor;
+        permissions = permissions << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
+    }
+    return (int)syscall(SYS_keyctl, KEYCTL_SETPERM, ring, permissions | 0x00080000u);
+}
+
+static int send_descriptor(int channel, int descriptor) {
+    uint32_t kind[2] = {UINT32_MAX, 0};
+    struct iovec part = {kind, sizeof kind};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    memset(&control, 0, sizeof control);
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    return sendmsg(channel, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+// A terminal from the container's own devpts: its name there is true for the processes inside.
+static int make_terminal(struct berth_slots *slots, uint16_t rows, uint16_t columns, int binds_console) {
+    int master = open_in_root(slots, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+    if (master < 0) return -1;
+    int unlocked = 0;
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    int terminal = -1;
+    if (ioctl(master, TIOCSPTLCK, &unlocked) == 0 && (rows == 0 || ioctl(master, TIOCSWINSZ, &size) == 0))
+        terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0) return close_keeping_errno(master, -1);
+    if (binds_console) {
+        int place = open_or_create(slots, "/dev/console", 0, 0620);
+        if (place < 0) return -1;
+        char source[40], target[40];
+        unsigned int index = 0;
+        if (ioctl(master, TIOCGPTN, &index) < 0) return -1;
+        char digits[16], name[32] = "/dev/pts/";
+        const char *start;
+        number_text(digits + 15, index, &start);
+        strcat(name, start);
+        int node = open_in_root(slots, name, O_PATH);
+        if (node < 0) return -1;
+        descriptor_path(source, node);
+        descriptor_path(target, place);
+        int result = mount(source, target, NULL, MS_BIND, NULL);
+        close_keeping_errno(node, 0);
+        close_keeping_errno(place, 0);
+        if (result < 0) return -1;
+    }
+    if (send_descriptor(slots->channel, master) < 0) return -1;
+    close(master);
+    slots->terminal = terminal;
+    return 0;
+}
+
+static int standard_streams(struct berth_slots *slots, uid_t user) {
+    if (setsid() < 0 && errno != EPERM) return -1;
+    for (int index = 0; index < 3; index++) {
+        int source = slots->terminal >= 0 ? slots->terminal : slots->standard[index];
+        // /dev/stdout and /dev/tty are opened anew by name: the user must own what is behind them.
+        if (user != 0) {
+            struct stat status;
+            if (fstat(source, &status) < 0) return -1;
+            if (!S_ISCHR(status.st_mode) || slots->terminal >= 0) {
+                if (fchown(source, user, (gid_t)-1) < 0 && errno != EPERM && errno != EROFS && errno != EINVAL) return -1;
+            }
+        }
+        if (source != index) {
+            if (dup2(source, index) < 0) return -1;
+        } else if (fcntl(index, F_SETFD, 0) < 0) {
+            return -1;
+        }
+    }
+    if (slots->terminal >= 0 && ioctl(0, TIOCSCTTY, 0) < 0) return -1;
+    return 0;
+}
+
+static int limit_bounding(uint64_t set) {
+    for (unsigned long capability = 0; capability < 64; capability++) {
+        if (set >> capability & 1) continue;
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) {
+            if (errno == EINVAL) break;  // beyond the last that this kernel knows
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inheritable, uint64_t ambient) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct sets[2] = {
+        {(uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable},
+        {(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32)},
+    };
+    if (syscall(SYS_capset, &header, sets) < 0) return -1;
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -1;
+    for (unsigned long capability = 0; capability < 64; capability++)
+        if ((ambient >> capability & 1) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0) return -1;
+    return 0;
+}
+
+static int load_filter(const char *program, size_t size, uint64_t flags) {
+    struct sock_fprog filter = {.len = (unsigned short)(size / sizeof(struct sock_filter)), .filter = (struct sock_filter *)program};
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (unsigned int)flags, &filter);
+}
+
+static int set_groups(struct fields *f) {
+    static gid_t groups[1024];
+    uint64_t count = number(f);
+    if (count > 1024) {
+        errno = E2BIG;
+        return -1;
+    }
+    for (uint64_t index = 0; index < count; index++) groups[index] = (gid_t)number(f);
+    return setgroups((size_t)count, groups);
+}
+
+static int reset_signals(void) {
+    struct sigaction standard;
+    memset(&standard, 0, sizeof standard);
+    for (int signal = 1; signal < NSIG; signal++)
+        // The kernel's two own signals cannot be set, nor the C library's: EINVAL is as it should be.
+        if (sigaction(signal, &standard, NULL) < 0 && errno != EINVAL) return -1;
+    sigset_t none;
+    sigemptyset(&none);
+    return sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int execute(struct fields *f) {
+    static char *arguments[MAXIMUM_ARGUMENTS + 1], *environment[MAXIMUM_ARGUMENTS + 1];
+    char ***lists[2] = {&(char **){arguments}, &(char **){environment}};
+    for (int list = 0; list < 2; list++) {
+        uint64_t count = number(f);
+        if (count > MAXIMUM_ARGUMENTS) {
+            errno = E2BIG;
+            return -1;
+        }
+        for (uint64_t index = 0; index < count; index++) (*lists[list])[index] = (char *)string(f);
+        (*lists[list])[count] = NULL;
+    }
+    const char *search = string(f);
+    if (reset_signals() < 0) return -1;
+    if (strchr(arguments[0], '/')) return execve(arguments[0], arguments, environment);
+    int error = ENOENT;
+    for (;;) {
+        const char *end = strchrnul(search, ':');
+        char path[MAXIMUM_PATH];
+        size_t folder = (size_t)(end - search), name = strlen(arguments[0]);
+        if (folder + name + 2 <= sizeof path && folder > 0) {
+            memcpy(path, search, folder);
+            path[folder] = '/';
+            memcpy(path + folder + 1, arguments[0], name + 1);
+            struct stat status;
+            if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode)) {
+                execve(path, arguments, environment);
+                if (errno != ENOENT && errno != EACCES) return -1;
+                // A file that is there but cannot be executed is the better reason, if nothing else is found.
+                if (errno == EACCES || error == ENOENT) error = errno == ENOENT ? ENOENT : EACCES;
+            }
+        }
+        if (!*end) break;
+        search = end + 1;
+    }
+    errno = error;
+    return -1;
+}
+
+static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
+    switch (kind) {
+    case BERTH_STEP_WRITE_FILE: {
+        const char *path = string(f);
+        size_t size;
+        const char *data = bytes(f, &size);
+        return write_file(path, data, size);
+    }
+    case BERTH_STEP_HOST_DIRECTORY: return mkdir(string(f), 0755) < 0 && errno != EEXIST ? -1 : 0;
+    case BERTH_STEP_DEVICE_PROGRAM: {
+        const char *path = string(f);
+        size_t size;
+        const char *program = bytes(f, &size);
+        return attach_device_program(path, program, size);
+    }
+    case BERTH_STEP_COPY_FILE: {
+        const char *source = string(f);
+        return copy_small_file(source, string(f));
+    }
+    case BERTH_STEP_ENTER_NAMESPACE: {
+        const char *path = string(f);
+        return enter_namespace(path, (int)number(f));
+    }
+    case BERTH_STEP_ENTER_PROCESS: return setns(slots->target, (int)number(f));
+    case BERTH_STEP_UNSHARE: return unshare((int)number(f));
+    case BERTH_STEP_LOOPBACK_UP: return loopback_up();
+    case BERTH_STEP_PROPAGATION: return mount(NULL, "/", NULL, number(f), NULL);
+    case BERTH_STEP_ATTACH_ROOT: return attach_root(slots);
+    case BERTH_STEP_MOUNT: {
+        const char *type = string(f), *source = string(f), *target = string(f);
+        uint64_t flags = number(f);
+        return mount_at(slots, type, source, target, flags, string(f));
+    }
+    case BERTH_STEP_BIND: {
+        const char *source = string(f), *target = string(f);
+        uint64_t recursive = number(f), set = number(f);
+        return bind_at(slots, source, target, recursive != 0, set, number(f));
+    }
+    case BERTH_STEP_DIRECTORY: {
+        const char *path = string(f);
+        uint64_t permissions = number(f), user = number(f);
+        return make_directory(slots, path, (mode_t)permissions, (uid_t)user, (gid_t)number(f));
+    }
+    case BERTH_STEP_DEVICE: {
+        const char *path = string(f);
+        uint64_t mode = number(f), major_number = number(f), minor_number = number(f), user = number(f);
+        return make_device(slots, path, (mode_t)mode, major_number, minor_number, (uid_t)user, (gid_t)number(f));
+    }
+    case BERTH_STEP_SYMLINK: {
+        const char *target = string(f);
+        return make_symlink(slots, target, string(f));
+    }
+    case BERTH_STEP_MASK: return mask(slots, string(f));
+    case BERTH_STEP_READ_ONLY: return make_read_only(slots, string(f));
+    case BERTH_STEP_PIVOT: return pivot(slots);
+    case BERTH_STEP_ROOT_READ_ONLY: return root_read_only();
+    case BERTH_STEP_HOSTNAME: {
+        size_t size;
+        const char *name = bytes(f, &size);
+        return sethostname(name, size);
+    }
+    case BERTH_STEP_DOMAINNAME: {
+        size_t size;
+        const char *name = bytes(f, &size);
+        return setdomainname(name, size);
+    }
+    case BERTH_STEP_KEYRING: return join_keyring(string(f));
+    case BERTH_STEP_RESOURCE_LIMIT: {
+        int resource = (int)number(f);
+        struct rlimit limit;
+        limit.rlim_cur = (rlim_t)number(f);
+        limit.rlim_max = (rlim_t)number(f);
+        return setrlimit(resource, &limit);
+    }
+    case BERTH_STEP_MAKE_TERMINAL: {
+        uint64_t rows = number(f), columns = number(f);
+        return make_terminal(slots, (uint16_t)rows, (uint16_t)columns, number(f) != 0);
+    }
+    case BERTH_STEP_STANDARD_STREAMS: return standard_streams(slots, (uid_t)number(f));
+    case BERTH_STEP_BOUNDING: return limit_bounding(number(f));
+    case BERTH_STEP_GROUPS: return set_groups(f);
+    case BERTH_STEP_USER: {
+        uid_t user = (uid_t)number(f);
+        gid_t group = (gid_t)number(f);
+        if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return -1;
+        if (setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0) return -1;
+        return prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    }
+    case BERTH_STEP_CAPABILITIES: {
+        uint64_t effective = number(f), permitted = number(f), inheritable = number(f);
+        return set_capabilities(effective, permitted, inheritable, number(f));
+    }
+    case BERTH_STEP_NO_NEW_PRIVILEGES: return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    case BERTH_STEP_SECCOMP: {
+        size_t size;
+        const char *program = bytes(f, &size);
+        return load_filter(program, size, number(f));
+    }
+    case BERTH_STEP_WORKING_DIRECTORY: return chdir(string(f));
+    case BERTH_STEP_UMASK: umask((mode_t)number(f)); return 0;
+    case BERTH_STEP_OOM_SCORE: {
+        size_t size;
+        const char *data = bytes(f, &size);
+        return write_file("/proc/self/oom_score_adj", data, size) < 0 && errno != EACCES ? -1 : 0;
+    }
+    case BERTH_STEP_EXECUTE:
+        // What is still open must not reach the program, whoever opened it.
+        if (syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) < 0) return -1;
+        return execute(f);
+    default: errno = ENOSYS; return -1;
+    }
+}
+
+int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, uint32_t *failed) {
+    size_t offset = 0;
+    for (uint32_t index = 0; offset < size; index++) {
+        uint16_t kind;
+        uint32_t length;
+        memcpy(&kind, steps + offset, sizeof kind);
+        memcpy(&length, steps + offset + 4, sizeof length);
+        struct fields fields = {steps + offset + 8};
+        if (perform(kind, &fields, slots) < 0) {
+            *failed = index;
+            return -1;
+        }
+        offset += 8 + length;
+    }
+    return 0;
+}
+
+int berth_clone_and_perform(uint64_t namespaces, int cgroup, const uint8_t *steps, size_t size, struct berth_slots *slots, int *pidfd) {
+    struct {
+        uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+    } arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.flags = namespaces | CLONE_PIDFD | (cgroup >= 0 ? 0x200000000ull /* CLONE_INTO_CGROUP */ : 0);
+    arguments.pidfd = (uint64_t)(uintptr_t)pidfd;
+    arguments.exit_signal = SIGCHLD;
+    arguments.cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0;
+    long child = syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (child != 0) return (int)child;
+
+    slots->is_child = 1;
+    uint32_t answer[2] = {0, 0};
+    umask(0022);
+    berth_perform(steps, size, slots, &answer[0]);
+    answer[1] = (uint32_t)errno;
+    // Nobody may be listening any more; the exit status is the other way to be heard.
+    (void)!send(slots->channel, answer, sizeof answer, MSG_NOSIGNAL);
+    _exit(127);
+}
+
+int berth_setns(int descriptor, int types) { return setns(descriptor, types); }
