@@ -45,9 +45,9 @@ let rooms: [Target] = [
     // Kernel
     .target(name: "CBerth"),
     room("BerthLinux", uses: ["CBerth"]),
-    room("BerthReactor", uses: ["BerthLinux"]),
+    room("BerthReactor", uses: ["BerthLinux", "CBerth"]),
     room("BerthLaunch", uses: ["BerthLinux", "CBerth"]),
-    room("BerthMonitor", uses: ["BerthLaunch", "BerthLinux"]),
+    room("BerthMonitor", uses: ["BerthLaunch", "BerthLinux", "CBerth"]),
     // Storage
     room("BerthOCI"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

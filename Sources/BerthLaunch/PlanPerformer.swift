@@ -130,3 +130,10 @@ private struct Pipes: ~Copyable {
         LaunchedProcess(process: process, terminal: terminal, input: input, output: output, errors: errors)
     }
 }
+
+extension LaunchedProcess {
+    /// Gives the process away; streams that were not taken are closed.
+    public consuming func takeProcess() -> ProcessHandle {
+        process
+    }
+}

@@ -106,3 +106,11 @@ public struct Pipe: ~Copyable, Sendable {
         try body(reading, writing)
     }
 }
+
+extension OwnedDescriptor {
+    /// ftruncate(2).
+    public borrowing func truncate(to byteCount: Int64) throws(Errno) {
+        try SystemCallSeam.pass("ftruncate")
+        _ = try withRawDescriptor { (raw) throws(Errno) in try check { ftruncate(raw, off_t(byteCount)) } }
+    }
+}

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -296,6 +297,25 @@ int berth_detached_bind(const char *path) {
 int berth_terminal_size(int terminal, uint16_t rows, uint16_t columns) {
     struct winsize size = {.ws_row = rows, .ws_col = columns};
     return ioctl(terminal, TIOCSWINSZ, &size);
+}
+
+int berth_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int berth_epoll_add(int epoll, int descriptor, uint64_t number, int for_writing, int repeatedly) {
+    struct epoll_event event = {
+        .events = (for_writing ? EPOLLOUT : EPOLLIN | EPOLLRDHUP) | (repeatedly ? 0 : EPOLLONESHOT),
+        .data.u64 = number,
+    };
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int berth_epoll_remove(int epoll, int descriptor) { return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL); }
+
+int berth_epoll_wait(int epoll, uint64_t *numbers, int capacity, int timeout_milliseconds) {
+    struct epoll_event events[64];
+    int count = epoll_wait(epoll, events, capacity < 64 ? capacity : 64, timeout_milliseconds);
+    for (int index = 0; index < count; index++) numbers[index] = events[index].data.u64;
+    return count;
 }
 
 int berth_flock_exclusive(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }

@@ -43,6 +43,13 @@ int berth_detached_bind(const char *path);
 
 int berth_terminal_size(int terminal, uint16_t rows, uint16_t columns);
 
+/// epoll, one event a registration: the caller's number comes back once.
+int berth_epoll_create(void);
+int berth_epoll_add(int epoll, int descriptor, uint64_t number, int for_writing, int repeatedly);
+int berth_epoll_remove(int epoll, int descriptor);
+/// The numbers of what has happened, at most `capacity` and 64.
+int berth_epoll_wait(int epoll, uint64_t *numbers, int capacity, int timeout_milliseconds);
+
 int berth_flock_exclusive(int descriptor);
 int berth_eventfd(void);
 int64_t berth_monotonic_nanoseconds(void);

@@ -1,0 +1,114 @@
+/// Turns a process's output into lines of Docker's json-file format: `{"log":"…\n","stream":"stdout","time":"…"}`.
+///
+/// A line is written when its end has come, or 16 KiB of it; the rest of a longer one follows as further entries, of which only the last ends in
+/// `\n`. One value a stream.
+struct LineFormat {
+    /// The most bytes of output in one entry, as with Docker.
+    static let maximumEntryByteCount = 16 << 10
+
+    private let suffixStart: [UInt8]
+    private var partial: [UInt8] = []
+
+    init(streamName: String) {
+        suffixStart = Array(#"","stream":"\#(streamName)","time":""#.utf8)
+    }
+
+    /// Whether there is a beginning of a line that has not been written.
+    var hasPartialLine: Bool { !partial.isEmpty }
+
+    /// Appends entries for what has come to `out`.
+    ///
+    /// - Parameter time: the time as text, the same for all entries of one batch.
+    mutating func append(_ bytes: borrowing Span<UInt8>, time: [UInt8], to out: inout [UInt8]) {
+        var start = 0
+        let count = bytes.count
+        while start < count {
+            let room = Self.maximumEntryByteCount - partial.count
+            var end = start
+            let limit = min(count, start + room)
+            while end < limit, unsafe bytes[unchecked: end] != 10 { end += 1 }
+            if end < limit {
+                entry(bytes, start, end + 1, time, &out)
+                start = end + 1
+            } else if limit - start == room {
+                entry(bytes, start, limit, time, &out)
+                start = limit
+            } else {
+                for index in start..<count { partial.append(bytes[index]) }
+                return
+            }
+        }
+    }
+
+    /// Appends what is left when there will be no more.
+    mutating func finish(time: [UInt8], to out: inout [UInt8]) {
+        guard !partial.isEmpty else { return }
+        entry([UInt8]().span, 0, 0, time, &out)
+    }
+
+    private mutating func entry(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ time: [UInt8], _ out: inout [UInt8]) {
+        out += #"{"log":""#.utf8
+        if partial.isEmpty {
+            Self.escape(bytes, start, end, &out)
+        } else {
+            for index in start..<end { partial.append(bytes[index]) }
+            Self.escape(partial.span, 0, partial.count, &out)
+            partial.removeAll(keepingCapacity: true)
+        }
+        out += suffixStart
+        out += time
+        out += "\"}\n".utf8
+    }
+
+    /// Appends bytes as the inside of a JSON string, as Docker does: `<`, `>` and `&` escaped, what is not UTF-8 replaced by U+FFFD.
+    private static func escape(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ out: inout [UInt8]) {
+        var index = start
+        var clean = start
+        while index < end {
+            let byte = unsafe bytes[unchecked: index]
+            if byte >= 0x20, byte < 0x80, byte != 0x22, byte != 0x5c, byte != 0x3c, byte != 0x3e, byte != 0x26 {
+                index += 1
+                continue
+            }
+            if byte >= 0x80, let length = validSequence(bytes, index, end) {
+                index += length
+                continue
+            }
+            for position in clean..<index { unsafe out.append(bytes[unchecked: position]) }
+            switch byte {
+            case 0x22: out += #"\""#.utf8
+            case 0x5c: out += #"\\"#.utf8
+            case 0x0a: out += #"\n"#.utf8
+            case 0x0d: out += #"\r"#.utf8
+            case 0x80...: out += #"\ufffd"#.utf8
+            default:
+                let digits = Array("0123456789abcdef".utf8)
+                out += #"\u00"#.utf8
+                out.append(digits[Int(byte >> 4)])
+                out.append(digits[Int(byte & 15)])
+            }
+            index += 1
+            clean = index
+        }
+        for position in clean..<end { unsafe out.append(bytes[unchecked: position]) }
+    }
+
+    /// The length of the UTF-8 sequence at `index`, or `nil` if there is none that is well-formed.
+    private static func validSequence(_ bytes: borrowing Span<UInt8>, _ index: Int, _ end: Int) -> Int? {
+        let first = bytes[index]
+        let (length, lowest, highest): (Int, UInt8, UInt8) =
+            switch first {
+            case 0xc2...0xdf: (2, 0x80, 0xbf)
+            case 0xe0: (3, 0xa0, 0xbf)
+            case 0xed: (3, 0x80, 0x9f)
+            case 0xe1...0xef: (3, 0x80, 0xbf)
+            case 0xf0: (4, 0x90, 0xbf)
+            case 0xf1...0xf3: (4, 0x80, 0xbf)
+            case 0xf4: (4, 0x80, 0x8f)
+            default: (0, 0, 0)
+            }
+        guard length > 0, index + length <= end, (lowest...highest).contains(bytes[index + 1]) else { return nil }
+        for offset in 2..<max(length, 2) where bytes[index + offset] & 0xc0 != 0x80 { return nil }
+        return length
+    }
+}

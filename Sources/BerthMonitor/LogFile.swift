@@ -1,0 +1,97 @@
+internal import BerthLinux
+
+/// The container's log. A log that cannot be written loses lines, never the container: what is missing is counted, and said in the log
+/// as soon as there is room again.
+struct LogFile: ~Copyable {
+    private let file: OwnedDescriptor
+    private var output = LineFormat(streamName: "stdout")
+    private var errors = LineFormat(streamName: "stderr")
+    private var buffer: [UInt8] = []
+    private var missingEntryCount = 0
+
+    init(appendingTo name: PathBytes, in directory: borrowing Directory) throws(Errno) {
+        file = try directory.openForAppending(name, permissions: 0o640)
+    }
+
+    mutating func append(_ bytes: borrowing Span<UInt8>, isError: Bool) {
+        let time = LogTime.text(realtimeNanoseconds())
+        if isError { errors.append(bytes, time: time, to: &buffer) } else { output.append(bytes, time: time, to: &buffer) }
+        flush()
+    }
+
+    mutating func finish() {
+        let time = LogTime.text(realtimeNanoseconds())
+        output.finish(time: time, to: &buffer)
+        errors.finish(time: time, to: &buffer)
+        flush()
+    }
+
+    private mutating func flush() {
+        guard !buffer.isEmpty else { return }
+        defer {
+            buffer.removeAll(keepingCapacity: true)
+        }
+        if missingEntryCount > 0 {
+            let notice = #"{"log":"[berth: \#(missingEntryCount) log entries are missing here: the log could not be written]\n","stream":"stderr","time":""#
+            let line = Array(notice.utf8) + LogTime.text(realtimeNanoseconds()) + Array("\"}\n".utf8)
+            guard writeWhole(line) else { return count() }
+            missingEntryCount = 0
+        }
+        if !writeWhole(buffer) { count() }
+    }
+
+    private mutating func count() {
+        missingEntryCount += buffer.reduce(0) { $1 == 10 ? $0 + 1 : $0 }
+    }
+
+    /// Writes all or leaves the file as it was: half a line would spoil the next one too.
+    private func writeWhole(_ bytes: [UInt8]) -> Bool {
+        guard let before = try? file.status().byteCount else { return false }  // a file that cannot be asked cannot be written either
+        do {
+            try unsafe file.writeAll(bytes.span.bytes)
+            return true
+        } catch {
+            // Best effort: what stays is an unfinished line, which readers pass over.
+            try? file.truncate(to: before)
+            return false
+        }
+    }
+}
+
+/// RFC 3339 with nine digits, in UTC. The day's part is kept: most entries are of one day.
+enum LogTime {
+    static func text(_ nanoseconds: Int64) -> [UInt8] {
+        let seconds = nanoseconds / 1_000_000_000
+        let days = seconds / 86400
+        let ofDay = seconds % 86400
+        // A date of the Gregorian calendar from days since 1970: years start in March, so that the leap day is the last.
+        let shifted = days + 719468
+        let era = shifted / 146097
+        let dayOfEra = shifted - era * 146097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let part = (5 * dayOfYear + 2) / 153
+        let month = part < 10 ? part + 3 : part - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        var out: [UInt8] = []
+        out.reserveCapacity(30)
+        func digits(_ value: Int64, _ width: Int) {
+            var divisor: Int64 = 1
+            for _ in 1..<width { divisor *= 10 }
+            var rest = value
+            while divisor > 0 {
+                out.append(UInt8(48 + rest / divisor % 10))
+                rest %= divisor
+                divisor /= 10
+            }
+        }
+        for (value, width, end) in [
+            (year, 4, "-"), (month, 2, "-"), (dayOfYear - (153 * part + 2) / 5 + 1, 2, "T"), (ofDay / 3600, 2, ":"), (ofDay / 60 % 60, 2, ":"),
+            (ofDay % 60, 2, "."), (nanoseconds % 1_000_000_000, 9, "Z"),
+        ] as [(Int64, Int, String)] {
+            digits(value, width)
+            out += end.utf8
+        }
+        return out
+    }
+}

@@ -1,0 +1,351 @@
+internal import BerthLaunch
+public import BerthLinux
+internal import CBerth
+internal import Glibc
+
+/// The parent of one container's first process, and what outlives every engine: terminal, pipes, log and exit record.
+///
+/// Single-threaded: the process that clones is small, and nothing in it waits for anything but events. It ends by itself, once the
+/// container has ended and every client has been told, or when the engine goes away before anything was started.
+@safe public final class Monitor {
+    private var connections: [Connection] = []
+    private var listener: OwnedDescriptor?
+    private var childSignals: OwnedDescriptor
+    private var engineDirectory: Directory?
+    private var stateDirectory: Directory?
+    private var root: OwnedDescriptor?
+    private var log: LogFile?
+    private var main: MonitoredProcess?
+    private var executions: [MonitoredProcess] = []
+    private var memoryEventsPath = ""
+    private var exitStatus: MonitorAnswer.ExitStatus?
+    private var lingersUntil: Int64 = 0
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+
+    private final class Connection {
+        let socket: MessageSocket
+        var hasGone = false
+        init(_ socket: consuming MessageSocket) { self.socket = socket }
+
+        func send(_ answer: MonitorAnswer, number: UInt64) {
+            // An engine that does not listen loses the news, not the facts: they are in the exit record and can be asked for.
+            do { try socket.send(answer.encoded(number: number)) } catch { hasGone = true }
+        }
+    }
+
+    /// Becomes the monitor that an engine has started: the descriptor is its first connection.
+    ///
+    /// - Returns: the process's exit code.
+    public static func run(engine: consuming OwnedDescriptor) -> Int32 {
+        do {
+            let monitor = try Monitor(engine: engine)
+            try monitor.loop()
+            return 0
+        } catch {
+            return 1
+        }
+    }
+
+    private init(engine: consuming OwnedDescriptor) throws(Errno) {
+        _ = unsafe "berth-monitor".withCString { unsafe berth_become_monitor($0) }
+        let signals = berth_monitor_signals()
+        guard signals >= 0 else { throw .current }
+        childSignals = OwnedDescriptor(adopting: signals)
+        connections = [Connection(MessageSocket(adopting: engine))]
+        // Hello: the engine entrusts nothing to a program that cannot say this.
+        connections[0].send(.done, number: 0)
+    }
+
+    deinit { unsafe buffer.deallocate() }
+
+    // MARK: The loop
+
+    private func loop() throws(Errno) {
+        while !isFinished { try step() }
+    }
+
+    private var isFinished: Bool {
+        guard exitStatus != nil else { return main == nil && connections.isEmpty }
+        let hasWaitingClients = processes.contains { $0.clients.contains { $0.pendingByteCount > 0 && !$0.hasGone } }
+        return !hasWaitingClients || monotonicNanoseconds() >= lingersUntil
+    }
+
+    private var processes: [MonitoredProcess] { (main.map { [$0] } ?? []) + executions }
+
+    private enum Watched {
+        case signals, listener
+        case connection(Connection)
+        case output(MonitoredProcess, MonitoredProcess.Source)
+        case input(MonitoredProcess)
+        case client(MonitoredProcess, StreamClient)
+    }
+
+    private func step() throws(Errno) {
+        var watched: [Watched] = []
+        var polled: [pollfd] = []
+        func watch(_ what: Watched, _ descriptor: borrowing OwnedDescriptor, _ events: Int32) {
+            watched.append(what)
+            polled.append(descriptor.withRawDescriptor { pollfd(fd: $0, events: Int16(events), revents: 0) })
+        }
+        watch(.signals, childSignals, POLLIN)
+        if listener != nil { watch(.listener, listener!, POLLIN) }
+        for connection in connections { watch(.connection(connection), connection.socket.descriptor, POLLIN) }
+        for process in processes {
+            if !process.isHeldBack {
+                if process.terminal != nil { watch(.output(process, .terminal), process.terminal!, POLLIN) }
+                if process.output != nil { watch(.output(process, .output), process.output!, POLLIN) }
+                if process.errors != nil { watch(.output(process, .errors), process.errors!, POLLIN) }
+            }
+            if process.hasPendingInput {
+                if process.terminal != nil { watch(.input(process), process.terminal!, POLLOUT) } else if process.input != nil {
+                    watch(.input(process), process.input!, POLLOUT)
+                }
+            }
+            for client in process.clients {
+                let events = (process.acceptsInput ? POLLIN : 0) | (client.pendingByteCount > 0 ? POLLOUT : 0)
+                watch(.client(process, client), client.socket, events)
+            }
+        }
+        // With an exit recorded, only slow clients are waited for, and not for ever.
+        let timeout: Int32 = exitStatus == nil ? -1 : Int32(clamping: max(0, (lingersUntil - monotonicNanoseconds()) / 1_000_000))
+        if unsafe poll(&polled, nfds_t(polled.count), timeout) < 0 {
+            guard Errno.current == .EINTR else { throw .current }
+            return
+        }
+        for (what, events) in zip(watched, polled) where events.revents != 0 { handle(what, Int32(events.revents)) }
+        connections.removeAll { $0.hasGone }
+        for process in processes { process.clients.removeAll { $0.hasGone || ($0.hasEnded && $0.pendingByteCount == 0) } }
+        executions.removeAll { $0.exit != nil && !$0.hasOpenOutput && $0.clients.isEmpty }
+    }
+
+    private func handle(_ what: Watched, _ events: Int32) {
+        switch what {
+        case .signals: reap()
+        case .listener:
+            // A connection that fails at once is the connecting side's to notice.
+            if let accepted = try? listener!.acceptConnection() { connections.append(Connection(MessageSocket(adopting: accepted))) }
+        case .connection(let connection): serve(connection)
+        case .output(let process, let source): pump(process, source)
+        case .input(let process): process.writeInput()
+        case .client(let process, let client):
+            if events & POLLOUT != 0 { client.flush() }
+            if events & (POLLIN | POLLHUP | POLLERR) != 0 {
+                for frame in unsafe client.receive(into: buffer) { process.take(frame, from: client) }
+            }
+        }
+    }
+
+    /// Reads once from a process and hands on. Returns whether there may be more.
+    @discardableResult
+    private func pump(_ process: MonitoredProcess, _ source: MonitoredProcess.Source) -> Bool {
+        guard let count = unsafe process.read(source, into: buffer) else { return false }
+        if count == 0 {
+            endIfDone(process)
+            return false
+        }
+        let isError = source == .errors
+        let bytes = unsafe UnsafeRawBufferPointer(buffer)[..<count]
+        if process.number == 0 {
+            unsafe log?.append(Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes)), isError: isError)
+        }
+        if !process.clients.isEmpty { unsafe process.deliver(Array(bytes)[...], isError: isError) }
+        return true
+    }
+
+    // MARK: Ends
+
+    private func reap() {
+        // Which children ended is asked of waitpid: signals of one kind may have been merged into one.
+        var information = [UInt8](repeating: 0, count: 128)
+        _ = childSignals.withRawDescriptor { unsafe read($0, &information, 128) }
+        while true {
+            var code: CInt = 0
+            var signal: CInt = 0
+            let id = unsafe berth_reap(&code, &signal)
+            guard id > 0 else { return }
+            guard let process = processes.first(where: { $0.handle.id == id && $0.exit == nil }) else { continue }
+            process.exit = (signal != 0 ? 128 + signal : code, signal, realtimeNanoseconds())
+            if process.number == 0 { containerEnded(process) } else { endIfDone(process) }
+        }
+    }
+
+    /// With its process id namespace everything in the container has ended before its first process could be reaped: what it
+    /// wrote is in the pipes now, and what still holds them open is outside and will not be waited for.
+    private func containerEnded(_ process: MonitoredProcess) {
+        for source in [MonitoredProcess.Source.terminal, .output, .errors] { while pump(process, source) {} }
+        log?.finish()
+        guard let exit = process.exit else { return }
+        let status = MonitorAnswer.ExitStatus(
+            code: exit.code, signal: exit.signal, outOfMemory: wasKilledForMemory(), startedAt: process.startedAt, finishedAt: exit.at)
+        exitStatus = status
+        lingersUntil = monotonicNanoseconds() + 30_000_000_000
+        // Renamed at once, so that whoever is told can read it, and synced after the telling.
+        record(status, durability: .none)
+        for connection in connections { connection.send(.exited(status), number: 0) }
+        process.clients.forEach { $0.end() }
+        for execution in executions {
+            if execution.exit == nil { execution.exit = (137, 9, exit.at) }
+            for source in [MonitoredProcess.Source.terminal, .output, .errors] { while pump(execution, source) {} }
+            finish(execution)
+        }
+        record(status, durability: .synchronized)
+    }
+
+    private func record(_ status: MonitorAnswer.ExitStatus, durability: Directory.Durability) {
+        let text =
+            #"{"version":1,"code":\#(status.code),"signal":\#(status.signal),"outOfMemory":\#(status.outOfMemory),"startedAt":\#(status.startedAt),"finishedAt":\#(status.finishedAt)}"#
+        // Without room for it the engine finds "exit unknown"; those who listen have been told.
+        try? unsafe stateDirectory?.replaceFile("exit.json", with: Array((text + "\n").utf8).span.bytes, durability: durability)
+    }
+
+    private func endIfDone(_ process: MonitoredProcess) {
+        guard process.number != 0, process.exit != nil, !process.hasOpenOutput || drained(process) else { return }
+        finish(process)
+    }
+
+    /// An execution may leave children behind that hold its pipes: what has come so far is all that belongs to it.
+    private func drained(_ process: MonitoredProcess) -> Bool {
+        for source in [MonitoredProcess.Source.terminal, .output, .errors] { while pump(process, source) {} }
+        return true
+    }
+
+    private func finish(_ execution: MonitoredProcess) {
+        guard let exit = execution.exit, !execution.isFinished else { return }
+        execution.isFinished = true
+        let status = MonitorAnswer.ExitStatus(
+            code: exit.code, signal: exit.signal, outOfMemory: false, startedAt: execution.startedAt, finishedAt: exit.at)
+        for connection in connections { connection.send(.executionExited(number: execution.number, status), number: 0) }
+        execution.clients.forEach { $0.end() }
+        execution.closeOutput()
+    }
+
+    private func wasKilledForMemory() -> Bool {
+        guard !memoryEventsPath.isEmpty, let bytes = try? HostFile.read(memoryEventsPath, limit: 4096) else { return false }  // unknown is "no"
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
+            let words = line.split(separator: " ")
+            return words.count == 2 && words[0] == "oom_kill" && words[1] != "0"
+        }
+    }
+
+    // MARK: Requests
+
+    private func serve(_ connection: Connection) {
+        do {
+            var message = try connection.socket.receive(waiting: false)
+            guard !message.bytes.isEmpty else {
+                connection.hasGone = true
+                return
+            }
+            let (number, request) = try MonitorRequest.decode(message.bytes)
+            do {
+                try perform(request, number, connection, &message)
+            } catch let failure as LaunchFailure {
+                connection.send(.failed(stage: failure.stage.rawValue, errno: failure.errnoValue, reason: failure.reason), number: number)
+            } catch {
+                let cause = (error as? Errno)?.rawValue ?? 0
+                connection.send(.failed(stage: LaunchFailure.Stage.preparation.rawValue, errno: cause, reason: "\(error)"), number: number)
+            }
+        } catch {
+            if (error as? Errno) == .EAGAIN { return }
+            connection.hasGone = true
+        }
+    }
+
+    private func perform(_ request: MonitorRequest, _ number: UInt64, _ connection: Connection, _ message: inout MessageSocket.Message) throws {
+        switch request {
+        case .initialize(let identity): try initialize(identity, &message)
+        case .mountRoot(let mount):
+            let made =
+                switch mount {
+                case .overlay(let base, let lowers, let upper, let work): try DetachedMount.overlay(base: base, lowers: lowers, upper: upper, work: work)
+                case .directory(let path): try DetachedMount.bind(path)
+                }
+            let descriptor = try made.descriptor.duplicate()
+            try connection.socket.send(MonitorAnswer.done.encoded(number: number), descriptor)
+            root = consume descriptor
+            return
+        case .launch(let launch):
+            let process = try start(launch, &message)
+            connection.send(.started(processID: process.handle.id, startTicks: process.startTicks, startedAt: process.startedAt), number: number)
+            return
+        case .execute(let execution):
+            try execute(execution, number, connection, &message)
+            return
+        case .signal(let signal, let execution): try process(execution).handle.signal(signal)
+        case .resize(let rows, let columns, let execution):
+            let process = try process(execution)
+            guard process.terminal != nil else { throw Errno.ENOTTY }
+            let result = process.terminal!.withRawDescriptor { berth_terminal_size($0, rows, columns) }
+            guard result == 0 else { throw Errno.current }
+        case .attach(let streams):
+            let process = try process(0)
+            let pair = try SocketPair(.stream)
+            try pair.take { (ours, theirs) throws in
+                process.clients.append(try StreamClient(ours, streams))
+                try connection.socket.send(MonitorAnswer.done.encoded(number: number), theirs)
+            }
+            return
+        case .state:
+            if let exitStatus {
+                connection.send(.exited(exitStatus), number: number)
+            } else {
+                connection.send(
+                    .running(processID: main?.handle.id ?? 0, startTicks: main?.startTicks ?? 0, startedAt: main?.startedAt ?? 0), number: number)
+            }
+            return
+        }
+        connection.send(.done, number: number)
+    }
+
+    private func process(_ number: UInt64) throws(Errno) -> MonitoredProcess {
+        guard let process = processes.first(where: { $0.number == number }), process.exit == nil else { throw .ESRCH }
+        return process
+    }
+
+    private func initialize(_ identity: MonitorRequest.Identity, _ message: inout MessageSocket.Message) throws(Errno) {
+        guard engineDirectory == nil, let engine = message.takeDescriptor(), let state = message.takeDescriptor() else { throw .EINVAL }
+        for file in identity.cgroupFiles { try HostFile.write("0", to: file) }
+        let directory = Directory(adopting: engine)
+        listener = try directory.listenForMessages(at: "monitor.sock")
+        engineDirectory = consume directory
+        stateDirectory = Directory(adopting: state)
+    }
+
+    private func start(_ launch: MonitorRequest.Launch, _ message: inout MessageSocket.Message) throws -> MonitoredProcess {
+        guard main == nil, stateDirectory != nil, let file = message.takeDescriptor() else { throw Errno.EINVAL }
+        let plan = try EncodedPlan(checking: try file.readToEnd(limit: LaunchPlan.maximumByteCount))
+        if !launch.logName.isEmpty { log = try LogFile(appendingTo: try PathBytes(launch.logName), in: stateDirectory!) }
+        memoryEventsPath = launch.memoryEventsPath
+        let launched = try PlanPerformer.perform(plan, root: root, target: nil)
+        let process = try MonitoredProcess(launched, number: 0, input: launch.input)
+        main = process
+        try writeRunRecord(process)
+        return process
+    }
+
+    /// What the next engine needs to find this container again. It is of this boot only, and not synced.
+    private func writeRunRecord(_ process: MonitoredProcess) throws(Errno) {
+        let own = getpid()
+        let text =
+            #"{"version":1,"bootID":"\#(try ProcessTable.bootID())","monitor":{"id":\#(own),"startTicks":\#(try ProcessTable.startTicks(of: own))},"container":{"id":\#(process.handle.id),"startTicks":\#(process.startTicks)},"startedAt":\#(process.startedAt)}"#
+        try unsafe engineDirectory?.replaceFile("run.json", with: Array((text + "\n").utf8).span.bytes, durability: .none)
+    }
+
+    private func execute(
+        _ execution: MonitorRequest.Execution, _ number: UInt64, _ connection: Connection, _ message: inout MessageSocket.Message
+    ) throws {
+        guard let main, main.exit == nil, let file = message.takeDescriptor() else { throw Errno.ESRCH }
+        guard execution.number != 0, !executions.contains(where: { $0.number == execution.number }) else { throw Errno.EINVAL }
+        let plan = try EncodedPlan(checking: try file.readToEnd(limit: LaunchPlan.maximumByteCount))
+        let target: OwnedDescriptor? = try main.handle.descriptor.duplicate()
+        let launched = try PlanPerformer.perform(plan, root: nil, target: target)
+        let process = try MonitoredProcess(launched, number: execution.number, input: .once)
+        executions.append(process)
+        let answer = MonitorAnswer.started(processID: process.handle.id, startTicks: process.startTicks, startedAt: process.startedAt)
+        let pair = try SocketPair(.stream)
+        try pair.take { (ours, theirs) throws in
+            process.clients.append(try StreamClient(ours, execution.streams))
+            try connection.socket.send(answer.encoded(number: number), theirs)
+        }
+    }
+}
