@@ -65,7 +65,7 @@ let rooms: [Target] = [
         "BerthImages",
         uses: ["BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
     // Running
-    room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux"]),
+    room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux", "CBerth"]),
     room("BerthNetworking", uses: ["BerthState", "BerthReactor", "BerthLinux"]),
     room(
         "BerthContainers",

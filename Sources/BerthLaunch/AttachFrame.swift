@@ -45,7 +45,8 @@ public enum AttachFrame {
         /// The next whole frame, or `nil` until more arrives. A head that no peer of ours sends is ``MonitorProtocolError/malformed``.
         public mutating func next() throws(MonitorProtocolError) -> (kind: Kind, bytes: [UInt8])? {
             guard pending.count - start >= headByteCount else { return nil }
-            guard let kind = Kind(rawValue: pending[start]), pending[start + 1] == 0, pending[start + 2] == 0, pending[start + 3] == 0 else { throw .malformed }
+            guard let kind = Kind(rawValue: pending[start]), pending[start + 1] == 0, pending[start + 2] == 0, pending[start + 3] == 0
+            else { throw .malformed }
             let count = (0..<4).reduce(0) { $0 | Int(pending[start + 4 + $1]) << (8 * $1) }
             guard count <= maximumByteCount else { throw .malformed }
             guard pending.count - start - headByteCount >= count else { return nil }

@@ -73,7 +73,9 @@ public struct EncodedPlan: Sendable {
                 case BERTH_STEP_WORKING_DIRECTORY: .workingDirectory
                 default: .preparation
                 }
-            return LaunchFailure(stage: stage, errnoValue: errno.rawValue, reason: "cannot \(shape.words)\(subject.isEmpty ? "" : " '\(subject)'"): \(errno)")
+            return LaunchFailure(
+                stage: stage, errnoValue: errno.rawValue, reason: "cannot \(shape.words)\(subject.isEmpty ? "" : " '\(subject)'"): \(errno)"
+            )
         }
         return LaunchFailure(stage: .preparation, errnoValue: errno.rawValue, reason: "step \(index) of the launch plan failed: \(errno)")
     }

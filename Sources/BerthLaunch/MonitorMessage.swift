@@ -239,7 +239,8 @@ extension MonitorRequest {
         switch kind {
         case 1: request = .initialize(Identity(id: try fields.text(), cgroupFiles: try fields.texts()))
         case 2:
-            request = .mountRoot(.overlay(base: try fields.text(), lowers: try fields.texts(), upper: try fields.text(), work: try fields.text()))
+            request = .mountRoot(
+                .overlay(base: try fields.text(), lowers: try fields.texts(), upper: try fields.text(), work: try fields.text()))
         case 3: request = .mountRoot(.directory(try fields.text()))
         case 4:
             let log = try fields.text()
@@ -247,7 +248,9 @@ extension MonitorRequest {
             request = .launch(Launch(logName: log, input: input, memoryEventsPath: try fields.text()))
         case 5: request = .execute(Execution(number: try fields.value(), streams: StreamChoice(rawValue: try fields.value(as: UInt8.self))))
         case 6: request = .signal(number: try fields.value(as: Int32.self), execution: try fields.value())
-        case 7: request = .resize(rows: try fields.value(as: UInt16.self), columns: try fields.value(as: UInt16.self), execution: try fields.value())
+        case 7:
+            request = .resize(
+                rows: try fields.value(as: UInt16.self), columns: try fields.value(as: UInt16.self), execution: try fields.value())
         case 8: request = .attach(StreamChoice(rawValue: try fields.value(as: UInt8.self)))
         case 9: request = .state
         default: throw .unknownKind(kind)
@@ -294,9 +297,14 @@ extension MonitorAnswer {
         let answer: MonitorAnswer
         switch kind {
         case 128: answer = .done
-        case 129: answer = .started(processID: try fields.value(as: Int32.self), startTicks: try fields.value(), startedAt: try fields.value(as: Int64.self))
-        case 130: answer = .failed(stage: try fields.value(as: UInt8.self), errno: try fields.value(as: Int32.self), reason: try fields.text())
-        case 131: answer = .running(processID: try fields.value(as: Int32.self), startTicks: try fields.value(), startedAt: try fields.value(as: Int64.self))
+        case 129:
+            answer = .started(
+                processID: try fields.value(as: Int32.self), startTicks: try fields.value(), startedAt: try fields.value(as: Int64.self))
+        case 130:
+            answer = .failed(stage: try fields.value(as: UInt8.self), errno: try fields.value(as: Int32.self), reason: try fields.text())
+        case 131:
+            answer = .running(
+                processID: try fields.value(as: Int32.self), startTicks: try fields.value(), startedAt: try fields.value(as: Int64.self))
         case 132: answer = .exited(try fields.status())
         case 133: answer = .executionExited(number: try fields.value(), try fields.status())
         default: throw .unknownKind(kind)
@@ -317,7 +325,8 @@ extension PlanWriter {
 extension PlanReader {
     fileprivate mutating func status() throws(MonitorProtocolError) -> MonitorAnswer.ExitStatus {
         MonitorAnswer.ExitStatus(
-            code: try value(as: Int32.self), signal: try value(as: Int32.self), outOfMemory: try value() != 0, startedAt: try value(as: Int64.self),
+            code: try value(as: Int32.self), signal: try value(as: Int32.self), outOfMemory: try value() != 0,
+            startedAt: try value(as: Int64.self),
             finishedAt: try value(as: Int64.self))
     }
 }

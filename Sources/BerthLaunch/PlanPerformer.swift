@@ -39,7 +39,8 @@ public enum PlanPerformer {
         } catch let error as LaunchFailure {
             throw error
         } catch {
-            throw LaunchFailure(stage: .preparation, errnoValue: (error as? Errno)?.rawValue ?? 0, reason: "cannot start a process: \(error)")
+            throw LaunchFailure(
+                stage: .preparation, errnoValue: (error as? Errno)?.rawValue ?? 0, reason: "cannot start a process: \(error)")
         }
     }
 
@@ -66,14 +67,17 @@ public enum PlanPerformer {
                 } else {
                     var status: CInt = 0
                     unsafe waitpid(process.id, &status, 0)
-                    throw plan.failure(at: step, errno: Errno(rawValue: Int32(bitPattern: Self.number(answer.bytes, at: 4))), inPreparation: false)
+                    throw plan.failure(
+                        at: step, errno: Errno(rawValue: Int32(bitPattern: Self.number(answer.bytes, at: 4))), inPreparation: false)
                 }
             }
         }
         return pipes.launched(process, terminal)
     }
 
-    private static func clone(_ plan: borrowing EncodedPlan, _ cgroup: borrowing OwnedDescriptor?, _ slots: inout berth_slots) throws(Errno) -> ProcessHandle {
+    private static func clone(_ plan: borrowing EncodedPlan, _ cgroup: borrowing OwnedDescriptor?, _ slots: inout berth_slots) throws(Errno)
+        -> ProcessHandle
+    {
         // A child is born into the process id namespace that its parent chose for its children; ours is put back after.
         let own = plan.entersProcesses ? try HostFile.open("/proc/self/ns/pid") : nil
         if plan.entersProcesses {
@@ -116,13 +120,19 @@ private struct Pipes: ~Copyable {
         for isError in [false, true] {
             let pipe = try Pipe()
             pipe.take { reading, writing in
-                if isError { errors = consume reading; childErrors = consume writing } else { output = consume reading; childOutput = consume writing }
+                if isError {
+                    errors = consume reading; childErrors = consume writing
+                } else {
+                    output = consume reading; childOutput = consume writing
+                }
             }
         }
     }
 
     var childEnds: (CInt, CInt, CInt) {
-        func number(_ descriptor: borrowing OwnedDescriptor?) -> CInt { if descriptor != nil { descriptor!.withRawDescriptor { $0 } } else { -1 } }
+        func number(_ descriptor: borrowing OwnedDescriptor?) -> CInt {
+            if descriptor != nil { descriptor!.withRawDescriptor { $0 } } else { -1 }
+        }
         return (number(childInput), number(childOutput), number(childErrors))
     }
 

@@ -23,8 +23,8 @@ public struct DetachedMount: ~Copyable, Sendable {
         let (upper, work) = (try PathBytes(upper), try PathBytes(work))
         var pointers: [UnsafePointer<CChar>?] = unsafe []
         let copies = unsafe names.map { name in unsafe name.withCString { unsafe strdup($0) } }
-        defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
-        for unsafe copy in unsafe copies { unsafe pointers.append(UnsafePointer(copy)) }
+        defer { for unsafecopy in unsafe copies { unsafe free(copy) } }
+        for unsafecopy in unsafe copies { unsafe pointers.append(UnsafePointer(copy)) }
         let raw = try directory.descriptor.withRawDescriptor { (base) throws(Errno) in
             try unsafe upper.withCString { (upper) throws(Errno) in
                 try unsafe work.withCString { (work) throws(Errno) in
@@ -38,6 +38,8 @@ public struct DetachedMount: ~Copyable, Sendable {
     /// A copy of the mounts at a path of the host.
     public static func bind(_ path: String) throws(Errno) -> DetachedMount {
         let path = try PathBytes(path)
-        return DetachedMount(adopting: OwnedDescriptor(adopting: try unsafe path.withCString { (path) throws(Errno) in try check { unsafe berth_detached_bind(path) } }))
+        return DetachedMount(
+            adopting: OwnedDescriptor(
+                adopting: try unsafe path.withCString { (path) throws(Errno) in try check { unsafe berth_detached_bind(path) } }))
     }
 }

@@ -110,7 +110,8 @@ extension Directory {
 
     /// Connects to a message listener at a name of this directory. `ECONNREFUSED` where nobody listens any more.
     public borrowing func connectForMessages(to name: PathBytes) throws(Errno) -> MessageSocket {
-        MessageSocket(adopting: OwnedDescriptor(adopting: try unsafe call(name) { unsafe berth_connect($0, $1, CInt(SOCK_SEQPACKET.rawValue)) }))
+        MessageSocket(
+            adopting: OwnedDescriptor(adopting: try unsafe call(name) { unsafe berth_connect($0, $1, CInt(SOCK_SEQPACKET.rawValue)) }))
     }
 
     /// Connects to a listener of bytes at a name of this directory.

@@ -114,3 +114,21 @@ extension OwnedDescriptor {
         _ = try withRawDescriptor { (raw) throws(Errno) in try check { ftruncate(raw, off_t(byteCount)) } }
     }
 }
+
+extension OwnedDescriptor {
+    /// Reads once into an array, from its beginning. 0 is the end of the file.
+    public borrowing func read(intoArray buffer: inout [UInt8]) throws(Errno) -> Int {
+        let count = buffer.count
+        return try check { unsafe Glibc.read(raw, &buffer, count) }
+    }
+
+    /// Writes once what an array has from an offset on, and says how much was taken. A vanished reader is `EPIPE`, never a signal, for sockets.
+    public borrowing func write(bytes: [UInt8], from offset: Int) throws(Errno) -> Int {
+        try unsafe write(bytes.span.extracting(offset..<bytes.count).bytes)
+    }
+
+    /// Ends both directions of a connection.
+    public borrowing func shutDown() {
+        _ = withRawDescriptor { shutdown($0, CInt(SHUT_RDWR)) }
+    }
+}

@@ -73,7 +73,8 @@ public enum HostFile {
     /// Opens an existing file for reading.
     public static func open(_ path: String) throws(Errno) -> OwnedDescriptor {
         let path = try PathBytes(path)
-        return OwnedDescriptor(adopting: try unsafe path.withCString { (path) throws(Errno) in try check { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) } })
+        return OwnedDescriptor(
+            adopting: try unsafe path.withCString { (path) throws(Errno) in try check { unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC) } })
     }
 
     /// Whether there is something of that path.

@@ -32,7 +32,8 @@ struct LogFile: ~Copyable {
             buffer.removeAll(keepingCapacity: true)
         }
         if missingEntryCount > 0 {
-            let notice = #"{"log":"[berth: \#(missingEntryCount) log entries are missing here: the log could not be written]\n","stream":"stderr","time":""#
+            let notice =
+                #"{"log":"[berth: \#(missingEntryCount) log entries are missing here: the log could not be written]\n","stream":"stderr","time":""#
             let line = Array(notice.utf8) + LogTime.text(realtimeNanoseconds()) + Array("\"}\n".utf8)
             guard writeWhole(line) else { return count() }
             missingEntryCount = 0
@@ -86,7 +87,8 @@ enum LogTime {
             }
         }
         for (value, width, end) in [
-            (year, 4, "-"), (month, 2, "-"), (dayOfYear - (153 * part + 2) / 5 + 1, 2, "T"), (ofDay / 3600, 2, ":"), (ofDay / 60 % 60, 2, ":"),
+            (year, 4, "-"), (month, 2, "-"), (dayOfYear - (153 * part + 2) / 5 + 1, 2, "T"), (ofDay / 3600, 2, ":"),
+            (ofDay / 60 % 60, 2, ":"),
             (ofDay % 60, 2, "."), (nanoseconds % 1_000_000_000, 9, "Z"),
         ] as [(Int64, Int, String)] {
             digits(value, width)

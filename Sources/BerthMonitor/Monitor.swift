@@ -97,7 +97,9 @@ internal import Glibc
                 if process.errors != nil { watch(.output(process, .errors), process.errors!, POLLIN) }
             }
             if process.hasPendingInput {
-                if process.terminal != nil { watch(.input(process), process.terminal!, POLLOUT) } else if process.input != nil {
+                if process.terminal != nil {
+                    watch(.input(process), process.terminal!, POLLOUT)
+                } else if process.input != nil {
                     watch(.input(process), process.input!, POLLOUT)
                 }
             }
@@ -251,13 +253,16 @@ internal import Glibc
         }
     }
 
-    private func perform(_ request: MonitorRequest, _ number: UInt64, _ connection: Connection, _ message: inout MessageSocket.Message) throws {
+    private func perform(_ request: MonitorRequest, _ number: UInt64, _ connection: Connection, _ message: inout MessageSocket.Message)
+        throws
+    {
         switch request {
         case .initialize(let identity): try initialize(identity, &message)
         case .mountRoot(let mount):
             let made =
                 switch mount {
-                case .overlay(let base, let lowers, let upper, let work): try DetachedMount.overlay(base: base, lowers: lowers, upper: upper, work: work)
+                case .overlay(let base, let lowers, let upper, let work):
+                    try DetachedMount.overlay(base: base, lowers: lowers, upper: upper, work: work)
                 case .directory(let path): try DetachedMount.bind(path)
                 }
             let descriptor = try made.descriptor.duplicate()
@@ -266,7 +271,8 @@ internal import Glibc
             return
         case .launch(let launch):
             let process = try start(launch, &message)
-            connection.send(.started(processID: process.handle.id, startTicks: process.startTicks, startedAt: process.startedAt), number: number)
+            connection.send(
+                .started(processID: process.handle.id, startTicks: process.startTicks, startedAt: process.startedAt), number: number)
             return
         case .execute(let execution):
             try execute(execution, number, connection, &message)
@@ -290,7 +296,8 @@ internal import Glibc
                 connection.send(.exited(exitStatus), number: number)
             } else {
                 connection.send(
-                    .running(processID: main?.handle.id ?? 0, startTicks: main?.startTicks ?? 0, startedAt: main?.startedAt ?? 0), number: number)
+                    .running(processID: main?.handle.id ?? 0, startTicks: main?.startTicks ?? 0, startedAt: main?.startedAt ?? 0),
+                    number: number)
             }
             return
         }

@@ -40,7 +40,9 @@ public struct Descriptor: Hashable, Sendable {
 
     /// A descriptor of these.
     public init(mediaType: MediaType, digest: Digest, byteCount: UInt64, annotations: [String: String]? = nil, platform: Platform? = nil) {
-        (self.mediaType, self.digest, self.byteCount, self.annotations, self.platform) = (mediaType, digest, byteCount, annotations, platform)
+        (self.mediaType, self.digest, self.byteCount, self.annotations, self.platform) = (
+            mediaType, digest, byteCount, annotations, platform
+        )
         unknown = UnknownFields()
     }
 }
@@ -54,7 +56,9 @@ extension Descriptor: Codable {
         mediaType = try container.decode(MediaType.self, forKey: .mediaType)
         digest = try container.decode(Digest.self, forKey: .digest)
         let size = try container.decode(Int64.self, forKey: .size)
-        guard size >= 0 else { throw DecodingError.dataCorruptedError(forKey: .size, in: container, debugDescription: "a size is not negative") }
+        guard size >= 0 else {
+            throw DecodingError.dataCorruptedError(forKey: .size, in: container, debugDescription: "a size is not negative")
+        }
         byteCount = UInt64(size)
         annotations = try container.decodeIfPresent([String: String].self, forKey: .annotations)
         platform = try container.decodeIfPresent(Platform.self, forKey: .platform)

@@ -155,7 +155,9 @@ extension ImageConfiguration.Execution: Codable {
     /// Encodes; what is empty is left out.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        func set(_ names: [String]) -> [String: Nothing]? { names.isEmpty ? nil : Dictionary(names.map { ($0, Nothing()) }) { first, _ in first } }
+        func set(_ names: [String]) -> [String: Nothing]? {
+            names.isEmpty ? nil : Dictionary(names.map { ($0, Nothing()) }) { first, _ in first }
+        }
         try container.encodeIfPresent(user, forKey: .user)
         try container.encodeIfPresent(set(exposedPorts), forKey: .exposedPorts)
         try container.encodeIfPresent(environment.isEmpty ? nil : environment, forKey: .environment)
@@ -200,7 +202,8 @@ extension ImageConfiguration: Codable {
         execution = try container.decodeIfPresent(Execution.self, forKey: .config) ?? Execution()
         let rootfs = try container.decode(RootFileSystem.self, forKey: .rootfs)
         guard rootfs.type == "layers" else {
-            throw DecodingError.dataCorruptedError(forKey: .rootfs, in: container, debugDescription: "rootfs.type is '\(rootfs.type)': only 'layers' is known")
+            throw DecodingError.dataCorruptedError(
+                forKey: .rootfs, in: container, debugDescription: "rootfs.type is '\(rootfs.type)': only 'layers' is known")
         }
         diffIDs = rootfs.diffIDs
         history = try container.decodeIfPresent([HistoryEntry].self, forKey: .history) ?? []

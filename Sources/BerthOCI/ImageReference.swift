@@ -24,7 +24,8 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
             case .empty: "invalid reference format: the name is empty"
             case .invalidFormat(let text): "invalid reference format: '\(text)'"
             case .uppercase(let name): "invalid reference format: repository name (\(name)) must be lowercase"
-            case .tooLong(let count): "invalid reference format: repository name must not be more than 255 characters, and this one has \(count)"
+            case .tooLong(let count):
+                "invalid reference format: repository name must not be more than 255 characters, and this one has \(count)"
             case .looksLikeID(let name): "invalid repository name (\(name)), cannot specify 64-byte hexadecimal strings"
             case .invalidDigest(let error): "invalid reference format: \(error)"
             }
@@ -73,7 +74,9 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
         var repository = String(rest)
         if registry == "docker.io", !repository.contains("/") { repository = "library/" + repository }
         if repository.utf8.contains(where: { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }) { throw .uppercase(String(rest)) }
-        guard repository.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(Self.isPathComponent) else { throw .invalidFormat(text) }
+        guard repository.split(separator: "/", omittingEmptySubsequences: false).allSatisfy(Self.isPathComponent) else {
+            throw .invalidFormat(text)
+        }
         let length = registry.utf8.count + 1 + repository.utf8.count
         guard length <= 255 else { throw .tooLong(byteCount: length) }
 
@@ -108,7 +111,8 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
 
     // What stands before the first slash names a registry if no repository of the hub could be called that.
     private static func namesRegistry(_ text: Substring) -> Bool {
-        text.contains(".") || text.contains(":") || text == "localhost" || text.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        text.contains(".") || text.contains(":") || text == "localhost"
+            || text.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
     }
 
     private static func isRegistry(_ text: String) -> Bool {
@@ -140,7 +144,8 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
         for byte in text.utf8 {
             if (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || isDigit(byte) {
                 if !separator.isEmpty {
-                    guard wasWord, separator == [46] || separator == [95] || separator == [95, 95] || separator.allSatisfy({ $0 == 45 }) else { return false }
+                    guard wasWord, separator == [46] || separator == [95] || separator == [95, 95] || separator.allSatisfy({ $0 == 45 })
+                    else { return false }
                     separator = []
                 }
                 wasWord = true

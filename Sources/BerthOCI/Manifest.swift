@@ -91,6 +91,7 @@ extension Index: Codable {
 private func requireSchemaVersion2<Key: CodingKey>(in container: KeyedDecodingContainer<Key>, _ key: Key) throws {
     let version = try container.decode(Int.self, forKey: key)
     guard version == 2 else {
-        throw DecodingError.dataCorruptedError(forKey: key, in: container, debugDescription: "schema version \(version) is not supported: only 2 is")
+        throw DecodingError.dataCorruptedError(
+            forKey: key, in: container, debugDescription: "schema version \(version) is not supported: only 2 is")
     }
 }

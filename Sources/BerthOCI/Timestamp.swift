@@ -36,8 +36,10 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
         }
         func has(_ character: Unicode.Scalar, at offset: Int) -> Bool { offset < bytes.count && bytes[offset] == UInt8(ascii: character) }
         guard let year = number(0..<4), has("-", at: 4), let month = number(5..<7), has("-", at: 7), let day = number(8..<10),
-            has("T", at: 10) || has("t", at: 10) || has(" ", at: 10), let hour = number(11..<13), has(":", at: 13), let minute = number(14..<16),
-            has(":", at: 16), let second = number(17..<19), (1678...2261).contains(year), (1...12).contains(month), hour < 24, minute < 60, second <= 60
+            has("T", at: 10) || has("t", at: 10) || has(" ", at: 10), let hour = number(11..<13), has(":", at: 13),
+            let minute = number(14..<16),
+            has(":", at: 16), let second = number(17..<19), (1678...2261).contains(year), (1...12).contains(month), hour < 24, minute < 60,
+            second <= 60
         else { return nil }
         guard day >= 1, day <= Self.daysInMonth(year, month) else { return nil }
         var offset = 19
@@ -57,7 +59,8 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
         if has("Z", at: offset) || has("z", at: offset) {
             offset += 1
         } else if has("+", at: offset) || has("-", at: offset) {
-            guard let hours = number(offset + 1..<offset + 3), has(":", at: offset + 3), let minutes = number(offset + 4..<offset + 6), hours < 24, minutes < 60
+            guard let hours = number(offset + 1..<offset + 3), has(":", at: offset + 3), let minutes = number(offset + 4..<offset + 6),
+                hours < 24, minutes < 60
             else { return nil }
             shift = (hours * 3600 + minutes * 60) * (has("-", at: offset) ? -1 : 1)
             offset += 6
@@ -89,7 +92,8 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
             let text = String(value)
             return String(repeating: "0", count: max(0, width - text.count)) + text
         }
-        var result = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T\(padded(ofDay / 3600, 2)):\(padded(ofDay / 60 % 60, 2)):\(padded(ofDay % 60, 2))"
+        var result =
+            "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T\(padded(ofDay / 3600, 2)):\(padded(ofDay / 60 % 60, 2)):\(padded(ofDay % 60, 2))"
         var digits = padded(fraction, 9)
         if fractionDigits == nil { while digits.last == "0" { digits.removeLast() } }
         if !digits.isEmpty { result += "." + digits }
@@ -131,7 +135,8 @@ extension Timestamp: Codable {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         guard let time = Timestamp(rfc3339: text) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "'\(text)' is no time of RFC 3339 between 1678 and 2261")
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "'\(text)' is no time of RFC 3339 between 1678 and 2261")
         }
         self = time
     }

@@ -4,6 +4,7 @@
 #define CBERTH_H
 
 #include "files.h"
+#include "hook.h"
 #include "performer.h"
 #include "process.h"
 

@@ -1,0 +1,378 @@
+public import BerthLaunch
+public import BerthLinux
+public import BerthOCI
+
+/// Everything that a plan depends on beside the specification: facts of this machine, found out before.
+public struct LaunchInput: Sendable {
+    /// How the container is to be run. Users are numbers already.
+    public var specification: RuntimeSpec
+    /// The container's id.
+    public var id: String
+    /// The machine's control groups.
+    public var cgroups: CgroupLayout
+    /// The container's group, `parent/id`.
+    public var cgroupPath: String
+    /// The parent, whose cpusets a new group copies.
+    public var cgroupParent: String
+    /// Whether standard input is there at all.
+    public var hasInput: Bool
+    /// Hard limits that this process may not raise, by resource; empty where it may.
+    public var hardLimits: [UInt32: UInt64]
+    /// What the filter of system calls is compiled to; `nil` for none.
+    public var filter: [UInt8]?
+
+    /// All of them.
+    public init(
+        specification: RuntimeSpec, id: String, cgroups: CgroupLayout, cgroupPath: String, cgroupParent: String, hasInput: Bool,
+        hardLimits: [UInt32: UInt64], filter: [UInt8]?
+    ) {
+        self.specification = specification
+        self.id = id
+        self.cgroups = cgroups
+        self.cgroupPath = cgroupPath
+        self.cgroupParent = cgroupParent
+        self.hasInput = hasInput
+        self.hardLimits = hardLimits
+        self.filter = filter
+    }
+}
+
+extension LaunchPlan {
+    /// Compiles a specification. Pure: the same input gives the same plan.
+    ///
+    /// - Throws: ``RuntimeError`` with `invalid` for what cannot be, `unsupported` for what does not exist here: user namespaces, time
+    ///   namespaces, hooks.
+    public static func compile(_ input: LaunchInput) throws(RuntimeError) -> LaunchPlan {
+        try PlanCompiler(input: input).plan()
+    }
+
+    /// Compiles a further process of a running container: it enters the namespaces of the first one.
+    ///
+    /// - Parameter input: as the container was started with, but for the process.
+    public static func compileExecution(_ input: LaunchInput) throws(RuntimeError) -> LaunchPlan {
+        try PlanCompiler(input: input).executionPlan()
+    }
+}
+
+private struct PlanCompiler {
+    let input: LaunchInput
+    var spec: RuntimeSpec { input.specification }
+    var linux: RuntimeSpec.Linux { spec.linux ?? RuntimeSpec.Linux() }
+
+    func plan() throws(RuntimeError) -> LaunchPlan {
+        let process = try process()
+        if spec.hooks != nil { throw RuntimeError(.unsupported, "hooks are not supported") }
+        if linux.uidMappings != nil || linux.gidMappings != nil { throw RuntimeError(.unsupported, "user namespaces are not supported") }
+        var made: NamespaceKinds = []
+        var joined: [LaunchStep] = []
+        for namespace in linux.namespaces ?? [] {
+            let kind = try kind(of: namespace)
+            if let path = namespace.path { joined.append(.enterNamespace(path: path, kind)) } else { made.insert(kind) }
+        }
+        guard made.contains(.mount) else { throw RuntimeError(.invalid, "a container needs a mount namespace of its own") }
+
+        var steps = joinCgroups()
+        steps += joined
+        // The cgroup namespace shows as its root what the process is in when it is made: it comes after the joining.
+        if made.contains(.cgroup) { steps.append(.unshare(.cgroup)) }
+        if made.contains(.network) { steps.append(.loopbackUp) }
+        steps += [.propagation(flags: try rootPropagation()), .attachRoot]
+        for mount in spec.mounts ?? [] { steps += try self.mount(mount) }
+        steps += try devices()
+        steps += [
+            .symbolicLink(target: "/proc/self/fd", path: "/dev/fd"), .symbolicLink(target: "/proc/self/fd/0", path: "/dev/stdin"),
+            .symbolicLink(target: "/proc/self/fd/1", path: "/dev/stdout"), .symbolicLink(target: "/proc/self/fd/2", path: "/dev/stderr"),
+            .symbolicLink(target: "/proc/kcore", path: "/dev/core"), .symbolicLink(target: "pts/ptmx", path: "/dev/ptmx"),
+        ]
+        // Docker makes a missing working directory.
+        steps.append(.directory(path: process.cwd, permissions: 0o755, userID: 0, groupID: 0))
+        if process.terminal == true { steps.append(terminal(process, bindsConsole: true)) }
+        steps.append(.pivotRoot)
+        if let name = spec.hostname { steps.append(.hostname(name)) }
+        if let name = spec.domainname { steps.append(.domainname(name)) }
+        for (name, value) in (linux.sysctl ?? [:]).sorted(by: { $0.key < $1.key }) {
+            steps.append(.writeFile(path: "/proc/sys/" + name.split(separator: ".").joined(separator: "/"), contents: value))
+        }
+        for path in linux.readonlyPaths ?? [] { steps.append(.readOnly(path)) }
+        for path in linux.maskedPaths ?? [] { steps.append(.mask(path)) }
+        if spec.root?.readonly == true { steps.append(.rootReadOnly) }
+        steps += try become(process)
+        return LaunchPlan(
+            preparation: try preparation(), namespaces: made.subtracting(.cgroup),
+            cgroup: input.cgroups.unified.map { "\($0)/\(input.cgroupPath)" },
+            steps: steps, streams: process.terminal == true ? .terminal : input.hasInput ? .pipes : .pipesWithoutInput)
+    }
+
+    func executionPlan() throws(RuntimeError) -> LaunchPlan {
+        let process = try process()
+        var steps = joinCgroups()
+        steps.append(.enterProcess([.mount, .uts, .ipc, .network, .cgroup]))
+        if process.terminal == true { steps.append(terminal(process, bindsConsole: false)) }
+        steps += try become(process)
+        return LaunchPlan(
+            namespaces: [], cgroup: input.cgroups.unified.map { "\($0)/\(input.cgroupPath)" }, steps: steps,
+            streams: process.terminal == true ? .terminal : input.hasInput ? .pipes : .pipesWithoutInput, entersProcesses: true)
+    }
+
+    private func process() throws(RuntimeError) -> RuntimeSpec.Process {
+        guard let process = spec.process, let args = process.args, !args.isEmpty, !args[0].isEmpty else {
+            throw RuntimeError(.invalid, "no command specified")
+        }
+        guard process.cwd.hasPrefix("/") else {
+            throw RuntimeError(.invalid, "the working directory '\(process.cwd)' is invalid, it needs to be an absolute path")
+        }
+        for text in args + (process.env ?? []) + [process.cwd] where text.utf8.contains(0) {
+            throw RuntimeError(.invalid, "an argument, the environment or the working directory contains a NUL character")
+        }
+        return process
+    }
+
+    private func kind(of namespace: RuntimeSpec.Namespace) throws(RuntimeError) -> NamespaceKinds {
+        switch namespace.type {
+        case "mount": return .mount
+        case "pid":
+            // Joining another process id namespace takes effect for children only.
+            if namespace.path != nil {
+                throw RuntimeError(.unsupported, "joining another container's process id namespace is not supported yet")
+            }
+            return .pid
+        case "network": return .network
+        case "uts": return .uts
+        case "ipc": return .ipc
+        case "cgroup": return .cgroup
+        default: throw RuntimeError(.unsupported, "namespaces of the type '\(namespace.type)' are not supported")
+        }
+    }
+
+    // MARK: Control groups
+
+    /// The child joins v1 hierarchies by the literal 0 in `tasks`: any other way waits for a grace period of the kernel's.
+    private func joinCgroups() -> [LaunchStep] {
+        input.cgroups.version1.map { .writeFile(path: "\($0.mountPoint)/\(input.cgroupPath)/tasks", contents: "0") }
+    }
+
+    private func preparation() throws(RuntimeError) -> [LaunchStep] {
+        var steps: [LaunchStep] = input.cgroups.directories(of: input.cgroupPath).map { .hostDirectory($0) }
+        if let cpuset = input.cgroups.directory(of: "cpuset", input.cgroupPath),
+            let parent = input.cgroups.directory(of: "cpuset", input.cgroupParent)
+        {
+            for file in ["cpuset.cpus", "cpuset.mems"] { steps.append(.copyWhereEmpty(from: "\(parent)/\(file)", to: "\(cpuset)/\(file)")) }
+        }
+        let resources = linux.resources ?? RuntimeSpec.Resources()
+        let limits = input.cgroups.version == 1 ? version1Limits(resources) : version2Limits(resources)
+        for (path, value) in limits { steps.append(.writeFile(path: path, contents: value)) }
+        if input.cgroups.version == 2, let unified = input.cgroups.unified, let rules = resources.devices {
+            steps.append(
+                .deviceProgram(cgroup: "\(unified)/\(input.cgroupPath)", program: DeviceProgram.compile(try rules.map(deviceRule))))
+        }
+        return steps
+    }
+
+    private func version1Limits(_ resources: RuntimeSpec.Resources) -> [(path: String, value: String)] {
+        var limits: [(String, String)] = []
+        func set(_ controller: String, _ file: String, _ value: (some CustomStringConvertible)?) {
+            guard let value, let directory = input.cgroups.directory(of: controller, input.cgroupPath) else { return }
+            limits.append(("\(directory)/\(file)", value.description))
+        }
+        if let memory = resources.memory {
+            set("memory", "memory.limit_in_bytes", memory.limit)
+            set("memory", "memory.memsw.limit_in_bytes", memory.swap)
+            set("memory", "memory.soft_limit_in_bytes", memory.reservation)
+            set("memory", "memory.swappiness", memory.swappiness)
+            if memory.disableOOMKiller == true { set("memory", "memory.oom_control", "1") }
+        }
+        if let cpu = resources.cpu {
+            set("cpu", "cpu.shares", cpu.shares)
+            set("cpu", "cpu.cfs_period_us", cpu.period)
+            set("cpu", "cpu.cfs_quota_us", cpu.quota)
+            set("cpuset", "cpuset.cpus", cpu.cpus)
+            set("cpuset", "cpuset.mems", cpu.mems)
+        }
+        if let limit = resources.pids?.limit, limit != 0 { set("pids", "pids.max", limit < 0 ? "max" : String(limit)) }
+        for rule in resources.devices ?? [] {
+            let number = { (value: Int64?) -> String in
+                guard let value, value >= 0 else { return "*" }
+                return String(value)
+            }
+            let type = rule.type ?? "a"
+            let text = type == "a" ? "a" : "\(type) \(number(rule.major)):\(number(rule.minor)) \(rule.access ?? "rwm")"
+            set("devices", rule.allow ? "devices.allow" : "devices.deny", text)
+        }
+        return limits
+    }
+
+    private func version2Limits(_ resources: RuntimeSpec.Resources) -> [(path: String, value: String)] {
+        var limits: [(String, String)] = []
+        func set(_ file: String, _ value: String?) {
+            guard let value, let unified = input.cgroups.unified else { return }
+            limits.append(("\(unified)/\(input.cgroupPath)/\(file)", value))
+        }
+        let bytes = { (value: Int64?) -> String? in
+            guard let value else { return nil }
+            return value < 0 ? "max" : String(value)
+        }
+        if let memory = resources.memory {
+            set("memory.max", bytes(memory.limit))
+            // v1 counts memory and swap together, v2 apart.
+            if let swap = memory.swap {
+                let alone: Int64 = max(0, swap - max(0, memory.limit ?? 0))
+                set("memory.swap.max", swap < 0 ? "max" : String(alone))
+            }
+            set("memory.low", bytes(memory.reservation))
+        }
+        if let cpu = resources.cpu {
+            if let shares = cpu.shares, shares > 0 {
+                let bounded: UInt64 = min(max(shares, 2), 262144)
+                let weight: UInt64 = 1 + (bounded - 2) * 9999 / 262142
+                set("cpu.weight", String(weight))
+            }
+            if cpu.quota != nil || cpu.period != nil {
+                let quota = cpu.quota.map { $0 < 0 ? "max" : String($0) } ?? "max"
+                set("cpu.max", "\(quota) \(cpu.period ?? 100_000)")
+            }
+            set("cpuset.cpus", cpu.cpus)
+            set("cpuset.mems", cpu.mems)
+        }
+        if let limit = resources.pids?.limit, limit != 0 { set("pids.max", limit < 0 ? "max" : String(limit)) }
+        return limits
+    }
+
+    private func deviceRule(_ rule: RuntimeSpec.DeviceRule) throws(RuntimeError) -> DeviceProgram.Rule {
+        guard let type = (rule.type ?? "a").first, "abc".contains(type) else {
+            throw RuntimeError(.invalid, "the device rule's type '\(rule.type ?? "")' is none of a, b and c")
+        }
+        let number = { (value: Int64?) in value.flatMap { $0 < 0 ? nil : UInt32(truncatingIfNeeded: $0) } }
+        return DeviceProgram.Rule(
+            allows: rule.allow, type: type, major: number(rule.major), minor: number(rule.minor), access: rule.access ?? "rwm")
+    }
+
+    // MARK: Mounts
+
+    private func rootPropagation() throws(RuntimeError) -> UInt64 {
+        let recursive: UInt64 = 16384
+        switch linux.rootfsPropagation ?? "" {
+        case "", "private", "rprivate": return recursive | 1 << 18
+        case "slave", "rslave", "shared", "rshared": return recursive | 1 << 19
+        case let other: throw RuntimeError(.invalid, "'\(other)' is no propagation of mounts: expected private, slave or shared")
+        }
+    }
+
+    private func mount(_ mount: RuntimeSpec.Mount) throws(RuntimeError) -> [LaunchStep] {
+        guard mount.destination.hasPrefix("/") else {
+            throw RuntimeError(.invalid, "invalid mount path: '\(mount.destination)' mount path must be absolute")
+        }
+        let options = MountOptions(mount.options ?? [])
+        if options.isBind || mount.type == "bind" {
+            guard let source = mount.source, source.hasPrefix("/") else {
+                throw RuntimeError(.invalid, "the bind mount at '\(mount.destination)' needs an absolute source")
+            }
+            return [
+                .bind(
+                    source: source, target: mount.destination, recursive: options.isRecursive, attributes: options.attributes,
+                    propagation: options.propagation)
+            ]
+        }
+        guard let type = mount.type else { throw RuntimeError(.invalid, "the mount at '\(mount.destination)' has no type") }
+        if type == "cgroup" || type == "cgroup2" { return cgroupMounts(at: mount.destination, options) }
+        let made = LaunchStep.mount(
+            type: type, source: mount.source ?? type, target: mount.destination, flags: options.flags,
+            data: options.data.joined(separator: ","))
+        return [made]
+    }
+
+    /// What a container sees of the control groups: its own, as the roots of their hierarchies.
+    private func cgroupMounts(at destination: String, _ options: MountOptions) -> [LaunchStep] {
+        if input.cgroups.version == 2 {
+            return [.mount(type: "cgroup2", source: "cgroup", target: destination, flags: options.flags, data: "nsdelegate")]
+        }
+        let folder = options.flags & ~1
+        var steps: [LaunchStep] = [.mount(type: "tmpfs", source: "cgroup", target: destination, flags: folder, data: "mode=755")]
+        for hierarchy in input.cgroups.version1 {
+            let name = hierarchy.controllers.map { $0.hasPrefix("name=") ? String($0.dropFirst(5)) : $0 }.joined(separator: ",")
+            let data = hierarchy.controllers.map { $0.hasPrefix("name=") ? "none,\($0)" : $0 }.joined(separator: ",")
+            steps.append(.mount(type: "cgroup", source: "cgroup", target: "\(destination)/\(name)", flags: options.flags, data: data))
+            if hierarchy.controllers.count > 1 {
+                for controller in hierarchy.controllers { steps.append(.symbolicLink(target: name, path: "\(destination)/\(controller)")) }
+            }
+        }
+        if options.isReadOnly {
+            steps.append(.mount(type: "tmpfs", source: "cgroup", target: destination, flags: options.flags | 32, data: "mode=755"))
+        }
+        return steps
+    }
+
+    private func devices() throws(RuntimeError) -> [LaunchStep] {
+        var steps: [LaunchStep] = []
+        for device in linux.devices ?? [] {
+            let type: UInt32
+            switch device.type {
+            case "c", "u": type = 0o020000
+            case "b": type = 0o060000
+            case "p": type = 0o010000
+            default: throw RuntimeError(.invalid, "the device '\(device.path)' has the unknown type '\(device.type)'")
+            }
+            steps.append(
+                .device(
+                    path: device.path, mode: type | (device.fileMode ?? 0o666) & 0o7777,
+                    major: UInt32(truncatingIfNeeded: device.major ?? 0),
+                    minor: UInt32(truncatingIfNeeded: device.minor ?? 0), userID: device.uid ?? 0, groupID: device.gid ?? 0))
+        }
+        return steps
+    }
+
+    // MARK: The process
+
+    private func terminal(_ process: RuntimeSpec.Process, bindsConsole: Bool) -> LaunchStep {
+        .makeTerminal(rows: process.consoleSize?.height ?? 0, columns: process.consoleSize?.width ?? 0, bindsConsole: bindsConsole)
+    }
+
+    private func become(_ process: RuntimeSpec.Process) throws(RuntimeError) -> [LaunchStep] {
+        var steps: [LaunchStep] = [.keyring("_ses.\(input.id)")]
+        for limit in process.rlimits ?? [] {
+            guard let resource = ResourceLimitName.number(of: limit.type) else {
+                throw RuntimeError(.invalid, "unknown resource limit '\(limit.type)'")
+            }
+            guard limit.soft <= limit.hard else {
+                throw RuntimeError(.invalid, "ulimit soft limit must be less than or equal to hard limit: \(limit.soft) > \(limit.hard)")
+            }
+            // Where this process itself may not raise a limit, the container gets what there is.
+            let hard = min(limit.hard, input.hardLimits[resource] ?? limit.hard)
+            steps.append(.resourceLimit(resource: resource, soft: min(limit.soft, hard), hard: hard))
+        }
+        if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
+        steps.append(.standardStreams(ownerUserID: process.user.uid))
+        let sets = process.capabilities ?? RuntimeSpec.Capabilities()
+        let permitted = try set(sets.permitted)
+        steps.append(.bounding(try set(sets.bounding)))
+        // Without no-new-privileges loading a filter needs a right that is about to go; with it, as late as possible is best.
+        let filter = input.filter.map { LaunchStep.seccomp(program: $0, flags: 0) }
+        if process.noNewPrivileges != true, let filter { steps.append(filter) }
+        steps += [
+            .groups(process.user.additionalGids ?? []), .user(userID: process.user.uid, groupID: process.user.gid),
+            .capabilities(
+                effective: try set(sets.effective), permitted: permitted, inheritable: try set(sets.inheritable),
+                ambient: try set(sets.ambient)),
+            .workingDirectory(process.cwd), .umask(process.user.umask ?? 0o022),
+        ]
+        if process.noNewPrivileges == true {
+            steps.append(.noNewPrivileges)
+            if let filter { steps.append(filter) }
+        }
+        let environment = process.env ?? []
+        let path = environment.last { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) }
+        steps.append(
+            .execute(
+                arguments: process.args ?? [], environment: environment,
+                searchPath: path ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
+        return steps
+    }
+
+    private func set(_ names: [String]?) throws(RuntimeError) -> CapabilitySet {
+        var result = CapabilitySet()
+        for name in names ?? [] {
+            guard let number = Capability.number(of: name) else { throw RuntimeError(.invalid, "unknown capability '\(name)'") }
+            result.rawValue |= 1 << UInt64(number)
+        }
+        return result
+    }
+}

@@ -1,0 +1,374 @@
+public import BerthLaunch
+public import BerthLinux
+public import BerthOCI
+public import BerthReactor
+internal import CBerth
+internal import FoundationEssentials
+internal import Glibc
+
+/// What a runtime is made with.
+public struct RuntimeConfiguration: Sendable {
+    /// The engine's id: everything that is made outside its directories carries it.
+    public var engineID: String
+    /// Where sockets and what is true of this boot only are kept. May be longer than a socket's name.
+    public var execRoot: String
+    /// Where the monitor comes from.
+    public var monitor: MonitorLocation
+
+    /// A configuration of these.
+    public init(engineID: String, execRoot: String, monitor: MonitorLocation = .automatic) {
+        (self.engineID, self.execRoot, self.monitor) = (engineID, execRoot, monitor)
+    }
+}
+
+/// Turns specifications into running processes, each under a monitor of its own, and finds them again.
+public final class Runtime: Sendable {
+    /// The machine's control groups.
+    public let cgroups: CgroupLayout
+    /// The group below which all of this engine's are.
+    public let cgroupParent: String
+    private let configuration: RuntimeConfiguration
+    private let reactor: Reactor
+    private let hardLimits: [UInt32: UInt64]
+    private let filters = FilterCache()
+
+    /// Makes the exec-root and the control group of the engine. Repeating is fine.
+    ///
+    /// Blocks: call it in a lane, or before there is anything to hold up.
+    public init(configuration: RuntimeConfiguration, reactor: Reactor) throws(RuntimeError) {
+        self.configuration = configuration
+        self.reactor = reactor
+        cgroupParent = "berth-\(configuration.engineID)"
+        do throws(Errno) {
+            cgroups = try CgroupLayout.detect()
+            try cgroups.makeParent(cgroupParent)
+            try cgroups.makeParent("\(cgroupParent)/monitors")
+        } catch {
+            throw .system(
+                "cannot make the control group 'berth-\(configuration.engineID)': containers need root and mounted control groups", error)
+        }
+        do throws(Errno) {
+            _ = try Directory.open("/").makeDirectories(try PathBytes(configuration.execRoot + "/containers"), permissions: 0o711)
+        } catch {
+            throw .system("cannot make the exec-root '\(configuration.execRoot)'", error)
+        }
+        var limits: [UInt32: UInt64] = [:]
+        if let permitted = try? Capability.permitted(), permitted >> 24 & 1 == 0 {  // CAP_SYS_RESOURCE; unknown is "may"
+            for resource in UInt32(0)..<16 { limits[resource] = try? ResourceLimitName.current(resource).hard }
+        }
+        hardLimits = limits
+    }
+
+    /// How a container is to be started.
+    public struct Start: Sendable {
+        /// The container's id: 64 hexadecimal digits.
+        public var id: String
+        /// Its directory below the root: log and exit record go there.
+        public var stateDirectory: String
+        /// How its root comes about.
+        public var root: RootMount
+        /// The log's name in the directory; empty for none.
+        public var logName: String
+        /// What becomes of standard input.
+        public var input: MonitorRequest.InputPolicy
+        /// Asked, with the mounted root, for the specification: there users and groups can be resolved. Runs where it may block.
+        public var specification: @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
+
+        /// All of them.
+        public init(
+            id: String, stateDirectory: String, root: RootMount, logName: String, input: MonitorRequest.InputPolicy,
+            specification: @escaping @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
+        ) {
+            self.id = id
+            self.stateDirectory = stateDirectory
+            self.root = root
+            self.logName = logName
+            self.input = input
+            self.specification = specification
+        }
+    }
+
+    /// Starts a container: a monitor, its root, the plan. On failure nothing of it is left.
+    ///
+    /// - Throws: `commandNotFound` and `commandNotExecutable` for the program, what `specification` throws, and the rest of ``RuntimeError``.
+    public func start(_ start: Start, in lane: Lane) async throws(RuntimeError) -> RuntimeContainer {
+        let begun = try await lane.run { () throws(RuntimeError) in try self.begin(start) }
+        let connection = MonitorConnection(begun.takeSocket(), reactor: reactor)
+        connection.listen()
+        return RuntimeContainer(begun.facts, connection, reactor, executions: begun.input, filters)
+    }
+
+    /// What has become of a container that an earlier engine started.
+    public enum Found: Sendable {
+        /// It runs.
+        case running(RuntimeContainer)
+        /// It has ended, and its monitor wrote down how.
+        case ended(ExitRecord)
+        /// Its monitor is gone; what was left of the container has been killed.
+        case lost(ExitRecord)
+        /// It has not been started on this boot of the machine, or ended unrecorded before it.
+        case nothing
+    }
+
+    /// Looks for a container that an earlier engine started on this boot.
+    public func reconnect(id: String, stateDirectory: String, in lane: Lane) async throws(RuntimeError) -> Found {
+        let found = try await lane.run { () throws(RuntimeError) in self.look(for: id, stateDirectory) }
+        switch found {
+        case .running(let facts, let socket):
+            let connection = MonitorConnection(socket.take(), reactor: reactor)
+            connection.listen()
+            return .running(RuntimeContainer(facts, connection, reactor, executions: executionBase(id), filters))
+        case .ended(let record): return .ended(record)
+        case .lost(let record): return .lost(record)
+        case .nothing: return .nothing
+        }
+    }
+
+    /// Ends what a monitor that is gone has left behind, and writes down that it was lost. Repeating is fine.
+    public func recordLoss(_ container: RuntimeContainer, in lane: Lane) async throws(RuntimeError) -> ExitRecord {
+        let facts = container.facts
+        return try await lane.run { () throws(RuntimeError) in self.recordLoss(facts) }
+    }
+
+    /// Removes what a container that has ended has outside the root: its control groups and its directory in the exec-root. Repeating is fine.
+    ///
+    /// - Throws: `system` while a process is still in the groups after two seconds.
+    public func cleanUp(id: String, in lane: Lane) async throws(RuntimeError) {
+        for attempt in 0..<40 {
+            do {
+                return try await lane.run { () throws(RuntimeError) in try self.removeTraces(of: id) }
+            } catch {
+                guard error.underlying == .EBUSY, attempt < 39 else { throw error }
+                // The kernel empties a group a moment after the last process was reaped, and tells nobody on v1.
+                do throws(ReactorError) { try await reactor.sleep(for: .milliseconds(min(2 << attempt, 100))) } catch {
+                    throw RuntimeError(.cancelled, "\(error)")
+                }
+            }
+        }
+    }
+
+    /// The ids of containers that have groups or directories of this engine's: candidates to be cleaned up. Blocks.
+    public func traces() -> Set<String> {
+        var found = cgroups.children(of: cgroupParent).filter { $0.utf8.count == 64 }
+        if let entries = try? Directory.open("\(configuration.execRoot)/containers").entries() {  // none there: none to find
+            for entry in entries { found.insert(entry.name.description) }
+        }
+        return found
+    }
+
+    /// Kills every process of a container by its groups. Blocks; for containers without a monitor.
+    public func killProcesses(of id: String) {
+        for _ in 0..<100 {
+            let processes = cgroups.processes(in: "\(cgroupParent)/\(id)")
+            if processes.isEmpty { return }
+            for process in processes { _ = kill(process, SIGKILL) }
+        }
+    }
+
+    // MARK: Starting (blocking)
+
+    private final class Begun: Sendable {
+        let facts: ContainerFacts
+        let input: LaunchInput
+        private let socket: SocketHolder
+        init(_ facts: ContainerFacts, _ input: LaunchInput, _ socket: SocketHolder) {
+            (self.facts, self.input, self.socket) = (facts, input, socket)
+        }
+        func takeSocket() -> MessageSocket { socket.take() }
+    }
+
+    private func begin(_ start: Start) throws(RuntimeError) -> Begun {
+        do {
+            return try launch(start)
+        } catch {
+            // Nothing of it stays; a group that is still busy for a moment is found at the next start or clean-up.
+            try? removeTraces(of: start.id)
+            throw error
+        }
+    }
+
+    private func launch(_ start: Start) throws(RuntimeError) -> Begun {
+        let program = try configuration.monitor.resolve()
+        do {
+            let execDirectory = try Directory.open("\(configuration.execRoot)/containers")
+            try execDirectory.removeTree(try PathBytes(start.id))
+            try execDirectory.makeDirectory(try PathBytes(start.id), permissions: 0o700)
+            let own = try execDirectory.openDirectory(try PathBytes(start.id))
+            let state = try Directory.open(start.stateDirectory)
+            do { try state.removeFile("exit.json") } catch { if error != .ENOENT { throw error } }
+
+            let pair = try SocketPair(.messages)
+            var monitorProcess: ProcessHandle?
+            let socket = try pair.take { (ours, theirs) throws in
+                monitorProcess = try spawn(program, theirs)
+                return MessageSocket(adopting: ours)
+            }
+            if let process = monitorProcess.take() { reap(process) }
+            guard try Self.receive(socket, expecting: 0).answer == .done else {
+                throw RuntimeError(.monitor, "the monitor did not say hello")
+            }
+
+            let files = cgroups.version == 1 ? cgroups.version1.map { "\($0.mountPoint)/\(cgroupParent)/monitors/tasks" } : []
+            let all = files + (cgroups.unified.map { ["\($0)/\(cgroupParent)/monitors/cgroup.procs"] } ?? [])
+            try socket.send(
+                MonitorRequest.initialize(.init(id: start.id, cgroupFiles: cgroups.version == 1 ? files : all)).encoded(number: 1),
+                own.descriptor, state.descriptor)
+            _ = try Self.receive(socket, expecting: 1)
+            try socket.send(MonitorRequest.mountRoot(start.root).encoded(number: 2))
+            guard let root = try Self.receive(socket, expecting: 2).takeDescriptor() else {
+                throw RuntimeError(.monitor, "the monitor gave no root")
+            }
+            let specification = try start.specification(Directory(adopting: root))
+
+            let input = try input(id: start.id, specification, hasInput: start.input != .none)
+            let plan = try LaunchPlan.compile(input)
+            let memory =
+                cgroups.version == 1
+                ? cgroups.directory(of: "memory", input.cgroupPath).map { "\($0)/memory.oom_control" }
+                : cgroups.unified.map { "\($0)/\(input.cgroupPath)/memory.events" }
+            let launch = MonitorRequest.Launch(logName: start.logName, input: start.input, memoryEventsPath: memory ?? "")
+            try socket.send(MonitorRequest.launch(launch).encoded(number: 3), try HostFile.inMemory(named: "plan", plan.encoded()))
+            guard case .started(let id, let ticks, let at) = try Self.receive(socket, expecting: 3).answer else {
+                throw RuntimeError(.monitor, "the monitor's answer to a launch makes no sense")
+            }
+            let facts = ContainerFacts(id: start.id, stateDirectory: start.stateDirectory, processID: id, startTicks: ticks, startedAt: at)
+            return Begun(facts, input, SocketHolder(socket))
+        } catch let error as RuntimeError {
+            throw error
+        } catch {
+            throw RuntimeError(.system, "cannot start container \(start.id.prefix(12)): \(error)", underlying: error as? Errno)
+        }
+    }
+
+    private func input(id: String, _ specification: RuntimeSpec, hasInput: Bool) throws(RuntimeError) -> LaunchInput {
+        LaunchInput(
+            specification: specification, id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
+            hasInput: hasInput,
+            hardLimits: hardLimits, filter: try filters.filter(for: specification.linux?.seccomp))
+    }
+
+    /// For executions in a container that an earlier engine started: all but the process.
+    private func executionBase(_ id: String) -> LaunchInput {
+        LaunchInput(
+            specification: RuntimeSpec(), id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
+            hasInput: false,
+            hardLimits: hardLimits, filter: nil)
+    }
+
+    private func spawn(_ program: (program: String, arguments: [String]), _ descriptor: consuming OwnedDescriptor) throws(RuntimeError)
+        -> ProcessHandle
+    {
+        var pidfd: CInt = -1
+        var pointers: [UnsafeMutablePointer<CChar>?] = unsafe program.arguments.map { unsafe strdup($0) }
+        unsafe pointers.append(nil)
+        defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
+        let id = descriptor.withRawDescriptor { unsafe berth_spawn(program.program, pointers, $0, &pidfd) }
+        guard id > 0 else { throw .system("cannot start the monitor '\(program.program)'", .current) }
+        return ProcessHandle(id: id, descriptor: OwnedDescriptor(adopting: pidfd))
+    }
+
+    /// Monitors are this process's children; each is reaped when it ends.
+    private func reap(_ process: consuming ProcessHandle) {
+        final class Box: Sendable {
+            let process: ProcessHandle
+            init(_ process: consuming ProcessHandle) { self.process = process }
+        }
+        let box = Box(process)
+        let reactor = self.reactor
+        Task.detached {
+            // If the reactor ends first, this process does too, and the monitor gets another parent.
+            try? await reactor.waitExit(of: box.process)
+            box.process.reap()
+        }
+    }
+
+    private static func receive(_ socket: borrowing MessageSocket, expecting number: UInt64) throws(RuntimeError)
+        -> MonitorConnection.Received
+    {
+        do {
+            var message = try socket.receive(waiting: true)
+            guard !message.bytes.isEmpty else { throw RuntimeError(.monitor, "the monitor ended before it could be used") }
+            let (found, answer) = try MonitorAnswer.decode(message.bytes)
+            guard found == number else { throw RuntimeError(.monitor, "the monitor answered out of turn") }
+            if case .failed(let stage, let errno, let reason) = answer { throw MonitorConnection.error(stage, errno, reason) }
+            return MonitorConnection.Received(answer, message.takeDescriptor())
+        } catch let error as RuntimeError {
+            throw error
+        } catch {
+            throw RuntimeError(.monitor, "the monitor cannot be spoken to: \(error)", underlying: error as? Errno)
+        }
+    }
+
+    // MARK: Finding again and cleaning up (blocking)
+
+    private enum Look: Sendable {
+        case running(ContainerFacts, SocketHolder), ended(ExitRecord), lost(ExitRecord), nothing
+    }
+
+    private struct RunRecord: Decodable {
+        struct Process: Decodable {
+            let id: Int32
+            let startTicks: UInt64
+        }
+        let version: Int
+        let bootID: String
+        let monitor: Process
+        let container: Process
+        let startedAt: Int64
+    }
+
+    private func look(for id: String, _ stateDirectory: String) -> Look {
+        let recorded = ExitRecord.read(in: stateDirectory)
+        guard let name = try? PathBytes(id),
+            let directory = try? Directory.open("\(configuration.execRoot)/containers").openDirectory(name),
+            let bytes = try? directory.readFile("run.json", limit: 4096),
+            let run = try? JSONDecoder().decode(RunRecord.self, from: Data(bytes)),
+            run.version == 1, let boot = try? ProcessTable.bootID(), boot == run.bootID
+        else {
+            // Never started on this boot, or killed between the first steps of a start.
+            killProcesses(of: id)
+            return recorded.map { .ended($0) } ?? .nothing
+        }
+        let facts = ContainerFacts(
+            id: id, stateDirectory: stateDirectory, processID: run.container.id, startTicks: run.container.startTicks,
+            startedAt: run.startedAt)
+        do {
+            let socket = try directory.connectForMessages(to: "monitor.sock")
+            try socket.send(MonitorRequest.state.encoded(number: 1))
+            switch try Self.receive(socket, expecting: 1).answer {
+            case .running: return .running(facts, SocketHolder(socket))
+            case .exited(let status): return .ended(ExitRecord(status))
+            default: break
+            }
+        } catch {
+            // Nobody listens any more: it has ended, or was killed. The record says which.
+            if let record = ExitRecord.read(in: stateDirectory), record.startedAt == run.startedAt { return .ended(record) }
+        }
+        return .lost(recordLoss(facts))
+    }
+
+    private func recordLoss(_ facts: ContainerFacts) -> ExitRecord {
+        if let record = ExitRecord.read(in: facts.stateDirectory), record.startedAt == facts.startedAt { return record }
+        // The first process is held by a descriptor before it is believed to be the one: ids are used again.
+        if let process = try? ProcessHandle(opening: facts.processID),
+            (try? ProcessTable.startTicks(of: facts.processID)) == facts.startTicks
+        {
+            try? process.signal(SIGKILL)  // it may just have ended
+        }
+        killProcesses(of: facts.id)
+        let record = ExitRecord(
+            code: 137, signal: SIGKILL, startedAt: facts.startedAt, finishedAt: realtimeNanoseconds(), reason: "monitor lost")
+        // Without room for it, the same is found out again at the next start.
+        try? record.write(in: facts.stateDirectory)
+        return record
+    }
+
+    private func removeTraces(of id: String) throws(RuntimeError) {
+        do throws(Errno) {
+            try cgroups.remove("\(cgroupParent)/\(id)")
+            try Directory.open("\(configuration.execRoot)/containers").removeTree(try PathBytes(id))
+        } catch {
+            throw .system("cannot remove the control groups and the exec-root directory of container \(id.prefix(12))", error)
+        }
+    }
+}
