@@ -23,8 +23,8 @@ public struct DetachedMount: ~Copyable, Sendable {
         let (upper, work) = (try PathBytes(upper), try PathBytes(work))
         var pointers: [UnsafePointer<CChar>?] = unsafe []
         let copies = unsafe names.map { name in unsafe name.withCString { unsafe strdup($0) } }
-        defer { for unsafecopy in unsafe copies { unsafe free(copy) } }
-        for unsafecopy in unsafe copies { unsafe pointers.append(UnsafePointer(copy)) }
+        defer { unsafe copies.forEach { unsafe free($0) } }
+        unsafe copies.forEach { unsafe pointers.append(UnsafePointer($0)) }
         let raw = try directory.descriptor.withRawDescriptor { (base) throws(Errno) in
             try unsafe upper.withCString { (upper) throws(Errno) in
                 try unsafe work.withCString { (work) throws(Errno) in

@@ -261,7 +261,7 @@ public final class Runtime: Sendable {
         var pidfd: CInt = -1
         var pointers: [UnsafeMutablePointer<CChar>?] = unsafe program.arguments.map { unsafe strdup($0) }
         unsafe pointers.append(nil)
-        defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
+        defer { unsafe pointers.forEach { unsafe free($0) } }
         let id = descriptor.withRawDescriptor { unsafe berth_spawn(program.program, pointers, $0, &pidfd) }
         guard id > 0 else { throw .system("cannot start the monitor '\(program.program)'", .current) }
         return ProcessHandle(id: id, descriptor: OwnedDescriptor(adopting: pidfd))
