@@ -17,9 +17,13 @@ internal import Glibc
     private var log: LogFile?
     private var main: MonitoredProcess?
     private var executions: [MonitoredProcess] = []
+    /// Clients that came before the container was started: they miss nothing of it.
+    private var earlyClients: [StreamClient] = []
     private var memoryEventsPath = ""
     private var exitStatus: MonitorAnswer.ExitStatus?
     private var lingersUntil: Int64 = 0
+    /// The most clients that can come before the start.
+    private static let maximumEarlyClientCount = 64
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
 
     private final class Connection {
@@ -284,10 +288,13 @@ internal import Glibc
             let result = process.terminal!.withRawDescriptor { berth_terminal_size($0, rows, columns) }
             guard result == 0 else { throw Errno.current }
         case .attach(let streams):
-            let process = try process(0)
+            let isEarly = main == nil
+            guard !isEarly || earlyClients.count < Self.maximumEarlyClientCount else { throw Errno.EMFILE }
+            let process = isEarly ? nil : try process(0)
             let pair = try SocketPair(.stream)
             try pair.take { (ours, theirs) throws in
-                process.clients.append(try StreamClient(ours, streams))
+                let client = try StreamClient(ours, streams)
+                if let process { process.clients.append(client) } else { earlyClients.append(client) }
                 try connection.socket.send(MonitorAnswer.done.encoded(number: number), theirs)
             }
             return
@@ -325,6 +332,8 @@ internal import Glibc
         memoryEventsPath = launch.memoryEventsPath
         let launched = try PlanPerformer.perform(plan, root: root, target: nil)
         let process = try MonitoredProcess(launched, number: 0, input: launch.input)
+        process.clients = earlyClients
+        earlyClients = []
         main = process
         try writeRunRecord(process)
         return process

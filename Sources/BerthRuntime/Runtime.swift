@@ -71,6 +71,8 @@ public final class Runtime: Sendable {
         public var logName: String
         /// What becomes of standard input.
         public var input: MonitorRequest.InputPolicy
+        /// Clients that see all output from the very first byte, at most 64: ``RuntimeContainer/takeInitialStreams()``.
+        public var initialStreams: [MonitorRequest.StreamChoice] = []
         /// Asked, with the mounted root, for the specification: there users and groups can be resolved. Runs where it may block.
         public var specification: @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
 
@@ -95,7 +97,9 @@ public final class Runtime: Sendable {
         let begun = try await lane.run { () throws(RuntimeError) in try self.begin(start) }
         let connection = MonitorConnection(begun.takeSocket(), reactor: reactor)
         connection.listen()
-        return RuntimeContainer(begun.facts, connection, reactor, executions: begun.input, filters)
+        return RuntimeContainer(
+            begun.facts, connection, reactor, executions: begun.input, filters,
+            initialStreams: begun.streams)
     }
 
     /// What has become of a container that an earlier engine started.
@@ -171,8 +175,9 @@ public final class Runtime: Sendable {
         let facts: ContainerFacts
         let input: LaunchInput
         private let socket: SocketHolder
-        init(_ facts: ContainerFacts, _ input: LaunchInput, _ socket: SocketHolder) {
-            (self.facts, self.input, self.socket) = (facts, input, socket)
+        let streams: [AttachStream]
+        init(_ facts: ContainerFacts, _ input: LaunchInput, _ socket: SocketHolder, _ streams: [AttachStream]) {
+            (self.facts, self.input, self.socket, self.streams) = (facts, input, socket, streams)
         }
         func takeSocket() -> MessageSocket { socket.take() }
     }
@@ -227,12 +232,22 @@ public final class Runtime: Sendable {
                 ? cgroups.directory(of: "memory", input.cgroupPath).map { "\($0)/memory.oom_control" }
                 : cgroups.unified.map { "\($0)/\(input.cgroupPath)/memory.events" }
             let launch = MonitorRequest.Launch(logName: start.logName, input: start.input, memoryEventsPath: memory ?? "")
-            try socket.send(MonitorRequest.launch(launch).encoded(number: 3), try HostFile.inMemory(named: "plan", plan.encoded()))
-            guard case .started(let id, let ticks, let at) = try Self.receive(socket, expecting: 3).answer else {
+            var streams: [AttachStream] = []
+            for choice in start.initialStreams {
+                let number = UInt64(3 + streams.count)
+                try socket.send(MonitorRequest.attach(choice).encoded(number: number))
+                guard let stream = try Self.receive(socket, expecting: number).takeDescriptor() else {
+                    throw RuntimeError(.monitor, "the monitor gave no streams")
+                }
+                streams.append(try AttachStream(stream, reactor: reactor))
+            }
+            let number = UInt64(3 + streams.count)
+            try socket.send(MonitorRequest.launch(launch).encoded(number: number), try HostFile.inMemory(named: "plan", plan.encoded()))
+            guard case .started(let id, let ticks, let at) = try Self.receive(socket, expecting: number).answer else {
                 throw RuntimeError(.monitor, "the monitor's answer to a launch makes no sense")
             }
             let facts = ContainerFacts(id: start.id, stateDirectory: start.stateDirectory, processID: id, startTicks: ticks, startedAt: at)
-            return Begun(facts, input, SocketHolder(socket))
+            return Begun(facts, input, SocketHolder(socket), streams)
         } catch let error as RuntimeError {
             throw error
         } catch {

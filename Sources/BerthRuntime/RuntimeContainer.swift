@@ -20,10 +20,23 @@ public final class RuntimeContainer: Sendable {
     private let reactor: Reactor
     private let base: LaunchInput
     private let filters: FilterCache
+    private let initialStreams: Mutex<[AttachStream]>
 
-    init(_ facts: ContainerFacts, _ connection: MonitorConnection, _ reactor: Reactor, executions base: LaunchInput, _ filters: FilterCache)
-    {
+    init(
+        _ facts: ContainerFacts, _ connection: MonitorConnection, _ reactor: Reactor, executions base: LaunchInput, _ filters: FilterCache,
+        initialStreams: [AttachStream] = []
+    ) {
         (self.facts, self.connection, self.reactor, self.base, self.filters) = (facts, connection, reactor, base, filters)
+        self.initialStreams = Mutex(initialStreams)
+    }
+
+    /// The streams that were chosen when it was started, in that order; none the second time, and none after ``Runtime/reconnect(id:stateDirectory:in:)``.
+    public func takeInitialStreams() -> [AttachStream] {
+        initialStreams.withLock { streams in
+            let taken = streams
+            streams = []
+            return taken
+        }
     }
 
     /// The first process's id in the engine's namespace.
