@@ -107,6 +107,8 @@ let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
     tests("CrashTests", of: ["BerthLinux"]),
+    tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
+    tests("KernelTests", of: ["BerthLaunch", "BerthLinux"]),
 ]
 
 let products: [Product] =

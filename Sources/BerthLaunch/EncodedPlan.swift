@@ -46,6 +46,11 @@ public struct EncodedPlan: Sendable {
             guard let shape = stepShapes[kind] else { throw .unknownStep(kind, offset: offset) }
             var reader = fields
             for field in shape.fields { try reader.skip(field) }
+            // Without a name there is nothing to execute, and C reads the first argument unasked.
+            if kind == UInt16(BERTH_STEP_EXECUTE.rawValue) {
+                var arguments = fields
+                guard try arguments.number() > 0, try !arguments.string().isEmpty else { throw .noProgram }
+            }
             guard reader.offset == reader.end else { throw .malformed(offset: reader.offset) }
             last = berth_step(rawValue: UInt32(kind))
             offset = reader.end

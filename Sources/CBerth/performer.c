@@ -240,6 +240,13 @@ static int attach_root(struct berth_slots *slots) {
 static int mount_at(const struct berth_slots *slots, const char *type, const char *source, const char *target, uint64_t flags, const char *data) {
     int directory = open_or_create(slots, target, 1, 0755);
     if (directory < 0) return -1;
+    // An image whose /proc or /sys is a link would have them elsewhere, and paths masked by name would stay open.
+    if ((strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0) && slots->root_directory >= 0) {
+        struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS};
+        int plain = (int)syscall(SYS_openat2, slots->root_directory, target, &how, sizeof how);
+        if (plain < 0) return close_keeping_errno(directory, -1);
+        close(plain);
+    }
     char path[40];
     descriptor_path(path, directory);
     return close_keeping_errno(directory, mount(source, path, type, flags, data));
@@ -385,8 +392,16 @@ static int send_descriptor(int channel, int descriptor) {
 
 // A terminal from the container's own devpts: its name there is true for the processes inside.
 static int make_terminal(struct berth_slots *slots, uint16_t rows, uint16_t columns, int binds_console) {
-    int master = open_in_root(slots, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
+    // In a running container it may have been replaced by anything: it is not waited for, and must be the real one.
+    int master = open_in_root(slots, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
     if (master < 0) return -1;
+    struct stat status;
+    if (fstat(master, &status) < 0) return close_keeping_errno(master, -1);
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(5, 2)) {
+        errno = ENOTTY;
+        return close_keeping_errno(master, -1);
+    }
+    if (fcntl(master, F_SETFL, O_RDWR) < 0) return close_keeping_errno(master, -1);
     int unlocked = 0;
     struct winsize size = {.ws_row = rows, .ws_col = columns};
     int terminal = -1;
@@ -418,7 +433,35 @@ static int make_terminal(struct berth_slots *slots, uint16_t rows, uint16_t colu
     return 0;
 }
 
+// From here on nothing of the host is open. Close-on-exec is not enough: a working directory or a program named
+// /proc/self/fd/N would be resolved before execve, and the monitor holds directories of the host.
+static int close_all_but_channel(struct berth_slots *slots) {
+    if (slots->channel != 3) {
+        if (dup3(slots->channel, 3, O_CLOEXEC) < 0) return -1;
+        slots->channel = 3;
+    }
+    slots->root = slots->target = slots->terminal = slots->root_directory = -1;
+    for (int index = 0; index < 3; index++) slots->standard[index] = -1;
+    return (int)syscall(SYS_close_range, 4u, ~0u, 0u);
+}
+
+// The working directory must lie beneath the root: getcwd(2) of one that does not begins with "(unreachable)".
+static int enter_directory(const char *path) {
+    char where[MAXIMUM_PATH];
+    if (chdir(path) < 0) return -1;
+    if (syscall(SYS_getcwd, where, sizeof where) < 0) return -1;
+    if (where[0] == '/') return 0;
+    errno = EXDEV;
+    return -1;
+}
+
 static int standard_streams(struct berth_slots *slots, uid_t user) {
+    // The channel must survive what is put in the places 0, 1 and 2.
+    if (slots->channel < 3) {
+        int moved = fcntl(slots->channel, F_DUPFD_CLOEXEC, 3);
+        if (moved < 0) return -1;
+        slots->channel = moved;
+    }
     if (setsid() < 0 && errno != EPERM) return -1;
     for (int index = 0; index < 3; index++) {
         int source = slots->terminal >= 0 ? slots->terminal : slots->standard[index];
@@ -437,7 +480,7 @@ static int standard_streams(struct berth_slots *slots, uid_t user) {
         }
     }
     if (slots->terminal >= 0 && ioctl(0, TIOCSCTTY, 0) < 0) return -1;
-    return 0;
+    return close_all_but_channel(slots);
 }
 
 static int limit_bounding(uint64_t set) {
@@ -465,6 +508,11 @@ static int set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inh
 }
 
 static int load_filter(const char *program, size_t size, uint64_t flags) {
+    // The kernel takes at most 4096 instructions, and `len` would silently lose the higher bits of a larger number.
+    if (size == 0 || size % sizeof(struct sock_filter) != 0 || size / sizeof(struct sock_filter) > BPF_MAXINSNS) {
+        errno = EINVAL;
+        return -1;
+    }
     struct sock_fprog filter = {.len = (unsigned short)(size / sizeof(struct sock_filter)), .filter = (struct sock_filter *)program};
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (unsigned int)flags, &filter);
 }
@@ -481,11 +529,12 @@ static int set_groups(struct fields *f) {
 }
 
 static int reset_signals(void) {
-    struct sigaction standard;
-    memset(&standard, 0, sizeof standard);
+    // The kernel's own structure, all zero, and its own call: the C library keeps two signals for itself, and a parent may have
+    // left even those ignored.
+    static const uint64_t standard[4];
     for (int signal = 1; signal < NSIG; signal++)
-        // The kernel's two own signals cannot be set, nor the C library's: EINVAL is as it should be.
-        if (sigaction(signal, &standard, NULL) < 0 && errno != EINVAL) return -1;
+        // SIGKILL and SIGSTOP cannot be set: EINVAL is as it should be.
+        if (syscall(SYS_rt_sigaction, signal, standard, NULL, sizeof(uint64_t)) < 0 && errno != EINVAL) return -1;
     sigset_t none;
     sigemptyset(&none);
     return sigprocmask(SIG_SETMASK, &none, NULL);
@@ -628,7 +677,7 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
         const char *program = bytes(f, &size);
         return load_filter(program, size, number(f));
     }
-    case BERTH_STEP_WORKING_DIRECTORY: return chdir(string(f));
+    case BERTH_STEP_WORKING_DIRECTORY: return enter_directory(string(f));
     case BERTH_STEP_UMASK: umask((mode_t)number(f)); return 0;
     case BERTH_STEP_OOM_SCORE: {
         size_t size;
