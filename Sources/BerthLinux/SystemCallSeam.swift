@@ -16,6 +16,10 @@ public enum SystemCallSeam {
         case stop
     }
 
+    /// For writes to files of our own state, which go through ``OwnedDescriptor/writeAll(_:)`` like any other.
+    @inline(__always)
+    public static func passWrite() throws(Errno) { try pass("write") }
+
     /// What a stopped call throws. It is no error of any kernel, so nothing can mistake it for one.
     public static var stopped: Errno { Errno(rawValue: 4095) }
 

@@ -1,0 +1,203 @@
+public import BerthLinux
+public import BerthOCI
+internal import FoundationEssentials
+
+/// Reads content. Who only has this cannot remove any.
+public protocol ContentReading: Sendable {
+    /// How many bytes a blob has. `notFound` if there is none.
+    func byteCount(of digest: Digest) throws(ContentError) -> UInt64
+    /// Opens a blob for reading, from its beginning.
+    func open(_ digest: Digest) throws(ContentError) -> OwnedDescriptor
+}
+
+/// Takes content in.
+public protocol ContentIngesting: Sendable {
+    /// A place for bytes that come. Nothing is visible until it is committed; dropped uncommitted, nothing is left.
+    func makeIngest() throws(ContentError) -> Ingest
+}
+
+/// Blobs by digest, in a directory that is a valid OCI image layout throughout (OCI image specification, *Image Layout*).
+///
+/// A blob that is there is whole: it was written under another name, compared with its digest, synced, and renamed. All calls block: they
+/// belong in a lane. What a kill leaves in `ingest` is removed when the store is opened again.
+public final class ContentStore: ContentReading, ContentIngesting {
+    private let root: Directory
+    private let blobs: Directory
+    private let ingests: Directory
+
+    /// Opens the store, making what is missing.
+    ///
+    /// - Parameter path: `<root>/content`, absolute.
+    public init(directory path: String) throws(ContentError) {
+        do throws(Errno) {
+            root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
+            for algorithm in Digest.Algorithm.allCases {
+                _ = try root.makeDirectories(try PathBytes("blobs/\(algorithm.rawValue)"))
+            }
+            blobs = try root.openDirectory("blobs")
+            ingests = try root.makeDirectories("ingest", permissions: 0o700)
+            for entry in try ingests.entries() { try ingests.removeTree(entry.name) }
+            if try !root.contains("oci-layout") {
+                try unsafe root.replaceFile("oci-layout", with: #"{"imageLayoutVersion":"1.0.0"}"#.utf8Span.span.bytes, permissions: 0o644)
+            }
+        } catch {
+            throw .storage("cannot open the content store at '\(path)'", error)
+        }
+    }
+
+    public func byteCount(of digest: Digest) throws(ContentError) -> UInt64 {
+        do throws(Errno) {
+            return UInt64(try directory(of: digest).status(try PathBytes(digest.hex)).byteCount)
+        } catch {
+            throw Self.error(error, digest)
+        }
+    }
+
+    /// Whether there is such a blob.
+    public func contains(_ digest: Digest) throws(ContentError) -> Bool {
+        do throws(Errno) { return try directory(of: digest).contains(try PathBytes(digest.hex)) } catch { throw Self.error(error, digest) }
+    }
+
+    public func open(_ digest: Digest) throws(ContentError) -> OwnedDescriptor {
+        do throws(Errno) { return try directory(of: digest).openForReading(try PathBytes(digest.hex)) } catch {
+            throw Self.error(error, digest)
+        }
+    }
+
+    /// Reads a small blob whole and compares it with its digest: what the disk gives back is checked like what a stranger sends.
+    ///
+    /// - Parameter limit: the most bytes; `tooLarge` for more.
+    public func read(_ digest: Digest, limit: Int) throws(ContentError) -> [UInt8] {
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try directory(of: digest).readFile(try PathBytes(digest.hex), limit: limit) } catch {
+            if error == .EFBIG { throw ContentError(.tooLarge, "blob \(digest) has more than \(limit) bytes", digest: digest) }
+            throw Self.error(error, digest)
+        }
+        let found = Digest(of: bytes, digest.algorithm)
+        guard found == digest else {
+            throw ContentError(.digestMismatch, "blob \(digest) is damaged: its bytes have the digest \(found)", digest: digest)
+        }
+        return bytes
+    }
+
+    public func makeIngest() throws(ContentError) -> Ingest { try Ingest(self, in: ingests) }
+
+    /// Keeps bytes that are there already. Keeping them again does nothing.
+    public func add(_ bytes: [UInt8], _ algorithm: Digest.Algorithm = .sha256) throws(ContentError) -> Digest {
+        var ingest = try makeIngest()
+        try unsafe ingest.write(bytes.span.bytes)
+        return try ingest.commit(expecting: nil).digest
+    }
+
+    /// Removes a blob. One that is not there is removed already.
+    public func remove(_ digest: Digest) throws(ContentError) {
+        do throws(Errno) { try directory(of: digest).removeFile(try PathBytes(digest.hex)) } catch {
+            if error == .ENOENT { return }
+            throw .storage("cannot remove blob \(digest)", error, digest)
+        }
+    }
+
+    /// The digests of all blobs. Files whose names are no digests are left out and left alone.
+    public func all() throws(ContentError) -> Set<Digest> {
+        var found: Set<Digest> = []
+        do throws(Errno) {
+            for algorithm in Digest.Algorithm.allCases {
+                for entry in try blobs.openDirectory(try PathBytes(algorithm.rawValue)).entries() {
+                    if let digest = try? Digest(parsing: "\(algorithm.rawValue):\(entry.name)") { found.insert(digest) }  // not one of ours
+                }
+            }
+        } catch {
+            throw .storage("cannot list the blobs", error)
+        }
+        return found
+    }
+
+    /// Writes the layout's `index.json`, which is derived: it names what other tools are to find.
+    public func writeIndex(_ index: Index) throws(ContentError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(index) else { throw ContentError(.storage, "the index cannot be encoded") }  // text and numbers encode
+        do throws(Errno) { try unsafe root.replaceFile("index.json", with: Array(data).span.bytes, permissions: 0o644) } catch {
+            throw .storage("cannot write index.json", error)
+        }
+    }
+
+    fileprivate func directory(of digest: Digest) throws(Errno) -> Directory {
+        try blobs.openDirectory(try PathBytes(digest.algorithm.rawValue))
+    }
+
+    private static func error(_ error: Errno, _ digest: Digest) -> ContentError {
+        error == .ENOENT
+            ? ContentError(.notFound, "there is no blob \(digest)", digest: digest) : .storage("cannot read blob \(digest)", error, digest)
+    }
+}
+
+/// Bytes on their way into the store.
+public struct Ingest: ~Copyable {
+    private let store: ContentStore
+    private let pending: PendingFile
+    private var hasher = DigestHasher()
+    /// How many bytes have been written.
+    public private(set) var byteCount: UInt64 = 0
+
+    fileprivate init(_ store: ContentStore, in directory: borrowing Directory) throws(ContentError) {
+        self.store = store
+        do throws(Errno) { pending = try PendingFile(in: directory) } catch { throw .storage("cannot take content in", error) }
+    }
+
+    /// Adds bytes.
+    public mutating func write(_ bytes: borrowing RawSpan) throws(ContentError) {
+        unsafe bytes.withUnsafeBytes { unsafe hasher.update($0) }
+        byteCount += UInt64(bytes.byteCount)
+        do throws(Errno) {
+            try SystemCallSeam.passWrite()
+            try pending.file.writeAll(bytes)
+        } catch {
+            throw .storage("cannot write content", error)
+        }
+    }
+
+    /// Makes the bytes a blob: compared, synced, named, and the name synced. A blob that is there already stays as it is.
+    ///
+    /// - Parameter expected: the digest that the bytes must have; `nil` for whatever they have.
+    public consuming func commit(expecting expected: Digest?) throws(ContentError) -> (digest: Digest, byteCount: UInt64) {
+        let digest = hasher.digest()
+        if let expected, expected != digest {
+            throw ContentError(
+                .digestMismatch, "expected content with the digest \(expected), and what came has \(digest)", digest: expected)
+        }
+        do throws(Errno) {
+            let target = try store.directory(of: digest)
+            let name = try PathBytes(digest.hex)
+            if try !target.contains(name) { try pending.commit(as: name, in: target) }
+        } catch {
+            throw .storage("cannot commit blob \(digest)", error, digest)
+        }
+        return (digest, byteCount)
+    }
+}
+
+/// A file under a temporary name, which goes with this value unless it is committed.
+private final class PendingFile: Sendable {
+    let file: OwnedDescriptor
+    private let directory: Directory
+    private let name: PathBytes
+
+    init(in directory: borrowing Directory) throws(Errno) {
+        self.directory = try directory.duplicate()
+        var random = SystemRandomNumberGenerator()
+        name = try PathBytes("in-" + String(random.next(), radix: 16))
+        file = try self.directory.createFile(name, permissions: 0o644)
+    }
+
+    deinit {
+        // Committed, it has no such name any more; else what is left is removed at the next opening, if not now.
+        try? directory.removeFile(name)
+    }
+
+    func commit(as newName: PathBytes, in target: borrowing Directory) throws(Errno) {
+        try file.synchronize()
+        try directory.rename(name, to: newName, in: target)
+        try target.synchronize()
+    }
+}

@@ -1,0 +1,146 @@
+internal import BerthLinux
+
+/// Layers as directories that the kernel's overlay file system puts together. The layout is Docker's of the same name:
+/// `<id>/{diff,link,lower,work}` and `l/<26 characters>`, symbolic links that keep mount options short.
+public final class Overlay2: Snapshotter {
+    private let directories: LayerDirectories
+
+    /// Opens the store at `<root>/overlay2`, removing what a kill has left unfinished.
+    public init(directory path: String) throws(SnapshotError) {
+        directories = try LayerDirectories(path: path) { (root, id) throws(Errno) in try Self.removeLink(of: id, in: root) }
+        do throws(Errno) { _ = try directories.root.makeDirectories("l") } catch { throw .storage("cannot make '\(path)/l'", error) }
+    }
+
+    /// Whether a directory's file system can carry an overlay's upper: tried with a mount that nobody sees.
+    ///
+    /// - Returns: `nil` if it can, else why not.
+    public static func obstacle(at path: String) -> String? {
+        do throws(Errno) {
+            let root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
+            try root.removeTree(".probe")
+            for name in ["lower", "upper", "work"] { _ = try root.makeDirectories(try PathBytes(".probe/\(name)")) }
+            do throws(Errno) {
+                _ = try DetachedMount.overlay(base: path + "/.probe", lowers: ["lower"], upper: "upper", work: "work")
+            } catch {
+                try root.removeTree(".probe")
+                return "the file system at '\(path)' cannot carry an overlay: \(error)"
+            }
+            try root.removeTree(".probe")
+            return nil
+        } catch {
+            return "an overlay cannot be tried at '\(path)': \(error)"
+        }
+    }
+
+    public var name: String { "overlay2" }
+    public var whiteouts: WhiteoutStyle { .overlay }
+    public func layers() -> [LayerName: LayerInformation] { directories.layers() }
+    public func writableLayers() -> Set<String> { directories.writable() }
+
+    public func prepareLayer(on parent: LayerName?) throws(SnapshotError) -> PreparedLayer {
+        let id = directories.newLayerID()
+        do {
+            try make(id, on: parent, hasWork: false)
+        } catch {
+            removeDirectory(id)
+            throw error
+        }
+        return PreparedLayer(id: id, path: "\(directories.path)/\(id)/diff", parent: parent)
+    }
+
+    public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
+        guard directories.layers()[information.name] == nil else { return discard(prepared) }
+        try directories.commit(prepared.id, information)
+    }
+
+    public func discard(_ prepared: PreparedLayer) { removeDirectory(prepared.id) }
+
+    public func removeLayer(_ name: LayerName) throws(SnapshotError) {
+        // Without its document it is gone; what a failure leaves of its files is removed at the next opening.
+        if let directory = try directories.forget(name) { removeDirectory(directory) }
+    }
+
+    public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
+        try directories.addWritable(id)
+        do {
+            try make(id, on: parent, hasWork: true)
+        } catch {
+            removeDirectory(id)
+            directories.removeWritable(id)
+            throw error
+        }
+        return WritableLayer(id: id)
+    }
+
+    public func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan {
+        guard directories.writable().contains(layer.id) else { throw SnapshotError(.notFound, "there is no writable layer '\(layer.id)'") }
+        do throws(Errno) {
+            let own = try directories.root.openDirectory(try PathBytes(layer.id))
+            let lower = String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self)
+            return .overlay(
+                base: directories.path, lowers: lower.split(separator: ":").map(String.init), upper: "\(layer.id)/diff",
+                work: "\(layer.id)/work")
+        } catch {
+            throw .storage("cannot read the writable layer '\(layer.id)'", error)
+        }
+    }
+
+    public func remove(_ layer: WritableLayer) throws(SnapshotError) {
+        guard directories.writable().contains(layer.id) else { return }
+        do throws(Errno) {
+            try Self.removeLink(of: layer.id, in: directories.root)
+            try directories.root.removeTree(try PathBytes(layer.id))
+        } catch {
+            throw .storage("cannot remove the writable layer '\(layer.id)'", error)
+        }
+        directories.removeWritable(layer.id)
+    }
+
+    /// Makes `<id>/{diff,link,lower,work}` and the short link to `diff`.
+    private func make(_ id: String, on parent: LayerName?, hasWork: Bool) throws(SnapshotError) {
+        let chain = try directories.chain(from: parent)
+        do throws(Errno) {
+            var lowers: [String] = []
+            for entry in chain {
+                let link = try directories.root.openDirectory(try PathBytes(entry.directory)).readFile("link", limit: 100)
+                lowers.append("l/" + String(decoding: link, as: UTF8.self))
+            }
+            try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
+            let own = try directories.root.openDirectory(try PathBytes(id))
+            try own.makeDirectory("diff", permissions: 0o755)
+            let link = Self.newLink()
+            try unsafe own.replaceFile("link", with: link.utf8Span.span.bytes, durability: .none)
+            let empty = lowers.isEmpty && hasWork
+            if empty { try own.makeDirectory("empty", permissions: 0o755) }
+            // An overlay needs a layer below also where the image has none.
+            let lower = empty ? "\(id)/empty" : lowers.joined(separator: ":")
+            try unsafe own.replaceFile("lower", with: lower.utf8Span.span.bytes, durability: .none)
+            if hasWork { try own.makeDirectory("work", permissions: 0o700) }
+            try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
+        } catch {
+            throw .storage("cannot make a layer's directory", error)
+        }
+    }
+
+    private func removeDirectory(_ id: String) {
+        // What cannot be removed now has no document, and is removed at the next opening.
+        try? Self.removeLink(of: id, in: directories.root)
+        if let name = try? PathBytes(id) { try? directories.root.removeTree(name) }
+    }
+
+    private static func removeLink(of id: String, in root: borrowing Directory) throws(Errno) {
+        do throws(Errno) {
+            let link = try root.openDirectory(try PathBytes(id)).readFile("link", limit: 100)
+            try root.openDirectory("l").removeFile(try PathBytes(link))
+        } catch {
+            if error != .ENOENT { throw error }
+        }
+    }
+
+    /// 26 characters of base 32: as many as Docker's.
+    private static func newLink() -> String {
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
+        var random = SystemRandomNumberGenerator()
+        return String(decoding: (0..<26).map { _ in alphabet[Int(random.next(upperBound: UInt8(32)))] }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,103 @@
+public import BerthLinux
+public import BerthOCI
+
+/// The name of a read-only layer: the chain of layers up to it (OCI image specification, *Image Configuration*, "Layer ChainID").
+public struct LayerName: Hashable, Sendable, Codable {
+    /// The chain's id.
+    public let chainID: Digest
+    /// The layer of this chain.
+    public init(chainID: Digest) { self.chainID = chainID }
+}
+
+/// The name of a container's own layer: it outlives processes and engines.
+public struct WritableLayer: Hashable, Sendable, Codable {
+    /// The container's id.
+    public let id: String
+    /// The layer of this container.
+    public init(id: String) { self.id = id }
+}
+
+/// How a layer's files are seen together with those of the layers below.
+public enum MountPlan: Hashable, Sendable {
+    /// An overlay: `base` is absolute, the others are relative to it and short; the uppermost layer first.
+    case overlay(base: String, lowers: [String], upper: String, work: String)
+    /// A directory as it is, absolute.
+    case directory(String)
+}
+
+/// What is known of a read-only layer.
+public struct LayerInformation: Hashable, Sendable, Codable {
+    /// The layer.
+    public var name: LayerName
+    /// The digest of its uncompressed tar.
+    public var diffID: Digest
+    /// The layer below.
+    public var parent: LayerName?
+    /// How many bytes its files have.
+    public var byteCount: UInt64
+
+    /// These.
+    public init(name: LayerName, diffID: Digest, parent: LayerName?, byteCount: UInt64) {
+        (self.name, self.diffID, self.parent, self.byteCount) = (name, diffID, parent, byteCount)
+    }
+}
+
+/// How what a layer removes from those below is written down in its directory.
+public enum WhiteoutStyle: Hashable, Sendable {
+    /// As overlay wants it: 0:0 character devices, and `trusted.overlay.opaque`.
+    case overlay
+    /// What is removed is removed: the directory holds all layers together.
+    case removal
+}
+
+/// Keeps layers unpacked and says how they are mounted. The walk through an image's life:
+///
+/// For each layer, from the lowest, ``prepareLayer(on:)`` gives a directory that nobody else sees. It is filled, and ``commit(_:as:)``
+/// makes it the layer of its name, whole and synced; ``discard(_:)``, or a kill, leaves nothing. Then ``makeWritable(_:on:)`` makes a container's own
+/// layer on the uppermost, and ``mounts(of:)`` says how the two become a root. Removing goes the other way round.
+///
+/// All calls block: they belong in a lane. Listings come from memory.
+public protocol Snapshotter: Sendable {
+    /// `overlay2` or `vfs`.
+    var name: String { get }
+    /// How whoever fills a layer's directory writes down removals.
+    var whiteouts: WhiteoutStyle { get }
+
+    /// Makes a directory for a layer on another.
+    func prepareLayer(on parent: LayerName?) throws(SnapshotError) -> PreparedLayer
+    /// Makes a prepared directory a layer: its files are synced before the name exists. A layer of that name that is there already stays, and the prepared one goes.
+    func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError)
+    /// Removes a prepared directory. Repeating is fine.
+    func discard(_ prepared: PreparedLayer)
+
+    /// All read-only layers.
+    func layers() -> [LayerName: LayerInformation]
+    /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
+    func removeLayer(_ name: LayerName) throws(SnapshotError)
+
+    /// Makes a container's layer. `exists` if there is one of that id.
+    func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer
+    /// How a container's root is mounted.
+    func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan
+    /// Removes a container's layer. Repeating is fine.
+    func remove(_ layer: WritableLayer) throws(SnapshotError)
+    /// The containers that have a layer.
+    func writableLayers() -> Set<String>
+}
+
+/// A directory that is being filled to become a layer.
+public struct PreparedLayer: Hashable, Sendable {
+    /// The directory's name in the store.
+    public let id: String
+    /// The directory to fill, absolute.
+    public let path: String
+    /// The layer that it lies on.
+    public let parent: LayerName?
+
+    init(id: String, path: String, parent: LayerName?) { (self.id, self.path, self.parent) = (id, path, parent) }
+
+    /// Opens the directory to fill.
+    public func open() throws(SnapshotError) -> Directory {
+        do throws(Errno) { return try Directory.open(path) } catch { throw .storage("cannot open the layer's directory", error) }
+    }
+}

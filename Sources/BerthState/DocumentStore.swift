@@ -1,0 +1,178 @@
+public import BerthLinux
+internal import BerthOCI
+internal import FoundationEssentials
+
+/// A directory of JSON documents, one an object: the single source of truth for that object.
+///
+/// A document is written whole: temporary file, sync, rename, sync of the directory. Every document carries the version of its format. What
+/// cannot be read, or is of a later version, is set aside and reported, never deleted. All calls block: they belong in a lane.
+public struct DocumentStore<Document: Codable & Sendable>: Sendable {
+    /// A document that could not be loaded. It keeps its claim: its id is not given out again.
+    public struct SetAside: Hashable, Sendable {
+        /// The object's id, as its file's name has it.
+        public let id: String
+        /// The file's new name.
+        public let fileName: String
+        /// Why.
+        public let reason: String
+    }
+
+    /// How documents lie in the directory.
+    public enum Layout: Sendable {
+        /// `<id>.json`.
+        case files
+        /// `<id>/<name>`, where the object has a directory of its own.
+        case directories(fileName: String)
+    }
+
+    /// The largest document that is read: 16 MiB.
+    public static var maximumByteCount: Int { 16 << 20 }
+
+    private let directory: DirectoryHolder
+    private let layout: Layout
+    private let version: Int
+
+    /// The key of the version in every document.
+    private struct Versioned: Codable {
+        var version: Int
+        var document: Document
+    }
+    private struct VersionOnly: Decodable {
+        var version: Int
+    }
+
+    /// Opens the directory, making it where it is missing.
+    ///
+    /// - Parameters:
+    ///   - path: an absolute path of the engine's own.
+    ///   - version: the version that is written. Documents of earlier versions are read, of later ones set aside.
+    public init(directory path: String, layout: Layout = .files, version: Int = 1) throws(StateError) {
+        do throws(Errno) {
+            directory = DirectoryHolder(try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710))
+        } catch {
+            throw StateError(.storage, "cannot open the directory '\(path)': \(error)", underlying: error)
+        }
+        self.layout = layout
+        self.version = version
+    }
+
+    /// Reads every document.
+    ///
+    /// Temporary files that a kill has left are removed. A directory without its document is not an object (yet, or any more) and is left out.
+    /// - Throws: `storage` if the directory itself cannot be read; a single document never makes it fail.
+    public func load() throws(StateError) -> (found: [(id: String, document: Document)], setAside: [SetAside]) {
+        var found: [(id: String, document: Document)] = []
+        var setAside: [SetAside] = []
+        do throws(Errno) {
+            for entry in try directory.value.entries().sorted(by: { $0.name.description < $1.name.description }) {
+                let name = entry.name.description
+                switch layout {
+                case .files:
+                    if name.hasPrefix(".tmp-") {
+                        try directory.value.removeFile(entry.name)
+                    } else if let id = name.hasSuffix(".json") ? String(name.dropLast(5)) : nil {
+                        read(id, entry.name, in: directory.value, &found, &setAside)
+                    } else if let id = Self.idOfSetAside(name) {
+                        setAside.append(SetAside(id: id, fileName: name, reason: "set aside earlier"))
+                    }
+                case .directories(let fileName):
+                    guard entry.isDirectory != false else { continue }
+                    let own = try directory.value.openDirectory(entry.name)
+                    let file = try PathBytes(fileName)
+                    if try own.contains(file) {
+                        read(name, file, in: own, &found, &setAside)
+                    } else if let aside = try own.entries().first(where: { $0.name.description.hasPrefix(fileName + ".unreadable-") }) {
+                        setAside.append(SetAside(id: name, fileName: aside.name.description, reason: "set aside earlier"))
+                    }
+                }
+            }
+        } catch {
+            throw StateError(.storage, "cannot read the documents: \(error)", underlying: error)
+        }
+        return (found, setAside)
+    }
+
+    private static func idOfSetAside(_ name: String) -> String? {
+        let parts = name.split(separator: ".", maxSplits: 1)
+        return parts.count == 2 && parts[1].hasPrefix("json.unreadable-") ? String(parts[0]) : nil
+    }
+
+    private func read(
+        _ id: String, _ file: PathBytes, in directory: borrowing Directory, _ found: inout [(id: String, document: Document)],
+        _ setAside: inout [SetAside]
+    ) {
+        let reason: String
+        do {
+            let data = Data(try directory.readFile(file, limit: Self.maximumByteCount))
+            let itsVersion = try JSONDecoder().decode(VersionOnly.self, from: data).version
+            if itsVersion <= version {
+                found.append((id, try JSONDecoder().decode(Versioned.self, from: data).document))
+                return
+            }
+            reason = "it has version \(itsVersion), and this engine reads up to \(version)"
+        } catch {
+            reason = "it cannot be read: \(error)"
+        }
+        // The name tells when; the claim is by the part before it.
+        var aside = "\(file).unreadable-\(realtimeNanoseconds())"
+        do throws(Errno) { try directory.rename(file, to: try PathBytes(aside), replacing: .nothing) } catch { aside = file.description }
+        setAside.append(SetAside(id: id, fileName: aside, reason: reason))
+    }
+
+    /// Writes a document whole, replacing the one before. In the layout of directories the object's directory must exist.
+    public func write(_ document: Document, id: String, durability: Directory.Durability = .synchronized) throws(StateError) {
+        let data: Data
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            data = try encoder.encode(Versioned(version: version, document: document))
+        } catch {
+            throw StateError(.invalid, "the document of '\(id)' cannot be encoded: \(error)")
+        }
+        let bytes = Array(data) + [10]
+        do throws(Errno) {
+            switch layout {
+            case .files: try unsafe directory.value.replaceFile(try PathBytes("\(id).json"), with: bytes.span.bytes, durability: durability)
+            case .directories(let fileName):
+                let own = try directory.value.openDirectory(try Self.name(id))
+                try unsafe own.replaceFile(try PathBytes(fileName), with: bytes.span.bytes, durability: durability)
+            }
+        } catch {
+            throw StateError(.storage, "cannot write the document of '\(id)': \(error)", underlying: error)
+        }
+    }
+
+    /// Removes a document. One that is not there is removed already.
+    public func remove(id: String) throws(StateError) {
+        do throws(Errno) {
+            switch layout {
+            case .files: try Self.removeIfThere(try PathBytes("\(id).json"), in: directory.value)
+            case .directories(let fileName):
+                guard try directory.value.contains(try Self.name(id)) else { return }
+                try Self.removeIfThere(try PathBytes(fileName), in: try directory.value.openDirectory(try Self.name(id)))
+            }
+        } catch {
+            throw StateError(.storage, "cannot remove the document of '\(id)': \(error)", underlying: error)
+        }
+    }
+
+    private static func name(_ id: String) throws(Errno) -> PathBytes {
+        let name = try PathBytes(id)
+        guard name.isName else { throw .EINVAL }
+        return name
+    }
+
+    private static func removeIfThere(_ name: PathBytes, in directory: borrowing Directory) throws(Errno) {
+        do { try directory.removeFile(name) } catch {
+            if error == .ENOENT { return }
+            throw error
+        }
+        try directory.synchronize()
+    }
+}
+
+/// A directory that several values share.
+final class DirectoryHolder: Sendable {
+    let value: Directory
+    init(_ value: consuming Directory) { self.value = value }
+}
