@@ -70,10 +70,19 @@ public struct CgroupLayout: Hashable, Sendable {
         version1.first { $0.controllers.contains(controller) }.map { "\($0.mountPoint)/\(path)" }
     }
 
+    /// What a group of ours is there for.
+    public enum ParentUse: Sendable {
+        /// It holds groups.
+        case groups
+        /// It holds processes.
+        case processes
+    }
+
     /// Makes a parent for groups: with cpusets filled on v1, and its controllers handed down on v2.
     ///
     /// Repeating is fine. What cannot be handed down, because an ancestor has processes, is left to the limits that need it to report.
-    public func makeParent(_ path: String) throws(Errno) {
+    /// - Parameter use: a group for processes hands nothing down: on v2 it could not hold them.
+    public func makeParent(_ path: String, for use: ParentUse = .groups) throws(Errno) {
         for directory in directories(of: path) { try Self.make(directory) }
         if let cpuset = version1.first(where: { $0.controllers.contains("cpuset") }) {
             for file in ["cpuset.cpus", "cpuset.mems"] {
@@ -81,7 +90,7 @@ public struct CgroupLayout: Hashable, Sendable {
                 try HostFile.write(inherited, to: "\(cpuset.mountPoint)/\(path)/\(file)")
             }
         }
-        if let unified, version == 2 {
+        if let unified, version == 2, use == .groups {
             for controller in unifiedControllers {
                 // Not every controller can be handed down everywhere; a limit that needs one which is missing fails by name.
                 try? HostFile.write("+\(controller)", to: "\(unified)/cgroup.subtree_control")
@@ -198,6 +207,8 @@ public enum DeviceProgram {
             }
             code.emit(0xb4, 0, 0, 0, rule.allows ? 1 : 0)
             code.emit(0x95, 0, 0, 0, 0)
+            // What comes before a rule for everything never decides, and the kernel refuses instructions that cannot be reached.
+            if tests.isEmpty && !needsAccess { return code.bytes }
         }
         code.emit(0xb4, 0, 0, 0, 0)
         code.emit(0x95, 0, 0, 0, 0)

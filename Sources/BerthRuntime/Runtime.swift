@@ -42,7 +42,7 @@ public final class Runtime: Sendable {
         do throws(Errno) {
             cgroups = try CgroupLayout.detect()
             try cgroups.makeParent(cgroupParent)
-            try cgroups.makeParent("\(cgroupParent)/monitors")
+            try cgroups.makeParent("\(cgroupParent)/monitors", for: .processes)
         } catch {
             throw .system(
                 "cannot make the control group 'berth-\(configuration.engineID)': containers need root and mounted control groups", error)
