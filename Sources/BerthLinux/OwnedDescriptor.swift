@@ -122,6 +122,11 @@ extension OwnedDescriptor {
         return try check { unsafe Glibc.read(raw, &buffer, count) }
     }
 
+    /// lseek(2) from the beginning.
+    public borrowing func seek(to offset: Int64) throws(Errno) {
+        _ = try withRawDescriptor { (raw) throws(Errno) in try check { lseek(raw, off_t(offset), SEEK_SET) } }
+    }
+
     /// Writes once what an array has from an offset on, and says how much was taken. A vanished reader is `EPIPE`, never a signal, for sockets.
     public borrowing func write(bytes: [UInt8], from offset: Int) throws(Errno) -> Int {
         try unsafe write(bytes.span.extracting(offset..<bytes.count).bytes)

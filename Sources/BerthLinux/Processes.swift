@@ -56,6 +56,9 @@ public enum ProcessTable {
 
 /// Files of the host that are reached by a plain path: /proc, /sys, what the operator named. Never anything below a container's root.
 public enum HostFile {
+    /// How many processors the machine has.
+    public static func processorCount() -> Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
+
     /// Reads a whole file; `EFBIG` beyond the limit.
     public static func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
         let path = try PathBytes(path)

@@ -1,0 +1,172 @@
+public import BerthOCI
+internal import Synchronization
+
+/// All that is known of a container at one moment.
+public struct ContainerDetails: Sendable, Hashable {
+    /// 64 hexadecimal digits.
+    public var id: String
+    /// Its name.
+    public var name: String
+    /// When it was made.
+    public var createdAt: Timestamp
+    /// What its maker said. The network of `--network container:` is by id.
+    public var configuration: ContainerConfiguration
+    /// The image's id.
+    public var imageID: Digest
+    /// What the image said when the container was made.
+    public var image: ImageConfiguration.Execution
+    /// What it is in.
+    public var status: ContainerStatus
+    /// Its process's id in the engine's namespace, while it runs.
+    public var processID: Int32?
+    /// When the last run began.
+    public var startedAt: Timestamp?
+    /// How the last run, or the last attempt at one, ended; while it runs, how the one before did.
+    public var lastExit: ExitStatus?
+    /// The name in its UTS namespace.
+    public var hostname: String
+    /// The command with its arguments, the entry point first.
+    public var arguments: [String]
+    /// The environment without what the engine adds.
+    public var environment: [String]
+    /// The image's labels and the maker's.
+    public var labels: [String: String]
+    /// The directory of `hosts`, `hostname`, `resolv.conf` and the log.
+    public var directory: String
+    /// The log, if it keeps one.
+    public var logPath: String?
+    /// Which snapshotter keeps its layer.
+    public var snapshotter: String
+    /// Further processes that can be asked about.
+    public var executionIDs: [String]
+}
+
+/// What of containers is to be listed.
+public struct ContainerQuery: Sendable, Hashable {
+    /// Whether those that do not run are wanted as well. A filter on the status implies it.
+    public var includesAll = false
+    /// The most of them: the newest. `nil` is all.
+    public var limit: Int?
+    /// Docker's filters: of one key any value may match, of several keys all must.
+    public var filters: [String: [String]] = [:]
+
+    /// Those that run.
+    public init() {}
+    /// These.
+    public init(includesAll: Bool, limit: Int? = nil, filters: [String: [String]] = [:]) {
+        (self.includesAll, self.limit, self.filters) = (includesAll, limit, filters)
+    }
+}
+
+extension ContainerStore {
+    func details(of object: ContainerObject) -> ContainerDetails {
+        let (document, lifecycle, executions) = object.state.withLock { ($0.document, $0.lifecycle, $0.executions) }
+        let configuration = document.configuration
+        let directory = "\(services.root)/containers/\(object.id)"
+        return ContainerDetails(
+            id: object.id, name: document.name, createdAt: document.createdAt, configuration: configuration, imageID: document.imageID,
+            image: document.imageExecution, status: lifecycle.status, processID: lifecycle.processID, startedAt: lifecycle.startedAt,
+            lastExit: lifecycle.lastExit, hostname: hostname(of: document, object.id),
+            arguments: configuration.arguments(image: document.imageExecution),
+            environment: configuration.mergedEnvironment(image: document.imageExecution),
+            labels: configuration.mergedLabels(image: document.imageExecution), directory: directory,
+            logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil, snapshotter: document.snapshotter,
+            executionIDs: executions)
+    }
+
+    /// Lists containers, the newest first. Waits for nothing.
+    ///
+    /// - Throws: `invalid` for a filter that does not exist, or a value that cannot be one; `notFound` for a container that a filter names.
+    public func list(_ query: ContainerQuery = ContainerQuery()) throws(ContainerError) -> [ContainerDetails] {
+        let filter = try ContainerFilter(query, in: self)
+        let all = objects().map { details(of: $0) }.sorted { $0.createdAt > $1.createdAt }
+        let found = all.filter { filter.matches($0) }
+        return query.limit.map { $0 > 0 ? Array(found.prefix($0)) : found } ?? found
+    }
+
+    /// The containers of each image, which keep it from being removed.
+    public func uses(ofImage id: Digest) -> [ContainerDetails] { objects().map { details(of: $0) }.filter { $0.imageID == id } }
+}
+
+/// Docker's filters of `ps`, as far as what they ask about exists.
+private struct ContainerFilter {
+    private var tests: [(ContainerDetails) -> Bool] = []
+    func matches(_ container: ContainerDetails) -> Bool { tests.allSatisfy { $0(container) } }
+
+    init(_ query: ContainerQuery, in store: ContainerStore) throws(ContainerError) {
+        let namesStatus = query.filters["status"] != nil || query.filters["exited"] != nil
+        // Docker lists what does not run as soon as a number is asked for, too.
+        if !query.includesAll && !namesStatus && (query.limit ?? 0) <= 0 { tests.append { $0.status == .running } }
+        for (key, values) in query.filters { tests.append(try Self.test(key, values, in: store)) }
+    }
+
+    private static func test(_ key: String, _ values: [String], in store: ContainerStore) throws(ContainerError)
+        -> (ContainerDetails) -> Bool
+    {
+        switch key {
+        case "id": return { container in values.contains { container.id.hasPrefix($0) } }
+        case "name":
+            // A leading slash is Docker's; what is left is a regular expression there, of which what people write are parts and anchors.
+            return { container in values.contains { matchesName(container.name, $0) } }
+        case "label":
+            return { container in
+                values.allSatisfy { text in
+                    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                    guard let value = container.labels[String(parts[0])] else { return false }
+                    return parts.count == 1 || value == parts[1]
+                }
+            }
+        case "status":
+            let wanted = try values.map { text throws(ContainerError) in
+                if text == "paused" || text == "restarting" { return ContainerStatus?.none }
+                guard let status = ContainerStatus(rawValue: text) else {
+                    throw ContainerError(.invalid, "invalid filter 'status=\(text)'")
+                }
+                return status
+            }
+            return { wanted.contains($0.status) }
+        case "exited":
+            let codes = try values.map { text throws(ContainerError) in
+                guard let code = Int32(text) else { throw ContainerError(.invalid, "invalid filter 'exited=\(text)'") }
+                return code
+            }
+            return { container in
+                container.status == .exited && container.lastExit.map { codes.contains($0.code) } == true
+            }
+        case "ancestor":
+            return { container in
+                values.contains { text in
+                    container.configuration.image == text || container.imageID.description == text || container.imageID.hex.hasPrefix(text)
+                        || (try? ImageReference(parsing: container.configuration.image)) == (try? ImageReference(parsing: text))
+                }
+            }
+        case "before", "since":
+            var tests: [(ContainerDetails) -> Bool] = []
+            for text in values {
+                let other = try store.object(text).document.createdAt
+                tests.append { key == "before" ? $0.createdAt < other : $0.createdAt > other }
+            }
+            return { container in tests.allSatisfy { $0(container) } }
+        case "network":
+            return { container in values.contains { container.configuration.network.description == $0 } }
+        case "is-task", "publish", "expose", "volume", "health", "isolation":
+            throw ContainerError(.unsupported, "the filter '\(key)' asks about what does not exist here yet")
+        default: throw ContainerError(.invalid, "invalid filter '\(key)'")
+        }
+    }
+
+    private static func matchesName(_ name: String, _ pattern: String) -> Bool {
+        var pattern = Substring(pattern)
+        let isFromStart = pattern.hasPrefix("^")
+        if isFromStart { pattern = pattern.dropFirst() }
+        let isToEnd = pattern.hasSuffix("$")
+        if isToEnd { pattern = pattern.dropLast() }
+        if pattern.hasPrefix("/") { pattern = pattern.dropFirst() }
+        switch (isFromStart, isToEnd) {
+        case (true, true): return name == pattern
+        case (true, false): return name.hasPrefix(pattern)
+        case (false, true): return name.hasSuffix(pattern)
+        case (false, false): return pattern.isEmpty || name.contains(pattern)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+internal import BerthLinux
+internal import BerthNetworking
+internal import BerthOCI
+internal import BerthReactor
+internal import BerthRuntime
+internal import BerthSnapshots
+internal import BerthState
+internal import Synchronization
+
+/// A container as its store knows it. What is decided is decided in ``Lifecycle``, under a lock that is never held while something is waited for;
+/// what may block is done in the container's own lane.
+final class ContainerObject: Sendable {
+    struct State {
+        var lifecycle: Lifecycle
+        var document: ContainerDocument
+        /// The process, while it runs.
+        var process: RuntimeContainer?
+        /// Clients that have attached before the start.
+        var pending: [Attachment] = []
+        /// Fulfilled at the next end of a process, when what it left behind is cleared away. Then another takes its place.
+        var end = Promise<ExitStatus>()
+        /// Fulfilled when the next start has come to its end, well or not.
+        var startEnd = Promise<Void>()
+        var executions: [String] = []
+        /// Whether somebody has asked for a stop: what then ends was not a failure.
+        var isStopping = false
+    }
+
+    let id: String
+    let lane: Lane
+    let state: Mutex<State>
+    /// Fulfilled when the container is gone.
+    let removal = Promise<ExitStatus>()
+
+    init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane) {
+        (self.id, self.lane) = (id, lane)
+        state = Mutex(State(lifecycle: lifecycle, document: document))
+    }
+
+    var document: ContainerDocument { state.withLock { $0.document } }
+    var name: String { state.withLock { $0.document.name } }
+    var shortID: String { String(id.prefix(12)) }
+
+    /// The process, or the error that it does not run.
+    func runningProcess() throws(ContainerError) -> RuntimeContainer {
+        guard let process = state.withLock({ $0.process }) else {
+            throw ContainerError(.conflict, "Container \(id) is not running")
+        }
+        return process
+    }
+
+    /// What events say of it.
+    func attributes(_ more: [String: String] = [:]) -> [String: String] {
+        let document = document
+        var all = document.configuration.mergedLabels(image: document.imageExecution)
+        all["image"] = document.configuration.image
+        all["name"] = document.name
+        return all.merging(more) { $1 }
+    }
+}

@@ -1,0 +1,126 @@
+internal import BerthLinux
+internal import BerthNetworking
+internal import BerthOCI
+
+extension ContainerStore {
+    /// What is wrong is said when a container is made, not when it is started.
+    ///
+    /// - Returns: the container whose sandbox it shares.
+    func check(_ configuration: inout ContainerConfiguration, _ image: ContainerImage) throws(ContainerError) -> String? {
+        let execution = image.configuration.execution
+        guard execution.volumes.isEmpty else {
+            throw ContainerError(
+                .unsupported,
+                "the image has volumes (\(execution.volumes.joined(separator: ", "))), and volumes do not exist here yet: bind-mount directories of the host's at these places with -v, on an image without VOLUME"
+            )
+        }
+        guard let first = configuration.arguments(image: execution).first, !first.isEmpty else {
+            throw ContainerError(.invalid, "No command specified")
+        }
+        let directory = configuration.workingDirectory ?? ""
+        guard directory.isEmpty || directory.hasPrefix("/") else {
+            throw ContainerError(.invalid, "the working directory '\(directory)' is invalid, it needs to be an absolute path")
+        }
+        if let name = configuration.hostname, !name.isEmpty { try Self.checkHostname(name) }
+        if let signal = configuration.stopSignal, !signal.isEmpty { _ = try SignalNumber(parsing: signal) }
+        for variable in configuration.environment where Environment.name(variable).isEmpty {
+            throw ContainerError(.invalid, "invalid environment variable: \(variable)")
+        }
+        _ = try configuration.capabilities()
+        _ = try configuration.resources.specification(hostProcessorCount: Self.processorCount)
+        for limit in configuration.resourceLimits {
+            guard ResourceLimitName.number(of: "RLIMIT_" + limit.name.uppercased()) != nil else {
+                throw ContainerError(.invalid, "invalid ulimit type: \(limit.name)")
+            }
+            guard UInt64(bitPattern: limit.soft) <= UInt64(bitPattern: limit.hard) else {
+                throw ContainerError(
+                    .invalid, "ulimit soft limit must be less than or equal to hard limit: \(limit.soft) > \(limit.hard)")
+            }
+        }
+        try checkMounts(configuration.bindMounts)
+        try checkSeccomp(configuration.seccomp)
+        return try sandboxOwner(of: &configuration)
+    }
+
+    private static func checkHostname(_ name: String) throws(ContainerError) {
+        let isValid =
+            name.utf8.count <= 63
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                    UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+        guard isValid else { throw ContainerError(.invalid, "invalid hostname: \(name)") }
+    }
+
+    private func checkMounts(_ mounts: [BindMount]) throws(ContainerError) {
+        var targets: Set<String> = []
+        for mount in mounts {
+            guard mount.source.hasPrefix("/") else {
+                throw ContainerError(
+                    .invalid,
+                    "invalid mount config for type \"bind\": invalid mount path: '\(mount.source)' mount path must be absolute")
+            }
+            guard mount.target.hasPrefix("/") else {
+                throw ContainerError(
+                    .invalid,
+                    "invalid mount config for type \"bind\": invalid mount path: '\(mount.target)' mount path must be absolute")
+            }
+            guard mount.target.split(separator: "/").contains(where: { $0 != "." }) else {
+                throw ContainerError(.invalid, "invalid specification: destination can't be '/'")
+            }
+            guard targets.insert(mount.target).inserted else { throw ContainerError(.invalid, "Duplicate mount point: \(mount.target)") }
+            guard mount.createsSource || HostFile.exists(mount.source) else {
+                throw ContainerError(
+                    .invalid, "invalid mount config for type \"bind\": bind source path does not exist: \(mount.source)")
+            }
+        }
+    }
+
+    /// Whether the network is there, and whose sandbox is shared. A name is made an id: names change hands.
+    private func sandboxOwner(of configuration: inout ContainerConfiguration) throws(ContainerError) -> String? {
+        do throws(NetworkError) { _ = try services.networks.driver(named: configuration.network.driverName) } catch {
+            throw ContainerError(error)
+        }
+        guard case .container(let text) = configuration.network else { return nil }
+        guard configuration.hostname?.isEmpty ?? true else {
+            throw ContainerError(.invalid, "conflicting options: hostname and the network mode")
+        }
+        let owner = try object(text)
+        configuration.network = .container(owner.id)
+        return owner.id
+    }
+
+    static var processorCount: Int { HostFile.processorCount() }
+}
+
+extension NetworkMode {
+    /// The driver that is asked for it.
+    var driverName: String {
+        switch self {
+        case .default: "default"
+        case .none: "none"
+        case .host: "host"
+        case .container: "container"
+        case .named(let name): name
+        }
+    }
+}
+
+extension ContainerError {
+    init(_ error: NetworkError) {
+        let code: Code =
+            switch error.code {
+            case .notFound: .notFound
+            case .invalid: .invalid
+            case .unsupported: .unsupported
+            case .conflict: .conflict
+            case .busy: .busy
+            default: .network
+            }
+        self.init(code, error.description)
+    }
+}

@@ -1,0 +1,324 @@
+internal import BerthLaunch
+internal import BerthLinux
+internal import BerthNetworking
+internal import BerthOCI
+internal import BerthReactor
+internal import BerthRuntime
+internal import BerthSnapshots
+internal import BerthState
+internal import Synchronization
+
+// Starting, ending and removing.
+extension ContainerStore {
+    func start(_ object: ContainerObject) async throws(ContainerError) {
+        while true {
+            let (decision, pending) = object.state.withLock { ($0.lifecycle.startRequested(), $0.startEnd) }
+            switch decision {
+            case .start: return try await begin(object)
+            case .alreadyRunning: throw ContainerError(.notModified, "container \(object.id) runs already")
+            case .beingRemoved: throw ContainerError(.conflict, "container \(object.id) is being removed: it cannot be started")
+            case .alreadyStarting:
+                // Whoever comes second is told what became of the first.
+                guard await pending.value() != nil else { throw .cancelled }
+            }
+        }
+    }
+
+    private func begin(_ object: ContainerObject) async throws(ContainerError) {
+        // A start that has begun is brought to its end, whoever asked for it and has gone.
+        let outcome: Result<Void, ContainerError> = await Task.detached { () async -> Result<Void, ContainerError> in
+            do throws(ContainerError) {
+                try await self.launch(object)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }.value
+        let ended = object.state.withLock { state in
+            defer { state.startEnd = Promise() }
+            return state.startEnd
+        }
+        ended.fulfil(())
+        try outcome.get()
+    }
+
+    private func launch(_ object: ContainerObject) async throws(ContainerError) {
+        let document = object.document
+        let pending = object.state.withLock { state in
+            defer { state.pending = [] }
+            return state.pending
+        }
+        do throws(ContainerError) {
+            let network = try await attachNetwork(document, object.id)
+            let process = try await run(object, document, network, pending.map(\.choice))
+            let streams = process.takeInitialStreams()
+            for (attachment, stream) in zip(pending, streams) { attachment.bind(stream) }
+            object.state.withLock { state in
+                state.process = process
+                state.isStopping = false
+                state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
+            }
+            publish("start", object)
+            watch(object, process)
+            if document.startFailure != nil { try? await remember(object, failure: nil) }  // the next start forgets it as well
+        } catch {
+            for attachment in pending { attachment.bind(nil) }
+            let code: Int32 =
+                switch error.code {
+                case .commandNotFound: 127
+                case .commandNotExecutable: 126
+                default: 128
+                }
+            let failure = ExitStatus(code: code, finishedAt: .now, reason: error.description)
+            object.state.withLock { $0.lifecycle.startFailed(failure) }
+            // That it failed is worth keeping, and not worth failing for.
+            try? await remember(object, failure: failure)
+            if document.configuration.removesItself { try? await remove(object, force: true) }  // kept, it can still be removed
+            throw error
+        }
+    }
+
+    private func remember(_ object: ContainerObject, failure: ExitStatus?) async throws(ContainerError) {
+        let document = object.state.withLock { state in
+            state.document.startFailure = failure
+            return state.document
+        }
+        try await object.lane.run { () throws(ContainerError) in
+            do throws(StateError) { try self.documents.write(document, id: object.id) } catch {
+                throw Self.storage("cannot write the container's document", error)
+            }
+        }
+    }
+
+    private func attachNetwork(_ document: ContainerDocument, _ id: String) async throws(ContainerError) -> NetworkNamespace {
+        var request = SandboxRequest(id: id)
+        if let owner = document.sandboxOwner {
+            let process = try? object(owner).runningProcess()
+            request.peer = SandboxRequest.Peer(id: owner, processID: process?.processID)
+        }
+        do throws(NetworkError) {
+            return try await services.networks.driver(named: document.configuration.network.driverName).attach(request).namespace
+        } catch {
+            throw ContainerError(error)
+        }
+    }
+
+    private func run(
+        _ object: ContainerObject, _ document: ContainerDocument, _ network: NetworkNamespace, _ streams: [MonitorRequest.StreamChoice]
+    ) async throws(ContainerError) -> RuntimeContainer {
+        let id = object.id
+        let directory = "\(services.root)/containers/\(id)"
+        let configuration = document.configuration
+        let filesOf = document.sandboxOwner.map { "\(services.root)/containers/\($0)" } ?? directory
+        let input = SpecificationInput(
+            id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id), network: network,
+            files: ContainerFiles.names.map { ("/etc/\($0)", "\(filesOf)/\($0)") }, hostDevices: [],
+            seccomp: try seccomp(of: configuration))
+        let snapshots = services.snapshots
+        let root = try await object.lane.run { () throws(ContainerError) -> RootMount in
+            do throws(SnapshotError) {
+                try Self.makeSources(configuration.bindMounts)
+                switch try snapshots.mounts(of: WritableLayer(id: id)) {
+                case .overlay(let base, let lowers, let upper, let work):
+                    return .overlay(base: base, lowers: lowers, upper: upper, work: work)
+                case .directory(let path): return .directory(path)
+                }
+            } catch {
+                throw Self.storage("cannot mount the root of container \(id.prefix(12))", error)
+            }
+        }
+        let userText = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? document.imageExecution.user ?? ""
+        var start = Runtime.Start(
+            id: id, stateDirectory: directory, root: root, logName: configuration.logDriver == .jsonFile ? "\(id)-json.log" : "",
+            input: !configuration.openStandardInput ? .none : configuration.standardInputOnce ? .once : .open
+        ) { root throws(RuntimeError) in
+            do throws(ContainerError) {
+                var input = input
+                if configuration.privileged { input.hostDevices = HostDevices.all() }
+                return try input.specification(runningAs: try UserResolver.resolve(userText, in: root))
+            } catch {
+                throw RuntimeError(.invalid, error.description, underlying: error.underlying)
+            }
+        }
+        start.initialStreams = streams
+        do throws(RuntimeError) {
+            return try await services.runtime.start(start, in: object.lane)
+        } catch {
+            throw ContainerError(error)
+        }
+    }
+
+    /// As Docker's `-v` does: a source that is not there is made a directory.
+    private static func makeSources(_ mounts: [BindMount]) throws(SnapshotError) {
+        for mount in mounts where mount.createsSource && !HostFile.exists(mount.source) {
+            do throws(Errno) { _ = try Directory.open("/").makeDirectories(try PathBytes(mount.source), permissions: 0o755) } catch {
+                throw SnapshotError(.storage, "error while creating mount source path '\(mount.source)': \(error)", underlying: error)
+            }
+        }
+    }
+
+    // MARK: Ending
+
+    /// Follows a process to its end.
+    func watch(_ object: ContainerObject, _ process: RuntimeContainer) {
+        Task.detached {
+            let record: ExitRecord
+            do {
+                if let found = try await process.wait() { record = found } else {
+                    record = try await self.services.runtime.recordLoss(process, in: object.lane)
+                }
+            } catch {
+                // Only when the engine closes: the next one finds it again.
+                return
+            }
+            await self.ended(object, ExitStatus(record))
+        }
+    }
+
+    func ended(_ object: ContainerObject, _ exit: ExitStatus) async {
+        // What is left is cleared away before anybody is told: an answer to a wait or a stop means that nothing is left.
+        do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
+            services.events.publish(
+                Event(type: "daemon", action: "warning", actorID: object.id, attributes: ["message": error.description]))
+        }
+        let (executions, end) = object.state.withLock { state -> ([String], Promise<ExitStatus>) in
+            _ = state.lifecycle.exited(exit)
+            state.process = nil
+            defer {
+                state.executions = []
+                state.end = Promise()
+            }
+            return (state.executions, state.end)
+        }
+        index.withLock { index in for id in executions { index.executions[id]?.containerEnded() } }
+        if exit.outOfMemory { publish("oom", object) }
+        publish("die", object, ["exitCode": String(exit.code)])
+        let removesItself = object.document.configuration.removesItself
+        end.fulfil(exit)
+        index.withLock { index in for id in executions { index.executions[id] = nil } }
+        if removesItself {
+            // Somebody else may be at it already; then it is done as well.
+            try? await remove(object, force: true)
+        }
+    }
+
+    func kill(_ object: ContainerObject, signal text: String) async throws(ContainerError) {
+        let signal = try text.isEmpty ? .kill : SignalNumber(parsing: text)
+        guard let process = object.state.withLock({ $0.process }) else {
+            throw ContainerError(.conflict, "Cannot kill container: \(object.name): Container \(object.id) is not running")
+        }
+        do throws(RuntimeError) { try await process.signal(signal.rawValue) } catch {
+            guard error.code != .notRunning else {
+                throw ContainerError(.conflict, "Cannot kill container: \(object.name): Container \(object.id) is not running")
+            }
+            throw ContainerError(error)
+        }
+        publish("kill", object, ["signal": String(signal.rawValue)])
+        if signal == .kill {
+            // Docker answers when the container is gone.
+            let end = object.state.withLock { $0.end }
+            _ = await end.value()
+        }
+    }
+
+    func stop(_ object: ContainerObject, signal: String?, timeoutSeconds: Int?) async throws(ContainerError) {
+        let document = object.document
+        let name = [signal, document.configuration.stopSignal, document.imageExecution.stopSignal].lazy.compactMap { $0 }.first { !$0.isEmpty }
+        let number = try name.map { text throws(ContainerError) in try SignalNumber(parsing: text) } ?? .terminate
+        let seconds = timeoutSeconds ?? document.configuration.stopTimeoutSeconds ?? 10
+        let (running, end) = object.state.withLock { state in
+            if state.process != nil { state.isStopping = true }
+            return (state.process, state.end)
+        }
+        guard let process = running else { throw ContainerError(.notModified, "container \(object.id) does not run") }
+
+        // A stop that has begun goes on when whoever asked for it has gone.
+        let reactor = services.reactor
+        let killer = Task.detached { [self] in
+            do throws(RuntimeError) { try await process.signal(number.rawValue) } catch { return }  // it has just ended
+            publish("kill", object, ["signal": String(number.rawValue)])
+            guard seconds >= 0 else { return }
+            do throws(ReactorError) { try await reactor.sleep(for: .seconds(seconds)) } catch { return }  // it ended in time
+            do throws(RuntimeError) { try await process.signal(9) } catch { return }
+            publish("kill", object, ["signal": "9"])
+        }
+        let exit = await end.value()
+        guard exit != nil else { throw .cancelled }
+        killer.cancel()
+        publish("stop", object)
+    }
+
+    // MARK: Removing
+
+    func remove(_ object: ContainerObject, force: Bool) async throws(ContainerError) {
+        while true {
+            let (decision, startEnd, end) = object.state.withLock { state in
+                (state.lifecycle.removalRequested(force: force), state.startEnd, state.end)
+            }
+            switch decision {
+            case .remove: return try await perform(object)
+            case .refuseRunning:
+                throw ContainerError(
+                    .conflict,
+                    "You cannot remove a running container \(object.id). Stop the container before attempting removal or force remove")
+            case .alreadyInProgress:
+                throw ContainerError(.conflict, "removal of container \(object.id) is already in progress")
+            case .wait: guard await startEnd.value() != nil else { throw .cancelled }
+            case .killFirst:
+                if let process = object.state.withLock({ $0.process }) {
+                    do throws(RuntimeError) { try await process.signal(9) } catch { guard error.code == .notRunning else { throw ContainerError(error) } }
+                }
+                guard await end.value() != nil else { throw .cancelled }
+            }
+        }
+    }
+
+    private func perform(_ object: ContainerObject) async throws(ContainerError) {
+        let outcome = await Task.detached { () async -> ContainerError? in
+            do throws(ContainerError) {
+                try await self.erase(object)
+                return nil
+            } catch {
+                return error
+            }
+        }.value
+        if let outcome {
+            object.state.withLock { $0.lifecycle.removalFailed() }
+            throw outcome
+        }
+    }
+
+    private func erase(_ object: ContainerObject) async throws(ContainerError) {
+        do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch { throw ContainerError(error) }
+        try await lane.run { () throws(ContainerError) in
+            do {
+                // Without its document it does not exist: what is left from here on belongs to nobody.
+                try self.documents.remove(id: object.id)
+                try self.services.snapshots.remove(WritableLayer(id: object.id))
+                try Directory.open(self.services.root + "/containers").removeTree(try PathBytes(object.id))
+            } catch {
+                throw Self.storage("cannot remove container \(object.shortID)", error)
+            }
+        }
+        let (pending, exit) = object.state.withLock { state -> ([Attachment], ExitStatus?) in
+            state.lifecycle.removed()
+            defer { state.pending = [] }
+            return (state.pending, state.lifecycle.lastExit)
+        }
+        index.withLock { index in
+            index.containers[object.id] = nil
+            if index.names[object.name] == object.id { index.names[object.name] = nil }
+        }
+        for attachment in pending { attachment.bind(nil) }
+        object.removal.fulfil(exit ?? ExitStatus(code: 0))
+        publish("destroy", object)
+    }
+}
+
+extension ExitStatus {
+    init(_ record: ExitRecord) {
+        self.init(
+            code: record.code, outOfMemory: record.outOfMemory, startedAt: Timestamp(nanoseconds: record.startedAt),
+            finishedAt: Timestamp(nanoseconds: record.finishedAt), reason: record.reason)
+    }
+}

@@ -1,0 +1,78 @@
+internal import BerthLinux
+internal import BerthOCI
+internal import BerthReactor
+internal import BerthRuntime
+internal import BerthSnapshots
+internal import BerthState
+internal import Synchronization
+
+// What an engine finds when it starts.
+extension ContainerStore {
+    func recover(_ found: [(id: String, document: ContainerDocument)], setAside: [(id: String, reason: String)]) async {
+        let containers = found.filter { RandomID.isValid($0.id) }
+        let objects = containers.map { id, document in
+            ContainerObject(
+                id: id, document: document, lifecycle: Lifecycle(), lane: Lane(named: "container \(id.prefix(12))"))
+        }
+        index.withLock { index in
+            for object in objects {
+                index.containers[object.id] = object
+                index.names[object.name] = object.id
+            }
+            for (id, reason) in setAside { index.setAside[id] = reason }
+        }
+        // One that does not answer holds up none of the others.
+        await withTaskGroup(of: Void.self) { group in
+            for object in objects { group.addTask { await self.recover(object) } }
+        }
+        await removeWhatBelongsToNobody()
+        for object in objects where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning && $0.lifecycle.hasRun }) {
+            try? await remove(object, force: true)  // tried again at the next start
+        }
+    }
+
+    private func recover(_ object: ContainerObject) async {
+        let directory = "\(services.root)/containers/\(object.id)"
+        let found: Runtime.Found
+        do throws(RuntimeError) {
+            found = try await services.runtime.reconnect(id: object.id, stateDirectory: directory, in: object.lane)
+        } catch {
+            // Nothing is known of it: it is listed as it was made, and the warning says why.
+            services.events.publish(Event(type: "daemon", action: "warning", actorID: object.id, attributes: ["message": error.description]))
+            return
+        }
+        switch found {
+        case .running(let process):
+            object.state.withLock { state in
+                state.process = process
+                state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
+            }
+            watch(object, process)
+        case .ended(let record), .lost(let record):
+            object.state.withLock { $0.lifecycle = Lifecycle(endedWith: ExitStatus(record), hasRun: true) }
+            try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // tried again when it is removed
+        case .nothing:
+            if let failure = object.document.startFailure {
+                object.state.withLock { $0.lifecycle = Lifecycle(endedWith: failure, hasRun: false) }
+            }
+        }
+    }
+
+    /// Traces, layers and directories that carry an id of no container: what a kill has left half made or half removed.
+    private func removeWhatBelongsToNobody() async {
+        let known = index.withLock { Set($0.containers.keys).union($0.setAside.keys) }
+        let services = services
+        let orphans = try? await lane.run { () throws(ContainerError) -> Set<String> in
+            for id in services.snapshots.writableLayers().subtracting(known) { self.discard(id) }
+            if let entries = try? Directory.open(services.root + "/containers").entries() {
+                for entry in entries where !known.contains(entry.name.description) && RandomID.isValid(entry.name.description) {
+                    self.discard(entry.name.description)
+                }
+            }
+            let orphans = services.runtime.traces().subtracting(known).filter(RandomID.isValid)
+            for id in orphans { services.runtime.killProcesses(of: id) }
+            return orphans
+        }
+        for id in orphans ?? [] { try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again
+    }
+}

@@ -1,0 +1,239 @@
+internal import BerthLinux
+public import BerthNetworking
+internal import BerthOCI
+public import BerthReactor
+public import BerthRuntime
+public import BerthSnapshots
+public import BerthState
+internal import Synchronization
+
+/// The containers of an engine: made, found, listed; each is a ``Container``.
+///
+/// One document a container, `containers/<id>/container.json`, is all that is kept of it; names and what is running are found out again at every
+/// start.
+public final class ContainerStore: Sendable {
+    /// What a store works with.
+    public struct Services: Sendable {
+        /// The engine's root directory.
+        public var root: String
+        /// Starts processes.
+        public var runtime: Runtime
+        /// Mounts layers.
+        public var snapshots: any Snapshotter
+        /// Attaches to networks.
+        public var networks: NetworkDrivers
+        /// Waits.
+        public var reactor: Reactor
+        /// Told of everything that happens.
+        public var events: EventHub
+        /// Finds an image by whatever names it.
+        public var image: @Sendable (_ text: String) throws(ContainerError) -> ContainerImage
+
+        /// All of them.
+        public init(
+            root: String, runtime: Runtime, snapshots: any Snapshotter, networks: NetworkDrivers, reactor: Reactor, events: EventHub,
+            image: @escaping @Sendable (_ text: String) throws(ContainerError) -> ContainerImage
+        ) {
+            (self.root, self.runtime, self.snapshots, self.networks) = (root, runtime, snapshots, networks)
+            (self.reactor, self.events, self.image) = (reactor, events, image)
+        }
+    }
+
+    struct Index {
+        var containers: [String: ContainerObject] = [:]
+        /// Names in use, also those of containers that are just being made.
+        var names: [String: String] = [:]
+        var executions: [String: Execution] = [:]
+        /// Documents that could not be read: they keep their claims.
+        var setAside: [String: String] = [:]
+    }
+
+    let services: Services
+    let documents: DocumentStore<ContainerDocument>
+    let index = Mutex(Index())
+    /// For what concerns more than one container: directories and layers come and go here.
+    let lane: Lane
+
+    private init(services: Services, documents: DocumentStore<ContainerDocument>) {
+        (self.services, self.documents) = (services, documents)
+        lane = Lane(named: "the containers' store")
+    }
+
+    /// Opens the store: reads every document, finds running containers again, and removes what belongs to none.
+    public static func open(_ services: Services) async throws(ContainerError) -> ContainerStore {
+        do throws(StateError) {
+            let documents = try DocumentStore<ContainerDocument>(
+                directory: services.root + "/containers", layout: .directories(fileName: "container.json"))
+            let store = ContainerStore(services: services, documents: documents)
+            let loaded = try documents.load()
+            await store.recover(loaded.found, setAside: loaded.setAside.map { ($0.id, $0.reason) })
+            return store
+        } catch {
+            throw ContainerError(.storage, error.description, underlying: error.underlying)
+        }
+    }
+
+    // MARK: Finding
+
+    /// Finds a container by its id, its name, or a prefix of its id that only it has.
+    ///
+    /// - Throws: `notFound`; `invalid` where more than one id begins so.
+    public func find(_ text: String) throws(ContainerError) -> Container {
+        Container(try object(text), in: self)
+    }
+
+    func object(_ text: String) throws(ContainerError) -> ContainerObject {
+        let name = text.hasPrefix("/") ? String(text.dropFirst()) : text
+        let (found, reason): (ContainerObject?, ContainerError?) = index.withLock { index in
+            if let exact = index.containers[text] { return (exact, nil) }
+            if let id = index.names[name], let object = index.containers[id] { return (object, nil) }
+            if let reason = index.setAside[text] {
+                return (nil, ContainerError(.conflict, "container \(text) is unreadable: its document was set aside: \(reason)"))
+            }
+            guard !text.isEmpty else { return (nil, nil) }
+            let matches = index.containers.keys.filter { $0.hasPrefix(text) }
+            guard matches.count < 2 else {
+                return (nil, ContainerError(.invalid, "multiple IDs found with provided prefix: \(text)"))
+            }
+            return (matches.first.flatMap { index.containers[$0] }, nil)
+        }
+        if let reason { throw reason }
+        guard let found else { throw .noSuchContainer(text) }
+        return found
+    }
+
+    /// All containers, the newest first.
+    func objects() -> [ContainerObject] { index.withLock { Array($0.containers.values) } }
+
+    /// What an execution is called by.
+    ///
+    /// - Throws: `notFound`.
+    public func execution(_ id: String) throws(ContainerError) -> Execution {
+        guard let execution = index.withLock({ $0.executions[id] }) else {
+            throw ContainerError(.notFound, "No such exec instance: \(id)")
+        }
+        return execution
+    }
+
+    /// Containers whose documents could not be read, and why. They keep their ids, layers and directories.
+    public var unreadable: [String: String] { index.withLock { $0.setAside } }
+
+    // MARK: Making
+
+    /// Makes a container. It exists, whole, when this returns; on failure nothing of it is left.
+    ///
+    /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for an image with volumes and for
+    ///   networks that do not exist yet, `storage`.
+    public func create(_ configuration: ContainerConfiguration) async throws(ContainerError) -> Container {
+        let image = try services.image(configuration.image)
+        var configuration = configuration
+        let owner = try check(&configuration, image)
+        let id = RandomID.make()
+        let name = try reserveName(configuration.name, for: id)
+        configuration.name = name
+        let document = ContainerDocument(
+            name: name, createdAt: .now, configuration: configuration, imageID: image.id, imageExecution: image.configuration.execution,
+            snapshotter: services.snapshots.name, sandboxOwner: owner)
+        do throws(ContainerError) {
+            try await lane.run { () throws(ContainerError) in try self.make(id, document, on: image.topLayer) }
+        } catch {
+            index.withLock { $0.names[name] = nil }
+            throw error
+        }
+        let object = ContainerObject(
+            id: id, document: document, lifecycle: Lifecycle(), lane: Lane(named: "container \(id.prefix(12))"))
+        index.withLock { $0.containers[id] = object }
+        publish("create", object)
+        return Container(object, in: self)
+    }
+
+    /// Takes a name, or makes one up, before anything is made.
+    private func reserveName(_ asked: String?, for id: String) throws(ContainerError) -> String {
+        if let asked, !asked.isEmpty {
+            let name = try ContainerName.checked(asked)
+            let holder = index.withLock { index -> String? in
+                if let holder = index.names[name] { return holder }
+                index.names[name] = id
+                return nil
+            }
+            guard let holder else { return name }
+            throw ContainerError(
+                .conflict,
+                "Conflict. The container name \"/\(name)\" is already in use by container \"\(holder)\". You have to remove (or rename) that container to be able to reuse that name."
+            )
+        }
+        var random = SystemRandomNumberGenerator()
+        let suggestions = ContainerName.suggestions(count: 64, using: &random) + [String(id.prefix(12))]
+        let taken = index.withLock { index -> String? in
+            guard let name = suggestions.first(where: { index.names[$0] == nil }) else { return nil }
+            index.names[name] = id
+            return name
+        }
+        guard let taken else { throw ContainerError(.conflict, "no free name was found for the container: give it one") }
+        return taken
+    }
+
+    /// The steps of making: the document comes last, for it is what makes a container exist.
+    private func make(_ id: String, _ document: ContainerDocument, on layer: LayerName?) throws(ContainerError) {
+        do {
+            _ = try services.snapshots.makeWritable(id, on: layer)
+            let directory = try Directory.open(services.root + "/containers")
+            let name = try PathBytes(id)
+            try directory.makeDirectory(name, permissions: 0o710)
+            try writeFiles(document, id, in: try directory.openDirectory(name))
+            try documents.write(document, id: id)
+            // The name of the directory itself.
+            try directory.synchronize()
+        } catch {
+            discard(id)
+            throw Self.storage("cannot make container \(id.prefix(12))", error)
+        }
+    }
+
+    /// Removes what there is of a container that does not exist (any more). What cannot be removed now is found by the next start of the engine.
+    func discard(_ id: String) {
+        try? services.snapshots.remove(WritableLayer(id: id))
+        if let name = try? PathBytes(id) { try? Directory.open(services.root + "/containers").removeTree(name) }
+    }
+
+    private func writeFiles(_ document: ContainerDocument, _ id: String, in directory: borrowing Directory) throws(Errno) {
+        let configuration = document.configuration
+        guard document.sandboxOwner == nil else { return }
+        let isHost = configuration.network == .host
+        let hostname = hostname(of: document, id)
+        let hosts = ContainerFiles.hosts(
+            hostname: hostname, domainName: configuration.domainName,
+            hostFile: isHost ? Self.hostFile("/etc/hosts") : nil)
+        let resolver = ContainerFiles.resolverConfiguration(hostFile: Self.hostFile("/etc/resolv.conf"), sharesHostNetwork: isHost)
+        for (name, contents) in [("hosts", hosts), ("hostname", ContainerFiles.hostname(hostname)), ("resolv.conf", resolver)] {
+            let file = try directory.createFile(try PathBytes(name), permissions: 0o644)
+            try unsafe file.writeAll(contents.span.bytes)
+        }
+    }
+
+    /// A file of the host's that may be missing.
+    private static func hostFile(_ path: String) -> [UInt8] { (try? HostFile.read(path, limit: 1 << 20)) ?? [] }
+
+    func hostname(of document: ContainerDocument, _ id: String) -> String {
+        if let name = document.configuration.hostname, !name.isEmpty { return name }
+        if document.configuration.network == .host, let name = try? HostFile.read("/proc/sys/kernel/hostname", limit: 256) {
+            return String(decoding: name, as: UTF8.self).split(separator: "\n").first.map(String.init) ?? String(id.prefix(12))
+        }
+        if let owner = document.sandboxOwner, let object = try? object(owner) { return hostname(of: object.document, owner) }
+        return String(id.prefix(12))
+    }
+
+    static func storage(_ what: String, _ error: any Error) -> ContainerError {
+        switch error {
+        case let error as Errno: .storage(what, error)
+        case let error as SnapshotError: ContainerError(.storage, "\(what): \(error.description)", underlying: error.underlying)
+        case let error as StateError: ContainerError(.storage, "\(what): \(error.description)", underlying: error.underlying)
+        case let error as ContainerError: error
+        default: ContainerError(.storage, "\(what): \(error)")
+        }
+    }
+
+    func publish(_ action: String, _ object: ContainerObject, _ more: [String: String] = [:]) {
+        services.events.publish(Event(type: "container", action: action, actorID: object.id, attributes: object.attributes(more)))
+    }
+}

@@ -1,0 +1,110 @@
+public import BerthOCI
+
+/// A line of a container's output, as its log has it.
+public struct LogLine: Hashable, Sendable {
+    /// Where it was written to.
+    public enum Stream: Hashable, Sendable {
+        /// Standard output, or the terminal.
+        case output
+        /// Standard error.
+        case errors
+    }
+    /// Where to.
+    public var stream: Stream
+    /// When the monitor read it.
+    public var time: Timestamp
+    /// The bytes, with the newline where there was one: a line of more than 16 KiB comes in several pieces.
+    public var bytes: [UInt8]
+
+    /// The bytes as text, without the newline.
+    public var text: String { String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self) }
+
+    /// A line of these.
+    public init(stream: Stream, time: Timestamp, bytes: [UInt8]) { (self.stream, self.time, self.bytes) = (stream, time, bytes) }
+}
+
+/// Reads Docker's json-file lines: `{"log":"hi\n","stream":"stdout","time":"2026-11-24T10:00:00.123456789Z"}`.
+struct LogLineParser {
+    private let line: ArraySlice<UInt8>
+    private var position: Int
+
+    /// `nil` for what is no such line: a kill, or a loss of power, may leave a piece of one.
+    static func parse(_ line: ArraySlice<UInt8>) -> LogLine? {
+        var parser = LogLineParser(line: line, position: line.startIndex)
+        return parser.object()
+    }
+
+    private init(line: ArraySlice<UInt8>, position: Int) { (self.line, self.position) = (line, position) }
+
+    private mutating func object() -> LogLine? {
+        var (log, stream, time): ([UInt8]?, LogLine.Stream?, Timestamp?) = (nil, nil, nil)
+        guard take(UInt8(ascii: "{")) else { return nil }
+        repeat {
+            guard let key = string(), take(UInt8(ascii: ":")), let value = string() else { return nil }
+            switch key.count {
+            case 3: log = value  // "log"
+            case 6: stream = value.last == UInt8(ascii: "t") ? .output : .errors  // "stream": stdout, stderr
+            case 4: time = Timestamp(rfc3339: String(decoding: value, as: UTF8.self))  // "time"
+            default: break
+            }
+        } while take(UInt8(ascii: ","))
+        guard take(UInt8(ascii: "}")), let log, let stream, let time else { return nil }
+        return LogLine(stream: stream, time: time, bytes: log)
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+        guard position < line.endIndex, line[position] == byte else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func string() -> [UInt8]? {
+        guard take(UInt8(ascii: "\"")) else { return nil }
+        var result: [UInt8] = []
+        var plainStart = position
+        while position < line.endIndex {
+            switch line[position] {
+            case UInt8(ascii: "\""):
+                result += line[plainStart..<position]
+                position += 1
+                return result
+            case UInt8(ascii: "\\"):
+                result += line[plainStart..<position]
+                position += 1
+                guard escape(into: &result) else { return nil }
+                plainStart = position
+            default: position += 1
+            }
+        }
+        return nil
+    }
+
+    private mutating func escape(into result: inout [UInt8]) -> Bool {
+        guard position < line.endIndex else { return false }
+        defer { position += 1 }
+        switch line[position] {
+        case UInt8(ascii: "n"): result.append(10)
+        case UInt8(ascii: "r"): result.append(13)
+        case UInt8(ascii: "t"): result.append(9)
+        case UInt8(ascii: "b"): result.append(8)
+        case UInt8(ascii: "f"): result.append(12)
+        case UInt8(ascii: "u"):
+            guard var scalar = hexadecimal(at: position + 1) else { return false }
+            position += 4
+            if (0xd800..<0xdc00).contains(scalar), position + 2 < line.endIndex, line[position + 1] == UInt8(ascii: "\\"),
+                line[position + 2] == UInt8(ascii: "u"), let low = hexadecimal(at: position + 3), (0xdc00..<0xe000).contains(low)
+            {
+                scalar = 0x10000 + (scalar - 0xd800) << 10 + (low - 0xdc00)
+                position += 6
+            }
+            result += Array(String(Unicode.Scalar(scalar) ?? "\u{fffd}").utf8)
+        case let byte: result.append(byte)  // the quotation mark, the backslash and the slash stand for themselves
+        }
+        return true
+    }
+
+    private func hexadecimal(at index: Int) -> UInt32? {
+        guard index + 4 <= line.endIndex else { return nil }
+        return UInt32(String(decoding: line[index..<index + 4], as: UTF8.self), radix: 16)
+    }
+}
