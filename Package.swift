@@ -92,6 +92,7 @@ let rooms: [Target] = [
     room("DockerAPI", uses: ["BerthOCI"]),
     room("BerthDaemon", uses: ["DockerAPI", "Berth"] + nio),
     room("BerthClient", uses: ["DockerAPI", "BerthLinux"]),
+    room("BerthCommandLine", uses: [argumentParser]),
     room(
         "BerthContracts",
         uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
@@ -99,7 +100,7 @@ let rooms: [Target] = [
 
 let programs: [Target] = [
     program("berthd", uses: ["BerthDaemon", "Berth", argumentParser], linking: staticDaemonLink),
-    program("BerthCommand", uses: ["BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser], linking: staticLink),
+    program("BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser], linking: staticLink),
     program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
 ]
 
@@ -108,6 +109,7 @@ let testTargets: [Target] = [
     tests("BerthLinuxTests", of: ["BerthLinux"]),
     tests("CrashTests", of: ["BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
+    tests("BerthCommandLineTests", of: ["BerthCommandLine", argumentParser]),
     tests("KernelTests", of: ["BerthLaunch", "BerthLinux"]),
 ]
 

@@ -1,0 +1,135 @@
+public import ArgumentParser
+
+/// How many words a command takes.
+public struct WordCount: Sendable, Hashable {
+    private let minimum: Int
+    private let maximum: Int?
+
+    private init(_ minimum: Int, _ maximum: Int?) { (self.minimum, self.maximum) = (minimum, maximum) }
+
+    /// None.
+    public static var none: WordCount { WordCount(0, 0) }
+    /// As many as this.
+    public static func exactly(_ count: Int) -> WordCount { WordCount(count, count) }
+    /// As many as this or more.
+    public static func atLeast(_ count: Int) -> WordCount { WordCount(count, nil) }
+    /// As many as this or less.
+    public static func atMost(_ count: Int) -> WordCount { WordCount(0, count) }
+    /// As many as one of these.
+    public static func between(_ minimum: Int, _ maximum: Int) -> WordCount { WordCount(minimum, maximum) }
+
+    /// What is wrong with so many words, in Docker's words; `nil` where nothing is.
+    public func words(about count: Int) -> String? {
+        func words(_ number: Int) -> String { number == 1 ? "1 argument" : "\(number) arguments" }
+        if count >= minimum, count <= maximum ?? .max { return nil }
+        return switch (minimum, maximum) {
+        case (0, 0): "accepts no arguments."
+        case (let minimum, minimum): "requires exactly \(words(minimum))."
+        case (let minimum, nil): "requires at least \(words(minimum))."
+        case (0, let maximum?): "requires at most \(words(maximum))."
+        case (let minimum, let maximum?): "requires at least \(minimum) and at most \(words(maximum))."
+        }
+    }
+}
+
+/// A command whose line is read by Docker's grammar.
+///
+/// Flags and words are declared with ArgumentParser's property wrappers; a value's name in its help says what is checked (``ValueKind``).
+public protocol DockerCommand: ParsableCommand {
+    /// What follows the command's name in its usage, as `[OPTIONS] IMAGE [COMMAND] [ARG...]`.
+    static var synopsis: String { get }
+    /// How many words it takes.
+    static var wordCount: WordCount { get }
+    /// Where its flags may stand. Default: anywhere.
+    static var flagPlacement: Grammar.FlagPlacement { get }
+    /// Flags that Docker's command has and this one has not: using one is an error that says so. Default: none.
+    static var absentFlags: [AbsentFlag] { get }
+}
+
+extension DockerCommand {
+    /// Anywhere.
+    public static var flagPlacement: Grammar.FlagPlacement { .anywhere }
+    /// None.
+    public static var absentFlags: [AbsentFlag] { [] }
+
+    /// The grammar that the declared flags make.
+    public static func grammar() throws(CommandLineError) -> Grammar {
+        Grammar(try DeclaredFlags.of(Self.self) + absentFlags.map(\.declaration), placement: flagPlacement)
+    }
+}
+
+/// What became of a command line.
+public enum Reading<Command> {
+    /// It can be performed.
+    case command(Command)
+    /// It asks for help: this is it.
+    case help(String)
+}
+
+/// Reads command lines.
+public enum CommandLineReader {
+    /// Reads one command's line.
+    ///
+    /// - Parameters:
+    ///   - arguments: the line without the command's name.
+    ///   - path: the command's name as it was typed, as `berth container run`.
+    /// - Throws: ``CommandLineError`` whose description ends with where help is to be found, as Docker's does.
+    public static func read<Command: DockerCommand>(
+        _ type: Command.Type, _ arguments: [String], path: String
+    ) throws(CommandLineError) -> Reading<Command> {
+        let line: Grammar.Line
+        let grammar: Grammar
+        do {
+            grammar = try type.grammar()
+            line = try grammar.read(arguments)
+        } catch {
+            throw CommandLineError(error.code, "\(error.description)\nSee '\(path) --help'.")
+        }
+        if line.asksForHelp { return .help(help(of: type, path: path)) }
+        if let mistake = type.wordCount.words(about: line.words.count) {
+            throw CommandLineError(
+                .operands,
+                """
+                "\(path)" \(mistake)
+                See '\(path) --help'.
+
+                \(usage(of: type, path: path))
+
+                \(type.configuration.abstract)
+                """)
+        }
+        do {
+            return .command(try type.parse(grammar.normalised(line)))
+        } catch let error as CommandLineError {
+            throw CommandLineError(error.code, "\(error.description)\nSee '\(path) --help'.")
+        } catch {
+            throw CommandLineError(.invalidValue, "\(type.message(for: error))\nSee '\(path) --help'.")
+        }
+    }
+
+    /// The line that shows how a command is written.
+    public static func usage(of type: any DockerCommand.Type, path: String) -> String {
+        "Usage:  \(path)" + (type.synopsis.isEmpty ? "" : " \(type.synopsis)")
+    }
+
+    /// A command's help: usage, purpose, flags.
+    public static func help(of type: any DockerCommand.Type, path: String) -> String {
+        // ArgumentParser's own text from its list of flags on; what stands before it is written for its grammar, not for Docker's.
+        let text = type.helpMessage(columns: 100)
+        let flags = text.range(ofLine: "OPTIONS:").map { "\n\nOptions:" + text[$0...] } ?? ""
+        return "\(usage(of: type, path: path))\n\n\(type.configuration.abstract)\(flags)"
+    }
+}
+
+extension String {
+    /// What follows a line that holds just this.
+    fileprivate func range(ofLine line: String) -> String.Index? {
+        var start = startIndex
+        while start < endIndex {
+            let end = self[start...].firstIndex(of: "\n") ?? endIndex
+            if self[start..<end] == line { return end }
+            start = end < endIndex ? index(after: end) : end
+        }
+        return nil
+    }
+}
