@@ -1,0 +1,134 @@
+internal import BerthLinux
+
+/// What pax headers say (POSIX.1-2001, *pax Extended Header*), as far as it matters here.
+struct PaxRecords {
+    /// The most bytes of one header.
+    static let maximumByteCount = 1 << 20
+    /// The most regions of a sparse file.
+    static let maximumRegionCount = 1 << 18
+
+    var values: [String: [UInt8]] = [:]
+    /// The regions of version 0.0, whose keys repeat.
+    var regions: [TarEntry.Region] = []
+    private var regionOffset: UInt64?
+
+    /// Adds the records of a header: `length key=value\n`.
+    mutating func add(_ bytes: [UInt8]) throws(TarError) {
+        var rest = bytes[...]
+        // What follows the last record may be filled up with NULs.
+        while let first = rest.first, first != 0 {
+            guard let space = rest.firstIndex(of: UInt8(ascii: " ")), let length = Int(String(decoding: rest[..<space], as: UTF8.self)),
+                length > space - rest.startIndex + 1, length <= rest.count
+            else { throw Self.malformed }
+            let record = rest[(space + 1)..<(rest.startIndex + length)]
+            rest = rest.dropFirst(length)
+            guard record.last == 10, let equals = record.firstIndex(of: UInt8(ascii: "=")) else { throw Self.malformed }
+            try add(String(decoding: record[..<equals], as: UTF8.self), Array(record[(equals + 1)...].dropLast()))
+        }
+    }
+
+    private mutating func add(_ key: String, _ value: [UInt8]) throws(TarError) {
+        switch key {
+        case "GNU.sparse.offset":
+            regionOffset = try Self.unsigned(value)
+        case "GNU.sparse.numbytes":
+            guard let offset = regionOffset else { throw Self.malformed }
+            guard regions.count < Self.maximumRegionCount else { throw Self.tooManyRegions }
+            regions.append(TarEntry.Region(offset: offset, byteCount: try Self.unsigned(value)))
+            regionOffset = nil
+        case "path", "linkpath", "GNU.sparse.name":
+            guard !value.contains(0) else { throw Self.malformed }
+            values[key] = value
+        default: values[key] = value
+        }
+    }
+
+    func laid(over global: PaxRecords) -> PaxRecords {
+        var result = self
+        result.values = global.values.merging(values) { $1 }
+        return result
+    }
+
+    func unsigned(_ key: String) throws(TarError) -> UInt64? {
+        guard let value = values[key], !value.isEmpty else { return nil }
+        return try Self.unsigned(value)
+    }
+
+    /// Seconds with a fraction, also negative ones.
+    func time(_ key: String) throws(TarError) -> FileTime? {
+        guard let value = values[key], !value.isEmpty else { return nil }
+        let parts = value.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
+        guard let seconds = Int64(String(decoding: parts[0], as: UTF8.self)) else { throw Self.malformed }
+        guard parts.count > 1 else { return FileTime(seconds: seconds) }
+        guard parts[1].allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { throw Self.malformed }
+        var nanoseconds: Int64 = 0
+        for index in 0..<9 {
+            let digits = parts[1]
+            nanoseconds = nanoseconds * 10
+            if index < digits.count { nanoseconds += Int64(digits[digits.startIndex + index] - UInt8(ascii: "0")) }
+        }
+        guard value.first == UInt8(ascii: "-"), nanoseconds > 0 else { return FileTime(seconds: seconds, nanoseconds: nanoseconds) }
+        return FileTime(seconds: seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds)
+    }
+
+    /// `SCHILY.xattr.` has the value as it is; `LIBARCHIVE.xattr.` has it in base 64, with the name percent-encoded.
+    func extendedAttributes() throws(TarError) -> [String: [UInt8]] {
+        var found: [String: [UInt8]] = [:]
+        for (key, value) in values {
+            if key.hasPrefix("SCHILY.xattr.") {
+                found[String(key.dropFirst(13))] = value
+            } else if key.hasPrefix("LIBARCHIVE.xattr.") {
+                let name = try Self.percentDecoded(Array(key.dropFirst(17).utf8))
+                if found[name] == nil { found[name] = try Self.base64(value) }
+            }
+        }
+        return found
+    }
+
+    static func unsigned(_ value: some Collection<UInt8>) throws(TarError) -> UInt64 {
+        guard let number = UInt64(String(decoding: value, as: UTF8.self)) else { throw malformed }
+        return number
+    }
+
+    private static func percentDecoded(_ text: [UInt8]) throws(TarError) -> String {
+        var (result, index): ([UInt8], Int) = ([], 0)
+        while index < text.count {
+            if text[index] == UInt8(ascii: "%") {
+                guard index + 2 < text.count, let byte = UInt8(String(decoding: text[(index + 1)...(index + 2)], as: UTF8.self), radix: 16)
+                else { throw malformed }
+                result.append(byte)
+                index += 3
+            } else {
+                result.append(text[index])
+                index += 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func base64(_ text: [UInt8]) throws(TarError) -> [UInt8] {
+        var (result, bits, count): ([UInt8], UInt32, Int) = ([], 0, 0)
+        for byte in text where byte != UInt8(ascii: "=") {
+            let digit: UInt32
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): digit = UInt32(byte - UInt8(ascii: "A"))
+            case UInt8(ascii: "a")...UInt8(ascii: "z"): digit = UInt32(byte - UInt8(ascii: "a")) + 26
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = UInt32(byte - UInt8(ascii: "0")) + 52
+            case UInt8(ascii: "+"): digit = 62
+            case UInt8(ascii: "/"): digit = 63
+            default: throw malformed
+            }
+            (bits, count) = (bits << 6 | digit, count + 6)
+            if count >= 8 {
+                count -= 8
+                result.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+            }
+        }
+        return result
+    }
+
+    static var malformed: TarError { TarError(.corrupt, "an extended header of the archive is malformed") }
+    static var tooManyRegions: TarError {
+        TarError(.tooLarge, "a sparse file of the archive has more than \(maximumRegionCount) regions")
+    }
+}

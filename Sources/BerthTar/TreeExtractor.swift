@@ -1,0 +1,283 @@
+public import BerthLinux
+
+/// Unpacks entries beneath a directory, and nowhere else.
+///
+/// No name and no link is ever followed out of the directory, nor through a symbolic link: a link is data. Names are taken as relative, whatever
+/// they begin with; one that leads out by `..` is refused. A later entry replaces an earlier one, but a directory stays a directory and gets the
+/// later one's attributes. Owners, modes with set-id bits, times to the nanosecond, attributes, devices and holes are kept.
+///
+/// Not to be shared between threads.
+public final class TreeExtractor {
+    /// The deepest that names may be nested.
+    public static var maximumDepth: Int { 1024 }
+
+    /// Asked about each entry before it is unpacked, with the directory that it belongs into and its last name.
+    ///
+    /// - Returns: `false` to leave it out: it has been dealt with.
+    public typealias Filter = (_ entry: TarEntry, _ parent: borrowing Directory, _ name: PathBytes) throws(TarError) -> Bool
+
+    private let root: Directory
+    private let filter: Filter
+    /// The directory that the last entry was in: the next one mostly is, too.
+    private var parent: (path: [PathBytes], directory: DirectoryBox)?
+    /// Times of directories are set when nothing more is put into them.
+    private var directoryTimes: [(path: [PathBytes], time: FileTime)] = []
+
+    /// Attributes that the file system does not keep, and that are missing now. Only those of users: without others files would mean something else,
+    /// and that is an error.
+    public private(set) var droppedAttributes: Set<String> = []
+    /// How many bytes the files have, without holes.
+    public private(set) var byteCount: UInt64 = 0
+    /// How many entries were unpacked.
+    public private(set) var entryCount = 0
+
+    private final class DirectoryBox {
+        let value: Directory
+        init(_ value: consuming Directory) { self.value = value }
+    }
+
+    /// Unpacks into a directory.
+    public init(into root: consuming Directory, filter: @escaping Filter = { _, _, _ in true }) {
+        self.root = root
+        self.filter = filter
+    }
+
+    /// Unpacks every entry. Whatever is thrown, what has been unpacked so far stays: the caller throws the directory away.
+    public func extractAll(_ reader: TarReader) throws(TarError) {
+        while let entry = try reader.next() { try extract(entry, from: reader) }
+        try finish()
+    }
+
+    private func extract(_ entry: TarEntry, from reader: TarReader) throws(TarError) {
+        let path = try Self.components(of: entry.name, of: entry)
+        guard let name = path.last else {
+            // The root itself: only its attributes.
+            guard entry.kind == .directory else { throw TarError(.corrupt, "the entry '\(entry.displayName)' names the root, and is no directory") }
+            do throws(Errno) {
+                try setAttributes(of: entry, "", in: root)
+            } catch { throw .storage("set the attributes of", entry, error) }
+            directoryTimes.append(([], entry.modificationTime))
+            return
+        }
+        let parent = try openParent(Array(path.dropLast()), of: entry)
+        guard try filter(entry, parent.value, name) else { return }
+        do throws(Errno) {
+            try make(entry, name, in: parent.value)
+        } catch { throw .storage("unpack", entry, error) }
+        if entry.kind == .file { try writeFile(entry, name, in: parent.value, from: reader) }
+        if entry.kind != .hardLink && entry.kind != .file {
+            do throws(Errno) {
+                try setAttributes(of: entry, name, in: parent.value)
+                if entry.kind != .directory { try setTimes(entry, name, in: parent.value) }
+            } catch { throw .storage("set the attributes of", entry, error) }
+        }
+        if entry.kind == .directory { directoryTimes.append((path, entry.modificationTime)) }
+        entryCount += 1
+    }
+
+    // MARK: Names
+
+    /// The names on the way, without empty ones and `.`; `..` takes one back, and may not lead out.
+    private static func components(of name: [UInt8], of entry: TarEntry) throws(TarError) -> [PathBytes] {
+        var result: [PathBytes] = []
+        for part in name.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
+            if part.elementsEqual("..".utf8) {
+                guard result.popLast() != nil else {
+                    throw TarError(.escapes, "the entry '\(entry.displayName)' leads out of the archive's root by '..'")
+                }
+                continue
+            }
+            do throws(Errno) { result.append(try PathBytes(part)) } catch {
+                throw TarError(.corrupt, "the entry '\(entry.displayName)' has a name that cannot be one: \(error)", underlying: error)
+            }
+            guard part.count <= 255 else {
+                throw TarError(.tooLarge, "the entry '\(entry.displayName)' has a name of \(part.count) bytes: file systems take 255")
+            }
+        }
+        guard result.count <= maximumDepth else {
+            throw TarError(.tooLarge, "the entry '\(entry.displayName)' lies \(result.count) directories deep: at most \(maximumDepth) are unpacked")
+        }
+        return result
+    }
+
+    /// Opens the directory of these names, making those that are missing. A symbolic link among them is an error.
+    private func openParent(_ path: [PathBytes], of entry: TarEntry) throws(TarError) -> DirectoryBox {
+        if let parent, parent.path == path { return parent.directory }
+        do throws(Errno) {
+            let opened: DirectoryBox
+            if let known = parent, path.count > known.path.count, path.starts(with: known.path) {
+                opened = try descend(known.directory, path.dropFirst(known.path.count))
+            } else {
+                opened = try descend(DirectoryBox(try root.duplicate()), path[...])
+            }
+            parent = (path, opened)
+            return opened
+        } catch { throw .storage("make the directory of", entry, error) }
+    }
+
+    private func descend(_ from: DirectoryBox, _ names: ArraySlice<PathBytes>) throws(Errno) -> DirectoryBox {
+        var current = from
+        for name in names {
+            do { current = DirectoryBox(try current.value.openDirectory(name)) } catch {
+                guard error == .ENOENT else { throw error }
+                try current.value.makeDirectory(name)
+                current = DirectoryBox(try current.value.openDirectory(name))
+            }
+        }
+        return current
+    }
+
+    // MARK: Entries
+
+    private func make(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
+        switch entry.kind {
+        case .file: return  // made where it is written
+        case .directory:
+            do { try parent.makeDirectory(name, permissions: 0o700) } catch {
+                guard error == .EEXIST else { throw error }
+                if try parent.status(name).kind == .directory { return }
+                try parent.removeFile(name)
+                try parent.makeDirectory(name, permissions: 0o700)
+            }
+        case .symbolicLink:
+            let target = try PathBytes(entry.linkName)
+            try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeSymbolicLink(name, to: target) }
+        case .hardLink: try makeHardLink(entry, name, in: parent)
+        case .characterDevice(let device):
+            try replacing(name, in: parent) { (parent) throws(Errno) in
+                try parent.makeNode(name, .characterDevice(device), permissions: entry.permissions)
+            }
+        case .blockDevice(let device):
+            try replacing(name, in: parent) { (parent) throws(Errno) in
+                try parent.makeNode(name, .blockDevice(device), permissions: entry.permissions)
+            }
+        case .fifo:
+            try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeNode(name, .fifo, permissions: entry.permissions) }
+        }
+    }
+
+    /// Makes something in the place of what is there.
+    private func replacing(_ name: PathBytes, in parent: borrowing Directory, _ make: (borrowing Directory) throws(Errno) -> Void)
+        throws(Errno)
+    {
+        do { try make(parent) } catch {
+            guard error == .EEXIST else { throw error }
+            try removeWhatIs(name, in: parent)
+            try make(parent)
+        }
+    }
+
+    private func removeWhatIs(_ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
+        if try parent.status(name).kind == .directory {
+            // What is remembered of directories below it is not there any more.
+            self.parent = nil
+            try parent.removeTree(name)
+        } else {
+            try parent.removeFile(name)
+        }
+    }
+
+    private func makeHardLink(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
+        let target: [PathBytes]
+        do throws(TarError) { target = try Self.components(of: entry.linkName, of: entry) } catch { throw .EXDEV }
+        guard let last = target.last else { throw .EPERM }
+        let holder = try target.count == 1 ? root.duplicate() : openDirectory(Array(target.dropLast()))
+        try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeHardLink(name, to: last, in: holder) }
+    }
+
+    private func openDirectory(_ path: [PathBytes]) throws(Errno) -> Directory {
+        var joined = try PathBytes([])
+        for name in path { joined = try joined.appending(name) }
+        return try root.openDirectory(joined)
+    }
+
+    private func createFile(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) -> OwnedDescriptor {
+        do throws(Errno) { return try parent.createFile(name, permissions: 0o600) } catch {
+            guard error == .EEXIST else { throw .storage("unpack", entry, error) }
+        }
+        do throws(Errno) {
+            try removeWhatIs(name, in: parent)
+            return try parent.createFile(name, permissions: 0o600)
+        } catch { throw .storage("unpack", entry, error) }
+    }
+
+    private func writeFile(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory, from reader: TarReader) throws(TarError) {
+        let file = try createFile(entry, name, in: parent)
+
+        var regions = (entry.regions ?? [TarEntry.Region(offset: 0, byteCount: entry.byteCount)])[...]
+        var position: UInt64 = 0
+        var more = true
+        while more {
+            more = try unsafe reader.readData({ (bytes) throws(TarError) in
+                do throws(Errno) {
+                    try unsafe Self.write(bytes, to: file, &regions, &position)
+                } catch { throw .storage("write", entry, error) }
+                byteCount += UInt64(bytes.count)
+            }, wrapping: { $0 })
+        }
+        do throws(Errno) {
+            // A hole at the end has no data that would make the file so long.
+            if entry.regions != nil { try file.truncate(to: Int64(entry.byteCount)) }
+            try setAttributes(of: entry, name, in: parent)
+            try setTimes(entry, name, in: parent)
+        } catch { throw .storage("set the attributes of", entry, error) }
+    }
+
+    /// Writes data where it belongs: one piece may fill several regions.
+    private static func write(
+        _ bytes: UnsafeRawBufferPointer, to file: borrowing OwnedDescriptor, _ regions: inout ArraySlice<TarEntry.Region>,
+        _ position: inout UInt64
+    ) throws(Errno) {
+        var rest = unsafe bytes[...]
+        while unsafe !rest.isEmpty, let region = regions.first {
+            if position != region.offset { try file.seek(to: Int64(region.offset)) }
+            let count = Int(min(region.byteCount, UInt64(unsafe rest.count)))
+            try unsafe file.writeAll(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: rest.prefix(count))))
+            position = region.offset + UInt64(count)
+            unsafe rest = unsafe rest.dropFirst(count)
+            if UInt64(count) == region.byteCount {
+                regions.removeFirst()
+            } else {
+                regions[regions.startIndex] = TarEntry.Region(offset: position, byteCount: region.byteCount - UInt64(count))
+            }
+        }
+    }
+
+    // MARK: Attributes
+
+    private func setAttributes(of entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
+        // A change of owner clears set-id bits and capabilities: it comes first.
+        try parent.setOwner(name, userID: entry.userID, groupID: entry.groupID)
+        if entry.kind != .symbolicLink { try parent.setPermissions(name, entry.permissions) }
+        for (attribute, value) in entry.extendedAttributes {
+            do { try parent.setExtendedAttribute(attribute, to: value, of: name) } catch {
+                // The file system keeps none, or none on this kind of file.
+                guard attribute.hasPrefix("user."), error == .EOPNOTSUPP || error == .EPERM else { throw error }
+                droppedAttributes.insert(attribute)
+            }
+        }
+    }
+
+    private func setTimes(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
+        try parent.setTimes(name, access: entry.modificationTime, modification: entry.modificationTime)
+    }
+
+    private func finish() throws(TarError) {
+        for (path, time) in directoryTimes.reversed() {
+            do throws(Errno) {
+                guard let name = path.last else {
+                    try root.setTimes("", access: time, modification: time)
+                    continue
+                }
+                let parent = try path.count == 1 ? root.duplicate() : openDirectory(Array(path.dropLast()))
+                try parent.setTimes(name, access: time, modification: time)
+            } catch {
+                // It was replaced by a later entry.
+                guard error == .ENOENT || error == .ENOTDIR || error == .ELOOP else {
+                    throw TarError(.storage, "cannot set the time of a directory: \(error)", underlying: error)
+                }
+            }
+        }
+        directoryTimes = []
+    }
+}
