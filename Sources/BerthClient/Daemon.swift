@@ -1,0 +1,204 @@
+public import BerthLinux
+internal import Glibc
+
+/// A daemon that speaks Docker's Engine API, as one thread talks to it: each call blocks until it is answered.
+public final class Daemon {
+    /// What a request carries.
+    public enum Body {
+        /// Nothing.
+        case none
+        /// A JSON value.
+        case json(JSONTree)
+        /// All that a file or a pipe holds from where it stands, as a tar archive.
+        case archive(OwnedStream)
+    }
+
+    /// A stream that a request reads while it is sent.
+    public final class OwnedStream {
+        let descriptor: OwnedDescriptor
+        /// How much of it is sent, where that is known ahead.
+        let byteCount: Int64?
+
+        /// Takes the descriptor.
+        public init(_ descriptor: consuming OwnedDescriptor, byteCount: Int64? = nil) {
+            self.descriptor = descriptor
+            self.byteCount = byteCount
+        }
+    }
+
+    /// Where it listens.
+    public let address: DaemonAddress
+    /// The newest version of the API that this client speaks.
+    public static var newestVersion: String { "1.51" }
+    /// The most that is read of an answer which is taken whole.
+    public static var answerLimit: Int { 256 << 20 }
+
+    private let userAgent: String
+    private let fixedVersion: String?
+    private var agreedVersion: String?
+    private var idle: Connection?
+
+    /// A daemon at an address; nothing is sent before the first call.
+    ///
+    /// - Parameters:
+    ///   - version: the API's version, as `DOCKER_API_VERSION` names it; `nil` to take the newest that both sides speak.
+    ///   - userAgent: what this program calls itself.
+    public init(at address: DaemonAddress, version: String? = nil, userAgent: String) throws(ClientError) {
+        if let version {
+            let parts = version.split(separator: ".", omittingEmptySubsequences: false)
+            guard parts.count == 2, parts.allSatisfy({ UInt16($0) != nil }) else {
+                throw ClientError(.address, "DOCKER_API_VERSION is \"\(version)\": it must be two numbers, as \(Self.newestVersion).")
+            }
+        }
+        (self.address, fixedVersion, self.userAgent) = (address, version, userAgent)
+    }
+
+    /// The version that is spoken: the one that was fixed, or the newest that both sides know. Asks the daemon once.
+    public func version() throws(ClientError) -> String {
+        if let version = fixedVersion ?? agreedVersion { return version }
+        var answer = try send("HEAD", "/_ping", query: [], body: .none, headers: [])
+        _ = try answer.readAll(limit: 1 << 16)
+        let offered = answer.head["api-version"] ?? "1.24"
+        keep(answer)
+        let agreed = Self.isOlder(offered, than: Self.newestVersion) ? offered : Self.newestVersion
+        agreedVersion = agreed
+        return agreed
+    }
+
+    /// Whether a version is older than another.
+    public static func isOlder(_ version: String, than other: String) -> Bool {
+        func numbers(_ text: String) -> [Int] { text.split(separator: ".").map { Int($0) ?? 0 } }
+        return numbers(version).lexicographicallyPrecedes(numbers(other))
+    }
+
+    // MARK: Calls
+
+    /// Asks, and takes the whole answer.
+    ///
+    /// - Returns: the answer's JSON; ``JSONTree/null`` where the answer has no body.
+    /// - Throws: ``ClientError/Code/refused`` with the daemon's words for a status of 400 or more.
+    @discardableResult
+    public func call(
+        _ method: String, _ path: String, query: [(String, String)] = [], body: Body = .none
+    ) throws(ClientError) -> JSONTree {
+        var answer = try open(method, path, query: query, body: body)
+        let bytes = try answer.readAll(limit: Self.answerLimit)
+        keep(answer)
+        return bytes.isEmpty ? .null : try JSONTree(parsing: bytes)
+    }
+
+    /// Asks, and returns as soon as the answer's head is there.
+    ///
+    /// - Throws: ``ClientError/Code/refused`` as ``call(_:_:query:body:)``.
+    public func open(
+        _ method: String, _ path: String, query: [(String, String)] = [], body: Body = .none
+    ) throws(ClientError) -> ResponseBody {
+        var answer = try send(method, "/v\(version())\(path)", query: query, body: body, headers: [])
+        guard answer.head.status < 400 else { throw Self.refusal(&answer) }
+        return answer
+    }
+
+    /// Asks, and takes the connection over as a stream in both directions (`101 UPGRADED`, or `200` as older daemons say).
+    public func hijack(_ path: String, query: [(String, String)] = [], body: Body = .none) throws(ClientError) -> HijackedStream {
+        let headers = [("Connection", "Upgrade"), ("Upgrade", "tcp")]
+        var answer = try send("POST", "/v\(version())\(path)", query: query, body: body, headers: headers)
+        guard answer.head.status < 400 else { throw Self.refusal(&answer) }
+        guard answer.head.status == 101 || answer.head.status == 200 else {
+            throw ClientError(.malformed, "The daemon answered \(answer.head.status) where it should have handed the connection over.")
+        }
+        return answer.hijacked()
+    }
+
+    private static func refusal(_ answer: inout ResponseBody) -> ClientError {
+        let status = answer.head.status
+        let bytes: [UInt8]
+        do { bytes = try answer.readAll(limit: 1 << 20) } catch { return error }
+        // What is not the JSON of an error is shown as it is: another program may be answering.
+        let message = (try? JSONTree(parsing: bytes))?["message"]?.text ?? String(decoding: bytes.prefix(400), as: UTF8.self)
+        let trimmed = String(message.reversed().drop { $0 == "\n" || $0 == " " }.reversed())
+        return ClientError(.refused, trimmed.isEmpty ? "status \(status) without a word" : trimmed, status: status)
+    }
+
+    // MARK: Sending
+
+    /// Keeps the connection of an answer that has been read for the next request.
+    public func keep(_ answer: consuming ResponseBody) {
+        idle = answer.reusable()
+    }
+
+    private func send(
+        _ method: String, _ target: String, query: [(String, String)], body: Body, headers: [(String, String)]
+    ) throws(ClientError) -> ResponseBody {
+        var head = "\(method) \(target)\(Self.queryText(query)) HTTP/1.1\r\nHost: docker\r\nUser-Agent: \(userAgent)\r\n"
+        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        var content: [UInt8] = []
+        switch body {
+        case .none: if method == "POST" || method == "PUT" { head += "Content-Length: 0\r\n" }
+        case .json(let value):
+            content = Array(value.json().utf8)
+            head += "Content-Type: application/json\r\nContent-Length: \(content.count)\r\n"
+        case .archive(let stream):
+            head += "Content-Type: application/x-tar\r\n"
+            head += stream.byteCount.map { "Content-Length: \($0)\r\n" } ?? "Transfer-Encoding: chunked\r\n"
+        }
+        let request = Array(head.utf8) + [13, 10] + content
+        var connection = try reusedOrNew()
+        var isHeard = try connection.write(request)
+        if isHeard, case .archive(let stream) = body { isHeard = try Self.send(stream, to: connection) }
+        // A daemon that stopped listening may have said why.
+        let answer: ResponseHead
+        do {
+            answer = try ResponseHead.read(from: &connection)
+        } catch {
+            throw isHeard ? error : ClientError(.lost, "The daemon closed the connection in the middle of the request.")
+        }
+        let framing = try answer.framing(isHead: method == "HEAD")
+        return ResponseBody(head: answer, connection: connection, framing: framing)
+    }
+
+    private func reusedOrNew() throws(ClientError) -> Connection {
+        if let connection = idle.take(), !connection.isStale() { return connection }
+        return try Connection(to: address)
+    }
+
+    private static func send(_ stream: OwnedStream, to connection: borrowing Connection) throws(ClientError) -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 256 << 10)
+        var left = stream.byteCount ?? .max
+        while left > 0 {
+            let count: Int
+            do { count = try stream.descriptor.read(intoArray: &chunk) } catch {
+                throw ClientError(.local, "The archive cannot be read: \(error).", underlying: error)
+            }
+            if count == 0 { break }
+            var piece = chunk[..<Int(min(Int64(count), left))]
+            left -= Int64(piece.count)
+            if stream.byteCount == nil { piece = Array("\(String(count, radix: 16))\r\n".utf8)[...] + piece + [13, 10] }
+            guard try connection.write(Array(piece)) else { return false }
+        }
+        if let expected = stream.byteCount {
+            guard left == 0 else {
+                throw ClientError(.local, "The archive became shorter while it was read: \(left) of \(expected) bytes are missing.")
+            }
+            return true
+        }
+        return try connection.write(Array("0\r\n\r\n".utf8))
+    }
+
+    static func queryText(_ query: [(String, String)]) -> String {
+        query.isEmpty ? "" : "?" + query.map { "\(escaped($0.0))=\(escaped($0.1))" }.joined(separator: "&")
+    }
+
+    /// A text as a part of a path or a query.
+    public static func escaped(_ text: String) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return result
+    }
+}
