@@ -1,0 +1,111 @@
+internal import BerthContent
+internal import BerthLayers
+public import BerthLinux
+public import BerthOCI
+internal import BerthReactor
+public import BerthState
+internal import FoundationEssentials
+internal import Synchronization
+
+extension ImageStore {
+    /// Makes an image of a root file system: a tar, plain or compressed, read to its end.
+    ///
+    /// The job's value is the image. Killed at any moment, it has made the whole image, or nothing that is seen; the same can be done again.
+    /// - Parameters:
+    ///   - source: where the tar comes from; taken over.
+    ///   - reference: its name; `nil` for none. Another image of that name loses it.
+    ///   - changes: Dockerfile instructions, as `docker import --change` takes them.
+    ///   - message: kept as the comment of its only layer. Default: `Imported from -`.
+    ///   - platform: what it is for. Default: this machine's.
+    /// - Throws: at once `invalid` for a name with a digest and for changes that are none.
+    public func importRootFileSystem(
+        from source: consuming OwnedDescriptor, as reference: ImageReference? = nil, changes: [String] = [], message: String? = nil,
+        platform: Platform = .host
+    ) throws(ImageError) -> Job<ImageRecord> {
+        if let reference, reference.digest != nil { throw ImageError(.invalid, "cannot import digest reference") }
+        let name = reference.map(Self.tagged)
+        let execution = try ImageChanges.apply(changes, to: ImageConfiguration.Execution())
+        let box = SourceBox(source)
+        return services.jobs.start(kind: "import", title: name?.familiar ?? "root file system") { [self] context in
+            let record = try await lane.run { () throws(ImageError) in
+                try self.takeIn(box, name, execution, message ?? "Imported from -", platform, context)
+            }
+            services.events.publish(
+                Event(type: "image", action: "import", actorID: record.id.description, attributes: ["name": name?.familiar ?? record.id.description]))
+            return record
+        }
+    }
+
+    private final class SourceBox: Sendable {
+        private let value: Mutex<OwnedDescriptor?>
+        init(_ value: consuming OwnedDescriptor) { self.value = Mutex(consume value) }
+        func take() -> OwnedDescriptor? { value.withLock { $0.take() } }
+    }
+
+    private func takeIn(
+        _ source: SourceBox, _ name: ImageReference?, _ execution: ImageConfiguration.Execution, _ message: String, _ platform: Platform,
+        _ context: JobContext
+    ) throws(ImageError) -> ImageRecord {
+        guard let descriptor = source.take() else { throw ImageError(.invalid, "the archive has been read already") }
+        index.withLock { $0.importCount += 1 }
+        defer { importEnded() }
+        let layer: ImportedLayer
+        do throws(LayerError) {
+            layer = try services.layers.importLayer(from: descriptor, on: nil) { (count) throws(LayerError) in
+                if context.isCancelled { throw LayerError(.cancelled, "the import was cancelled") }
+                context.report(Progress(status: "Importing", completedByteCount: count))
+            }
+        } catch { throw ImageError(error) }
+        // What this import has brought is unwanted, unless a document names it when it has ended.
+        index.withLock { index in
+            index.candidates.blobs.insert(layer.blob.digest)
+            index.candidates.layers.insert(layer.name)
+        }
+        let now = Timestamp.now
+        let configuration = ImageConfiguration(
+            platform: platform, created: now, execution: execution, diffIDs: [layer.diffID],
+            history: [ImageConfiguration.HistoryEntry(created: now, createdBy: nil, comment: message)])
+        return try writing.withLock { _ throws(ImageError) in
+            let image = try keep(configuration, [layer.blob], message)
+            if let name { try writeReference(name, to: image.document.id) }
+            try writeIndex()
+            return record(image)
+        }
+    }
+
+    /// Writes an image: configuration and manifest first, the document last.
+    private func keep(_ configuration: ImageConfiguration, _ layers: [Descriptor], _ comment: String) throws(ImageError) -> Entry {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        do {
+            let bytes = Array(try encoder.encode(configuration))
+            let id = try services.content.add(bytes)
+            let described = Descriptor(mediaType: .configuration, digest: id, byteCount: UInt64(bytes.count))
+            let manifest = Array(try encoder.encode(Manifest(configuration: described, layers: layers)))
+            let manifestID = try services.content.add(manifest)
+            let document = ImageDocument(
+                id: id, manifest: Descriptor(mediaType: .manifest, digest: manifestID, byteCount: UInt64(manifest.count), platform: nil),
+                configuration: described, layers: layers, arrivedAt: .now, comment: comment)
+            let entry = try entry(document)
+            try images.write(document, id: id.hex)
+            index.withLock { $0.images[id] = entry }
+            return entry
+        } catch let error as ImageError {
+            throw error
+        } catch let error as ContentError {
+            throw ImageError(error)
+        } catch let error as StateError {
+            throw ImageError(error)
+        } catch {
+            throw ImageError(.storage, "the image cannot be written: \(error)")
+        }
+    }
+
+    private func importEnded() {
+        let isLast = index.withLock { index in
+            index.importCount -= 1
+            return index.importCount == 0
+        }
+        if isLast { writing.withLock { _ in _ = sweep() } }
+    }
+}
