@@ -1,1 +1,16 @@
-// The room's first file, until the room has another.
+// What `import Berth` shows: the engine and every room whose types it hands out. Linking it also links the monitor, so that a program that uses it can
+// be its own.
+@_exported import BerthArchive
+@_exported import BerthContainers
+@_exported import BerthContent
+@_exported import BerthEngine
+@_exported import BerthImages
+internal import BerthMonitor
+@_exported import BerthNetworking
+@_exported import BerthOCI
+@_exported import BerthRuntime
+@_exported import BerthSnapshots
+@_exported import BerthState
+
+/// Keeps the linker from leaving the monitor out.
+@usableFromInline let monitorEntryIsLinked: @convention(c) () -> Void = monitorEntry

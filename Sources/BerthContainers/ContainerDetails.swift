@@ -1,4 +1,5 @@
 public import BerthOCI
+public import BerthSnapshots
 internal import Synchronization
 
 /// All that is known of a container at one moment.
@@ -74,6 +75,9 @@ extension ContainerStore {
             executionIDs: executions)
     }
 
+    /// All containers, in no order. Waits for nothing.
+    public func all() -> [ContainerDetails] { objects().map { details(of: $0) } }
+
     /// Lists containers, the newest first. Waits for nothing.
     ///
     /// - Throws: `invalid` for a filter that does not exist, or a value that cannot be one; `notFound` for a container that a filter names.
@@ -84,7 +88,10 @@ extension ContainerStore {
         return query.limit.map { $0 > 0 ? Array(found.prefix($0)) : found } ?? found
     }
 
-    /// The containers of each image, which keep it from being removed.
+    /// The layers that containers lie on: they stay, whatever becomes of their images.
+    public var layersInUse: Set<LayerName> { Set(objects().compactMap { $0.document.topLayer }) }
+
+    /// The containers of an image, which keep it from being removed.
     public func uses(ofImage id: Digest) -> [ContainerDetails] { objects().map { details(of: $0) }.filter { $0.imageID == id } }
 }
 

@@ -10,7 +10,9 @@ struct ContainerDocument: Sendable, Codable {
     var imageID: Digest
     /// The image's own words, kept here so that the container does not change when the image goes.
     var imageExecution: ImageConfiguration.Execution
-    /// Where the file systems of both come from.
+    /// The uppermost of the image's layers, which the container's own lies on.
+    var topLayer: LayerName?
+    /// Which snapshotter keeps them.
     var snapshotter: String
     /// Of `--network container:`, whose sandbox it shares: its id, found at create.
     var sandboxOwner: String?

@@ -8,24 +8,16 @@ internal import Synchronization
 
 // What an engine finds when it starts.
 extension ContainerStore {
-    func recover(_ found: [(id: String, document: ContainerDocument)], setAside: [(id: String, reason: String)]) async {
-        let containers = found.filter { RandomID.isValid($0.id) }
-        let objects = containers.map { id, document in
-            ContainerObject(
-                id: id, document: document, lifecycle: Lifecycle(), lane: Lane(named: "container \(id.prefix(12))"))
-        }
-        index.withLock { index in
-            for object in objects {
-                index.containers[object.id] = object
-                index.names[object.name] = object.id
-            }
-            for (id, reason) in setAside { index.setAside[id] = reason }
-        }
+    /// Finds out what runs, and removes what belongs to no container. Once, before anything else is asked.
+    ///
+    /// - Throws: `storage`, `busy`.
+    public func recover() async throws(ContainerError) {
+        let objects = objects()
         // One that does not answer holds up none of the others.
         await withTaskGroup(of: Void.self) { group in
             for object in objects { group.addTask { await self.recover(object) } }
         }
-        await removeWhatBelongsToNobody()
+        try await removeWhatBelongsToNobody()
         for object in objects where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning && $0.lifecycle.hasRun }) {
             try? await remove(object, force: true)  // tried again at the next start
         }
@@ -59,10 +51,10 @@ extension ContainerStore {
     }
 
     /// Traces, layers and directories that carry an id of no container: what a kill has left half made or half removed.
-    private func removeWhatBelongsToNobody() async {
+    private func removeWhatBelongsToNobody() async throws(ContainerError) {
         let known = index.withLock { Set($0.containers.keys).union($0.setAside.keys) }
         let services = services
-        let orphans = try? await lane.run { () throws(ContainerError) -> Set<String> in
+        let orphans = try await lane.run { () throws(ContainerError) -> Set<String> in
             for id in services.snapshots.writableLayers().subtracting(known) { self.discard(id) }
             if let entries = try? Directory.open(services.root + "/containers").entries() {
                 for entry in entries where !known.contains(entry.name.description) && RandomID.isValid(entry.name.description) {
@@ -73,6 +65,6 @@ extension ContainerStore {
             for id in orphans { services.runtime.killProcesses(of: id) }
             return orphans
         }
-        for id in orphans ?? [] { try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again
+        for id in orphans { try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again
     }
 }

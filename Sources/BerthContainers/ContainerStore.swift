@@ -54,24 +54,29 @@ public final class ContainerStore: Sendable {
     /// For what concerns more than one container: directories and layers come and go here.
     let lane: Lane
 
-    private init(services: Services, documents: DocumentStore<ContainerDocument>) {
-        (self.services, self.documents) = (services, documents)
+    /// Opens the store and reads every document; nothing is known yet of what runs: ``recover()`` finds that out. Blocks.
+    ///
+    /// - Throws: `storage` if the directory cannot be had. What is wrong with one container is that container's.
+    public init(_ services: Services) throws(ContainerError) {
+        self.services = services
         lane = Lane(named: "the containers' store")
-    }
-
-    /// Opens the store: reads every document, finds running containers again, and removes what belongs to none.
-    public static func open(_ services: Services) async throws(ContainerError) -> ContainerStore {
         do throws(StateError) {
-            let documents = try DocumentStore<ContainerDocument>(
+            documents = try DocumentStore<ContainerDocument>(
                 directory: services.root + "/containers", layout: .directories(fileName: "container.json"))
-            let store = ContainerStore(services: services, documents: documents)
             let loaded = try documents.load()
-            await store.recover(loaded.found, setAside: loaded.setAside.map { ($0.id, $0.reason) })
-            return store
+            index.withLock { index in
+                for (id, document) in loaded.found where RandomID.isValid(id) {
+                    index.containers[id] = ContainerObject(id: id, document: document, lifecycle: Lifecycle(), lane: Self.lane(of: id))
+                    index.names[document.name] = id
+                }
+                for aside in loaded.setAside { index.setAside[aside.id] = aside.reason }
+            }
         } catch {
             throw ContainerError(.storage, error.description, underlying: error.underlying)
         }
     }
+
+    private static func lane(of id: String) -> Lane { Lane(named: "container \(id.prefix(12))") }
 
     // MARK: Finding
 
@@ -133,7 +138,7 @@ public final class ContainerStore: Sendable {
         configuration.name = name
         let document = ContainerDocument(
             name: name, createdAt: .now, configuration: configuration, imageID: image.id, imageExecution: image.configuration.execution,
-            snapshotter: services.snapshots.name, sandboxOwner: owner)
+            topLayer: image.topLayer, snapshotter: services.snapshots.name, sandboxOwner: owner)
         do throws(ContainerError) {
             try await lane.run { () throws(ContainerError) in try self.make(id, document, on: image.topLayer) }
         } catch {
@@ -141,7 +146,7 @@ public final class ContainerStore: Sendable {
             throw error
         }
         let object = ContainerObject(
-            id: id, document: document, lifecycle: Lifecycle(), lane: Lane(named: "container \(id.prefix(12))"))
+            id: id, document: document, lifecycle: Lifecycle(), lane: Self.lane(of: id))
         index.withLock { $0.containers[id] = object }
         publish("create", object)
         return Container(object, in: self)

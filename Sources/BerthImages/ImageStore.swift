@@ -153,6 +153,9 @@ public final class ImageStore: Sendable {
             configuration: entry.configuration, layers: entry.document.layers, topLayer: entry.topLayer, byteCount: entry.byteCount)
     }
 
+    /// How many images there are.
+    public var count: Int { index.withLock { $0.images.count } }
+
     /// Lists images, the newest first. Waits for nothing.
     ///
     /// - Throws: `invalid` for a filter that does not exist, `notFound` for an image that a filter names.

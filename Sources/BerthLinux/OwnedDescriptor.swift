@@ -132,6 +132,17 @@ extension OwnedDescriptor {
         try unsafe write(bytes.span.extracting(offset..<bytes.count).bytes)
     }
 
+    /// flock(2), exclusive, without waiting: `false` if somebody else has it. It goes with the last descriptor of this opening.
+    public borrowing func lockExclusively() throws(Errno) -> Bool {
+        do {
+            _ = try withRawDescriptor { (raw) throws(Errno) in try check { berth_flock_exclusive(raw) } }
+            return true
+        } catch {
+            if error == .EAGAIN { return false }
+            throw error
+        }
+    }
+
     /// Ends both directions of a connection.
     public borrowing func shutDown() {
         _ = withRawDescriptor { shutdown($0, CInt(SHUT_RDWR)) }

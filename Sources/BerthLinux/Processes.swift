@@ -56,6 +56,9 @@ public enum ProcessTable {
 
 /// Files of the host that are reached by a plain path: /proc, /sys, what the operator named. Never anything below a container's root.
 public enum HostFile {
+    /// This process's id.
+    public static var ownProcessID: Int32 { getpid() }
+
     /// How many processors the machine has.
     public static func processorCount() -> Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 

@@ -1,0 +1,154 @@
+internal import BerthArchive
+public import BerthContainers
+internal import BerthContent
+public import BerthImages
+internal import BerthLayers
+internal import BerthLinux
+internal import BerthNetworking
+public import BerthOCI
+internal import BerthReactor
+internal import BerthRuntime
+internal import BerthSnapshots
+public import BerthState
+internal import FoundationEssentials
+
+/// The composition of everything: images, containers, events and jobs over one root directory.
+///
+/// One engine has a root at a time; engines on different roots live side by side and never touch each other's objects. What runs goes on when an
+/// engine is closed or killed, and the next one on the same root finds it again.
+public final class Engine: Sendable {
+    /// The images.
+    public let images: ImageStore
+    /// The containers.
+    public let containers: ContainerStore
+    /// What happens.
+    public let events: EventHub
+    /// Long work, running and just ended.
+    public let jobs: JobRegistry
+    /// Twelve hexadecimal digits, made once with the root.
+    public let id: String
+    /// The directory that everything is kept in.
+    public let root: String
+    /// The directory of what a reboot ends.
+    public let execRoot: String
+    /// Why layers are not kept by overlay2, where they are not.
+    public let snapshotterObstacle: String?
+
+    let runtime: Runtime
+    let snapshots: any Snapshotter
+    private let reactor: Reactor
+    private let locks: [RootDirectory]
+
+    /// Opens an engine: takes the root, reads what it knows, finds what runs, and removes what kills have left half done.
+    ///
+    /// - Throws: `inUse` if another engine has the root, `storage`, `newer`, `runtime`. Nothing is held then.
+    public static func open(_ configuration: EngineConfiguration = EngineConfiguration()) async throws(EngineError) -> Engine {
+        let reactor: Reactor
+        do throws(Errno) { reactor = try Reactor.start() } catch {
+            throw EngineError(.runtime, "cannot start the engine's thread: \(error)", underlying: error)
+        }
+        // Opening reads and writes files: not on a thread that others wait for.
+        let opened: Result<Engine, EngineError>
+        do throws(OpeningFailure) {
+            opened = .success(
+                try await Lane(named: "opening").run { () throws(OpeningFailure) in
+                    do throws(EngineError) { return try Engine(configuration, reactor) } catch { throw OpeningFailure(error: error) }
+                })
+        } catch { opened = .failure(error.error) }
+        let engine = try opened.get()
+        do throws(ContainerError) { try await engine.containers.recover() } catch { throw EngineError(.storage, error.description) }
+        do throws(ImageError) { try await engine.images.collect(keeping: engine.containers.layersInUse) } catch {
+            throw EngineError(.storage, error.description, underlying: error.underlying)
+        }
+        return engine
+    }
+
+    private struct OpeningFailure: LaneRefusable {
+        let error: EngineError
+        static func busy(lane: String, waitingCount: Int) -> OpeningFailure {
+            OpeningFailure(error: EngineError(.runtime, "\(lane) is busy: \(waitingCount) calls wait already"))
+        }
+    }
+
+    private init(_ configuration: EngineConfiguration, _ reactor: Reactor) throws(EngineError) {
+        let rootDirectory = try RootDirectory(configuration.root, permissions: 0o711)
+        let document = try Self.document(in: configuration.root)
+        let execRoot = configuration.execRoot ?? (configuration.root == EngineConfiguration.defaultRoot ? "/run/berth" : "/run/berth-\(document.id)")
+        locks = [rootDirectory, try RootDirectory(execRoot, permissions: 0o711)]
+        (self.reactor, id, root, self.execRoot) = (reactor, document.id, configuration.root, execRoot)
+        snapshotterObstacle = document.obstacle
+        (events, jobs) = (EventHub(), JobRegistry())
+        do {
+            let content = try ContentStore(directory: configuration.root + "/content")
+            snapshots = try Snapshotters.open(document.snapshotter, in: configuration.root)
+            let layers = LayerStore(content: content, snapshots: snapshots, limits: configuration.archiveLimits)
+            let images = try ImageStore(
+                .init(root: configuration.root, content: content, layers: layers, snapshots: snapshots, events: events, jobs: jobs))
+            runtime = try Runtime(
+                configuration: RuntimeConfiguration(engineID: document.id, execRoot: execRoot, monitor: configuration.monitor), reactor: reactor)
+            self.images = images
+            containers = try ContainerStore(
+                .init(
+                    root: configuration.root, runtime: runtime, snapshots: snapshots, networks: .standard, reactor: reactor, events: events
+                ) { text throws(ContainerError) in
+                    do throws(ImageError) {
+                        let image = try images.find(text)
+                        return ContainerImage(id: image.id, configuration: image.configuration, topLayer: image.topLayer)
+                    } catch {
+                        throw ContainerError(error.code == .notFound ? .imageNotFound : .invalid, error.description)
+                    }
+                })
+        } catch {
+            throw EngineError(
+                error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")
+        }
+    }
+
+    /// Reads `engine.json`, or makes it with the root.
+    private static func document(in root: String) throws(EngineError) -> EngineDocument {
+        do {
+            let directory = try Directory.open(root)
+            if try directory.contains("engine.json") { return try decoded(try directory.readFile("engine.json", limit: 64 << 10), in: root).get() }
+            let obstacle = Overlay2.obstacle(at: root + "/overlay2")
+            let document = EngineDocument(
+                id: String(RandomEngineID.make()), snapshotter: obstacle == nil ? "overlay2" : "vfs", obstacle: obstacle)
+            guard let data = try? JSONEncoder().encode(document) else { throw Errno.EINVAL }  // text and numbers encode
+            try unsafe directory.replaceFile("engine.json", with: Array(data).span.bytes)
+            return document
+        } catch let error as EngineError {
+            throw error
+        } catch {
+            throw EngineError(.storage, "cannot read or write '\(root)/engine.json': \(error)", underlying: error as? Errno)
+        }
+    }
+
+    private static func decoded(_ bytes: [UInt8], in root: String) -> Result<EngineDocument, EngineError> {
+        guard let found = try? JSONDecoder().decode(EngineDocument.self, from: Data(bytes)) else {
+            return .failure(
+                EngineError(
+                    .storage, "'\(root)/engine.json' is damaged: it says what this root's resources are called, which cannot be guessed"))
+        }
+        guard found.version <= EngineDocument.currentVersion else {
+            return .failure(EngineError(.newer, "a later version of Berth has written '\(root)': this one cannot read it"))
+        }
+        return .success(found)
+    }
+
+    /// The containers that are made of an image, for those who want to remove it.
+    public func uses(ofImage id: BerthOCI.Digest) -> [ImageUse] {
+        containers.uses(ofImage: id).map { ImageUse(containerID: $0.id, isRunning: $0.status == .running) }
+    }
+
+    /// Removes an image or one of its names, minding the containers: ``ImageStore/remove(_:force:uses:wanted:)``.
+    public func removeImage(_ text: String, force: Bool = false) async throws(ImageError) -> [ImageRemoval] {
+        try await images.remove(text, force: force, uses: { self.uses(ofImage: $0) }, wanted: { self.containers.layersInUse })
+    }
+}
+
+enum RandomEngineID {
+    static func make() -> Substring {
+        var random = SystemRandomNumberGenerator()
+        let word: UInt64 = random.next()
+        return (String(repeating: "0", count: 16) + String(word, radix: 16)).suffix(12)
+    }
+}

@@ -1,0 +1,64 @@
+internal import BerthContainers
+internal import BerthImages
+internal import BerthLinux
+internal import BerthOCI
+internal import BerthRuntime
+internal import BerthSnapshots
+
+/// What an engine says of itself and of the machine: `berth info`.
+public struct EngineInformation: Sendable, Hashable {
+    /// The engine's id.
+    public var id: String
+    /// Where everything is kept.
+    public var root: String
+    /// Where sockets are kept.
+    public var execRoot: String
+    /// `overlay2` or `vfs`.
+    public var snapshotter: String
+    /// Why it is not overlay2.
+    public var snapshotterObstacle: String?
+    /// How many containers there are.
+    public var containerCount: Int
+    /// How many of them run.
+    public var runningContainerCount: Int
+    /// How many images there are.
+    public var imageCount: Int
+    /// 1 or 2.
+    public var cgroupVersion: Int
+    /// The kernel's release.
+    public var kernelVersion: String
+    /// The machine's name.
+    public var hostname: String
+    /// The distribution, in its own words.
+    public var operatingSystem: String
+    /// `x86_64`, `aarch64`.
+    public var architecture: String
+    /// How many processors it has.
+    public var processorCount: Int
+    /// How much memory, in bytes.
+    public var memoryByteCount: UInt64
+    /// Documents that could not be read, by container.
+    public var unreadableContainers: [String: String]
+}
+
+extension Engine {
+    /// Looks at the engine and the machine. What the machine does not say is empty.
+    public func information() -> EngineInformation {
+        let all = containers.all()
+        let text = { (path: String) -> String in
+            (try? HostFile.read(path, limit: 64 << 10)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        let line = { (path: String) -> String in text(path).split(separator: "\n").first.map(String.init) ?? "" }
+        let release = text("/etc/os-release").split(separator: "\n").first { $0.hasPrefix("PRETTY_NAME=") }
+        let memory = text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemTotal:") }
+        let kibibytes = memory.flatMap { line in UInt64(line.drop { !$0.isNumber }.prefix { $0.isNumber }) } ?? 0
+        return EngineInformation(
+            id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
+            containerCount: all.count, runningContainerCount: all.count { $0.status == .running }, imageCount: images.count,
+            cgroupVersion: runtime.cgroups.version, kernelVersion: line("/proc/sys/kernel/osrelease"),
+            hostname: line("/proc/sys/kernel/hostname"),
+            operatingSystem: release.map { $0.dropFirst(12).filter { $0 != "\"" } } ?? "Linux",
+            architecture: Platform.host.architecture == "arm64" ? "aarch64" : "x86_64", processorCount: HostFile.processorCount(),
+            memoryByteCount: kibibytes * 1024, unreadableContainers: containers.unreadable)
+    }
+}
