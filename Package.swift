@@ -110,7 +110,7 @@ let testTargets: [Target] = [
     tests("CrashTests", of: ["BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", argumentParser]),
-    tests("KernelTests", of: ["BerthLaunch", "BerthLinux"]),
+    tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
 ]
 
 let products: [Product] =

@@ -1,3 +1,4 @@
+public import BerthImages
 internal import BerthLinux
 public import BerthNetworking
 internal import BerthOCI
@@ -150,6 +151,17 @@ public final class ContainerStore: Sendable {
         index.withLock { $0.containers[id] = object }
         publish("create", object)
         return Container(object, in: self)
+    }
+
+    /// Makes a container of an image, which may have no name: as ``create(_:)`` does it.
+    ///
+    /// - Parameter change: what is to be other than the image says, and than the defaults are.
+    public func create(_ image: ImageRecord, _ change: (inout ContainerConfiguration) -> Void = { _ in }) async throws(ContainerError)
+        -> Container
+    {
+        var configuration = ContainerConfiguration(image: image.references.first?.familiar ?? image.id.description)
+        change(&configuration)
+        return try await create(configuration)
     }
 
     /// Takes a name, or makes one up, before anything is made.

@@ -36,6 +36,20 @@ extension ImageStore {
         }
     }
 
+    /// Makes an image of a root file system in a file: as the other does it.
+    ///
+    /// - Throws: also `notFound` if there is no such file.
+    public func importRootFileSystem(
+        fromFile path: String, as reference: ImageReference? = nil, changes: [String] = [], message: String? = nil, platform: Platform = .host
+    ) throws(ImageError) -> Job<ImageRecord> {
+        let source: OwnedDescriptor
+        do throws(Errno) { source = try HostFile.open(path) } catch {
+            throw ImageError(error == .ENOENT ? .notFound : .storage, "cannot open the archive '\(path)': \(error)", underlying: error)
+        }
+        return try importRootFileSystem(
+            from: source, as: reference, changes: changes, message: message ?? "Imported from \(path)", platform: platform)
+    }
+
     private final class SourceBox: Sendable {
         private let value: Mutex<OwnedDescriptor?>
         init(_ value: consuming OwnedDescriptor) { self.value = Mutex(consume value) }
