@@ -1,0 +1,91 @@
+/// What runs in a container, as requests to make one and answers about one have it (`ContainerConfig`).
+public struct ContainerConfig: Sendable, Hashable {
+    /// The name in its UTS namespace.
+    public var hostname = ""
+    /// The NIS domain there.
+    public var domainName = ""
+    /// `user`, `user:group`, by name or number.
+    public var user = ""
+    /// Whether the maker attaches standard input.
+    public var attachesStandardInput = false
+    /// Whether the maker attaches standard output.
+    public var attachesStandardOutput = false
+    /// Whether the maker attaches standard error.
+    public var attachesStandardError = false
+    /// Whether it has a terminal.
+    public var terminal = false
+    /// Whether standard input is open.
+    public var openStandardInput = false
+    /// Whether standard input ends with its first client.
+    public var standardInputOnce = false
+    /// `NAME=value`.
+    public var environment: [String]?
+    /// The command, or the entry point's arguments.
+    public var command: [String]?
+    /// The image, as the maker named it.
+    public var image = ""
+    /// The directory in which it starts.
+    public var workingDirectory = ""
+    /// What stands before the command.
+    public var entrypoint: [String]?
+    /// Names and values.
+    public var labels: [String: String] = [:]
+    /// What a stop sends.
+    public var stopSignal: String?
+    /// How long a stop waits, in seconds.
+    public var stopTimeoutSeconds: Int64?
+
+    /// Nothing said.
+    public init() {}
+
+    /// Takes what it knows from a request.
+    public init(reading fields: inout RequestFields) throws(RequestError) {
+        hostname = try fields.string("Hostname")
+        domainName = try fields.string("Domainname")
+        user = try fields.string("User")
+        attachesStandardInput = try fields.bool("AttachStdin")
+        attachesStandardOutput = try fields.bool("AttachStdout")
+        attachesStandardError = try fields.bool("AttachStderr")
+        terminal = try fields.bool("Tty")
+        openStandardInput = try fields.bool("OpenStdin")
+        standardInputOnce = try fields.bool("StdinOnce")
+        environment = try fields.strings("Env")
+        command = try fields.commandWords("Cmd")
+        image = try fields.string("Image")
+        workingDirectory = try fields.string("WorkingDir")
+        entrypoint = try fields.commandWords("Entrypoint")
+        labels = try fields.stringMap("Labels")
+        stopSignal = try fields.optionalString("StopSignal")
+        stopTimeoutSeconds = try fields.optionalInteger("StopTimeout")
+        // Only said of images, never done by a container.
+        _ = fields.value("OnBuild")
+        _ = fields.value("Shell")
+    }
+}
+
+extension ContainerConfig: JSONWritable {
+    /// Writes it as an inspection shows it.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("Hostname", hostname)
+            writer.member("Domainname", domainName)
+            writer.member("User", user)
+            writer.member("AttachStdin", attachesStandardInput)
+            writer.member("AttachStdout", attachesStandardOutput)
+            writer.member("AttachStderr", attachesStandardError)
+            writer.member("Tty", terminal)
+            writer.member("OpenStdin", openStandardInput)
+            writer.member("StdinOnce", standardInputOnce)
+            writer.member("Env", environment)
+            writer.member("Cmd", command)
+            writer.member("Image", image)
+            writer.nullMember("Volumes")
+            writer.member("WorkingDir", workingDirectory)
+            writer.member("Entrypoint", entrypoint)
+            writer.nullMember("OnBuild")
+            writer.member("Labels", labels)
+            if let stopSignal { writer.member("StopSignal", stopSignal) }
+            if let stopTimeoutSeconds { writer.member("StopTimeout", stopTimeoutSeconds) }
+        }
+    }
+}

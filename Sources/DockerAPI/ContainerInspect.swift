@@ -1,0 +1,150 @@
+/// What a container is in (`ContainerState`).
+public struct ContainerState: JSONWritable, Hashable {
+    /// In one word.
+    public var status = ""
+    /// Whether it runs.
+    public var isRunning = false
+    /// Whether it can only be looked at.
+    public var isDead = false
+    /// Whether want of memory killed something in it.
+    public var outOfMemory = false
+    /// Its process's id; 0 without one.
+    public var processID: Int32 = 0
+    /// How it ended.
+    public var exitCode: Int32 = 0
+    /// Why it could not be started.
+    public var error = ""
+    /// When it began, as RFC 3339 text; Go's zero time before.
+    public var startedAt = zeroTime
+    /// When it ended, likewise.
+    public var finishedAt = zeroTime
+
+    /// Go's zero time: "never".
+    public static var zeroTime: String { "0001-01-01T00:00:00Z" }
+
+    /// Nothing known.
+    public init() {}
+
+    /// Writes it.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("Status", status)
+            writer.member("Running", isRunning)
+            writer.member("Paused", false)
+            writer.member("Restarting", false)
+            writer.member("OOMKilled", outOfMemory)
+            writer.member("Dead", isDead)
+            writer.member("Pid", processID)
+            writer.member("ExitCode", exitCode)
+            writer.member("Error", error)
+            writer.member("StartedAt", startedAt)
+            writer.member("FinishedAt", finishedAt)
+        }
+    }
+}
+
+/// All that is known of a container (`GET /containers/{id}/json`).
+public struct ContainerInspect: JSONWritable, Hashable {
+    /// 64 hexadecimal digits.
+    public var id = ""
+    /// When it was made, as RFC 3339 text.
+    public var created = ""
+    /// The program.
+    public var path = ""
+    /// Its arguments.
+    public var arguments: [String] = []
+    /// What it is in.
+    public var state = ContainerState()
+    /// The image's id.
+    public var image = ""
+    /// The directory of its files.
+    public var directory = ""
+    /// The log; empty without one.
+    public var logPath = ""
+    /// Its name, without the slash that the answer has.
+    public var name = ""
+    /// Which snapshotter keeps its layer.
+    public var driver = ""
+    /// Facts of the snapshotter's about its layer.
+    public var driverData: [String: String] = [:]
+    /// Further processes; `nil` without any.
+    public var executionIDs: [String]?
+    /// How it meets its host.
+    public var host = HostConfig()
+    /// What runs in it.
+    public var config = ContainerConfig()
+    /// Its mounts.
+    public var mounts: [MountPoint] = []
+    /// Its network namespace, as a path; empty while it does not run.
+    public var sandboxKey = ""
+    /// Its places in networks.
+    public var networks: [String: EndpointSettings] = [:]
+
+    /// Nothing known.
+    public init() {}
+
+    /// Writes it.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("Id", id)
+            writer.member("Created", created)
+            writer.member("Path", path)
+            writer.member("Args", arguments)
+            writer.member("State", state)
+            writer.member("Image", image)
+            writer.member("ResolvConfPath", directory + "/resolv.conf")
+            writer.member("HostnamePath", directory + "/hostname")
+            writer.member("HostsPath", directory + "/hosts")
+            writer.member("LogPath", logPath)
+            writer.member("Name", "/" + name)
+            writer.member("RestartCount", 0)
+            writer.member("Driver", driver)
+            writer.member("Platform", "linux")
+            for empty in ["MountLabel", "ProcessLabel", "AppArmorProfile"] { writer.member(empty, "") }
+            writer.member("ExecIDs", executionIDs)
+            writer.member("HostConfig", host)
+            writer.member("GraphDriver") { writer in
+                writer.member("Data", driverData)
+                writer.member("Name", driver)
+            }
+            writer.member("Mounts", list: mounts)
+            writer.member("Config", config)
+            writer.member("NetworkSettings") { writer in
+                writer.member("Bridge", "")
+                writer.member("SandboxID", sandboxKey.isEmpty ? "" : id)
+                writer.member("SandboxKey", sandboxKey)
+                writer.member("Ports") { _ in }
+                writer.member("HairpinMode", false)
+                writer.member("LinkLocalIPv6Address", "")
+                writer.member("LinkLocalIPv6PrefixLen", 0)
+                writer.nullMember("SecondaryIPAddresses")
+                writer.nullMember("SecondaryIPv6Addresses")
+                for empty in ["EndpointID", "Gateway", "GlobalIPv6Address", "IPAddress", "IPv6Gateway", "MacAddress"] {
+                    writer.member(empty, "")
+                }
+                writer.member("GlobalIPv6PrefixLen", 0)
+                writer.member("IPPrefixLen", 0)
+                writer.member("Networks", map: networks)
+            }
+        }
+    }
+}
+
+/// The end of a container (`POST /containers/{id}/wait`).
+public struct ContainerWaitResponse: JSONWritable, Hashable {
+    /// The exit code.
+    public var statusCode: Int32
+    /// Why there is none of its own.
+    public var error: String?
+
+    /// An end of these.
+    public init(statusCode: Int32, error: String? = nil) { (self.statusCode, self.error) = (statusCode, error) }
+
+    /// Writes it.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("StatusCode", statusCode)
+            if let error { writer.member("Error") { $0.member("Message", error) } }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+/// How a container meets its host, as requests to make one and answers about one have it (`HostConfig`).
+public struct HostConfig: Sendable, Hashable {
+    /// One of the limits of setrlimit(2).
+    public struct Ulimit: Sendable, Hashable {
+        /// As `nofile`.
+        public var name: String
+        /// What applies.
+        public var soft: Int64
+        /// Up to where it may be raised.
+        public var hard: Int64
+
+        /// A limit of these.
+        public init(name: String, soft: Int64, hard: Int64) { (self.name, self.soft, self.hard) = (name, soft, hard) }
+    }
+
+    /// A mount that `--mount` asks for.
+    public struct Mount: Sendable, Hashable {
+        /// `bind`; others are the engine's to refuse.
+        public var type: String
+        /// What of the host's.
+        public var source: String
+        /// Where in the container.
+        public var target: String
+        /// Whether the container can only read.
+        public var readOnly: Bool
+        /// How mounts below travel; empty is the default.
+        public var propagation: String
+        /// Whether a source that is missing is made.
+        public var createsSource: Bool
+
+        /// A mount of these.
+        public init(type: String, source: String, target: String, readOnly: Bool, propagation: String, createsSource: Bool) {
+            (self.type, self.source, self.target) = (type, source, target)
+            (self.readOnly, self.propagation, self.createsSource) = (readOnly, propagation, createsSource)
+        }
+    }
+
+    /// `/source:/target[:options]`, one for each `-v`.
+    public var binds: [String]?
+    /// One for each `--mount`.
+    public var mounts: [Mount] = []
+    /// Where output is kept; empty is the default.
+    public var logDriver = ""
+    /// How.
+    public var logOptions: [String: String] = [:]
+    /// The network.
+    public var networkMode = ""
+    /// When it is started again; empty and `no` are never.
+    public var restartPolicy = ""
+    /// Whether it is removed when it ends.
+    public var autoRemove = false
+    /// The terminal's rows and columns at the start; 0 is unknown.
+    public var consoleSize: (rows: Int64, columns: Int64) = (0, 0)
+    /// Capabilities on top of the default ones.
+    public var addedCapabilities: [String]?
+    /// Capabilities less than those.
+    public var droppedCapabilities: [String]?
+    /// Whether it has all power.
+    public var privileged = false
+    /// Whether its root can only be read.
+    public var readOnlyRoot = false
+    /// `no-new-privileges`, `seccomp=…` and the like.
+    public var securityOptions: [String]?
+    /// The size of `/dev/shm` in bytes; 0 is the default.
+    public var sharedMemoryByteCount: Int64 = 0
+    /// Limits of setrlimit(2).
+    public var ulimits: [Ulimit] = []
+    /// Memory in bytes; 0 is no limit.
+    public var memory: Int64 = 0
+    /// Memory and swap in bytes; 0 is the default, -1 no limit.
+    public var memorySwap: Int64 = 0
+    /// Memory in bytes that it is pressed down to; 0 is none.
+    public var memoryReservation: Int64 = 0
+    /// The weight among processes; 0 is the default.
+    public var cpuShares: Int64 = 0
+    /// Microseconds in each period; 0 is no limit.
+    public var cpuQuota: Int64 = 0
+    /// The period in microseconds; 0 is the default.
+    public var cpuPeriod: Int64 = 0
+    /// Billionths of a processor; 0 is no limit.
+    public var nanoCPUs: Int64 = 0
+    /// Which processors.
+    public var cpusetCPUs = ""
+    /// Which memory nodes.
+    public var cpusetMems = ""
+    /// Processes; 0 and -1 are no limit.
+    public var pidsLimit: Int64?
+    /// Whether want of memory kills nothing.
+    public var oomKillDisabled: Bool?
+
+    /// Nothing said.
+    public init() {}
+
+    /// Two are equal if all that they say is.
+    public static func == (a: Self, b: Self) -> Bool { a.json == b.json && a.mounts == b.mounts }
+    /// By what it says.
+    public func hash(into hasher: inout Hasher) { hasher.combine(json) }
+}
+
+extension HostConfig {
+    /// Takes what it knows from a request, and refuses what would be lost.
+    public init(reading fields: inout RequestFields) throws(RequestError) {
+        binds = try fields.strings("Binds")
+        mounts = try Self.mounts(&fields)
+        var log = try fields.fields("LogConfig")
+        logDriver = try log.string("Type")
+        logOptions = try log.stringMap("Config")
+        networkMode = try fields.string("NetworkMode")
+        var restart = try fields.fields("RestartPolicy")
+        restartPolicy = try restart.string("Name")
+        let retryCount = try restart.integer("MaximumRetryCount")
+        guard restartPolicy == "" || restartPolicy == "no" else {
+            throw RequestError(.unsupported, "the restart policy '\(restartPolicy)' does not exist here yet: use 'no'")
+        }
+        guard retryCount == 0 else {
+            throw RequestError(.invalid, "invalid restart policy: maximum retry count can only be used with 'on-failure'")
+        }
+        autoRemove = try fields.bool("AutoRemove")
+        let console = try fields.integers("ConsoleSize") ?? []
+        guard console.isEmpty || console.count == 2 else {
+            throw RequestError(.invalid, "HostConfig.ConsoleSize must have two numbers: height and width")
+        }
+        if console.count == 2 { consoleSize = (console[0], console[1]) }
+        addedCapabilities = try fields.commandWords("CapAdd")
+        droppedCapabilities = try fields.commandWords("CapDrop")
+        privileged = try fields.bool("Privileged")
+        readOnlyRoot = try fields.bool("ReadonlyRootfs")
+        securityOptions = try fields.strings("SecurityOpt")
+        sharedMemoryByteCount = try fields.integer("ShmSize")
+        for var limit in try fields.fieldsList("Ulimits") {
+            ulimits.append(Ulimit(name: try limit.string("Name"), soft: try limit.integer("Soft"), hard: try limit.integer("Hard")))
+        }
+        try readResources(&fields)
+        try Self.checkFixed(&fields)
+    }
+
+    private mutating func readResources(_ fields: inout RequestFields) throws(RequestError) {
+        memory = try fields.integer("Memory")
+        memorySwap = try fields.integer("MemorySwap")
+        memoryReservation = try fields.integer("MemoryReservation")
+        cpuShares = try fields.integer("CpuShares")
+        cpuQuota = try fields.integer("CpuQuota")
+        cpuPeriod = try fields.integer("CpuPeriod")
+        nanoCPUs = try fields.integer("NanoCpus")
+        cpusetCPUs = try fields.string("CpusetCpus")
+        cpusetMems = try fields.string("CpusetMems")
+        pidsLimit = try fields.optionalInteger("PidsLimit")
+        oomKillDisabled = try fields.optionalBool("OomKillDisable")
+        // -1 is Docker's word for "not set".
+        let swappiness = try fields.optionalInteger("MemorySwappiness") ?? -1
+        guard swappiness == -1 else { throw RequestError(.unsupported, "not supported here: HostConfig.MemorySwappiness") }
+    }
+
+    private static func mounts(_ fields: inout RequestFields) throws(RequestError) -> [Mount] {
+        var result: [Mount] = []
+        for var mount in try fields.fieldsList("Mounts") {
+            let type = try mount.string("Type")
+            guard type == "bind" else {
+                throw RequestError(
+                    .unsupported, "mounts of type '\(type)' do not exist here yet: use a bind mount of a directory of the host's")
+            }
+            var options = try mount.fields("BindOptions")
+            // A mount's source is not made unless asked for; `Consistency` means something on other systems only.
+            result.append(
+                Mount(
+                    type: type, source: try mount.string("Source"), target: try mount.string("Target"),
+                    readOnly: try mount.bool("ReadOnly"),
+                    propagation: try options.string("Propagation"), createsSource: try options.bool("CreateMountpoint")))
+            _ = mount.value("Consistency")
+            try options.refuseUnread()
+            try mount.refuseUnread()
+        }
+        return result
+    }
+
+    /// What can only be what it is here anyway.
+    private static func checkFixed(_ fields: inout RequestFields) throws(RequestError) {
+        let fixed: [(name: String, allowed: [String])] = [
+            ("Isolation", ["", "default"]), ("CgroupnsMode", ["", "private"]), ("IpcMode", ["", "private"]), ("PidMode", [""]),
+            ("UTSMode", [""]), ("UsernsMode", [""]), ("VolumeDriver", [""]), ("Runtime", ["", "berth", "runc"]),
+        ]
+        for (name, allowed) in fixed {
+            let text = try fields.string(name)
+            guard allowed.contains(text) else { throw RequestError(.unsupported, "not supported here: HostConfig.\(name) '\(text)'") }
+        }
+        // Where the client wrote the id on its own side: nothing is asked for.
+        _ = fields.value("ContainerIDFile")
+    }
+}
+
+extension HostConfig: JSONWritable {
+    /// Writes it as an inspection shows it: also what can only be what it is, as Docker does.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("Binds", binds)
+            writer.member("ContainerIDFile", "")
+            writer.member("LogConfig") { writer in
+                writer.member("Type", logDriver)
+                writer.member("Config", logOptions)
+            }
+            writer.member("NetworkMode", networkMode)
+            writer.member("PortBindings") { _ in }
+            writer.member("RestartPolicy") { writer in
+                writer.member("Name", restartPolicy.isEmpty ? "no" : restartPolicy)
+                writer.member("MaximumRetryCount", 0)
+            }
+            writer.member("AutoRemove", autoRemove)
+            writer.member("VolumeDriver", "")
+            writer.nullMember("VolumesFrom")
+            writer.name("ConsoleSize")
+            writer.array { writer in
+                writer.value(consoleSize.rows)
+                writer.value(consoleSize.columns)
+            }
+            writer.member("CapAdd", addedCapabilities)
+            writer.member("CapDrop", droppedCapabilities)
+            writer.member("CgroupnsMode", "private")
+            for name in ["Dns", "DnsOptions", "DnsSearch"] { writer.member(name, [String]()) }
+            for name in ["ExtraHosts", "GroupAdd"] { writer.nullMember(name) }
+            writer.member("IpcMode", "private")
+            writer.member("Cgroup", "")
+            writer.nullMember("Links")
+            writer.member("OomScoreAdj", 0)
+            writer.member("PidMode", "")
+            writer.member("Privileged", privileged)
+            writer.member("PublishAllPorts", false)
+            writer.member("ReadonlyRootfs", readOnlyRoot)
+            writer.member("SecurityOpt", securityOptions)
+            writer.member("UTSMode", "")
+            writer.member("UsernsMode", "")
+            writer.member("ShmSize", sharedMemoryByteCount)
+            writer.member("Runtime", "berth")
+            writer.member("Isolation", "")
+            writeResources(to: &writer)
+        }
+    }
+
+    private func writeResources(to writer: inout JSONWriter) {
+        writer.member("CpuShares", cpuShares)
+        writer.member("Memory", memory)
+        writer.member("NanoCpus", nanoCPUs)
+        writer.member("CgroupParent", "")
+        writer.member("BlkioWeight", 0)
+        for name in ["BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps"] {
+            writer.member(name, [String]())
+        }
+        writer.member("CpuPeriod", cpuPeriod)
+        writer.member("CpuQuota", cpuQuota)
+        writer.member("CpuRealtimePeriod", 0)
+        writer.member("CpuRealtimeRuntime", 0)
+        writer.member("CpusetCpus", cpusetCPUs)
+        writer.member("CpusetMems", cpusetMems)
+        writer.member("Devices", [String]())
+        writer.nullMember("DeviceCgroupRules")
+        writer.nullMember("DeviceRequests")
+        writer.member("MemoryReservation", memoryReservation)
+        writer.member("MemorySwap", memorySwap)
+        writer.member("OomKillDisable", oomKillDisabled ?? false)
+        if let pidsLimit { writer.member("PidsLimit", pidsLimit) } else { writer.nullMember("PidsLimit") }
+        writer.name("Ulimits")
+        writer.array { writer in
+            for limit in ulimits {
+                writer.object { writer in
+                    writer.member("Name", limit.name)
+                    writer.member("Hard", limit.hard)
+                    writer.member("Soft", limit.soft)
+                }
+            }
+        }
+        for name in ["CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"] { writer.member(name, 0) }
+        for name in ["MaskedPaths", "ReadonlyPaths"] { writer.nullMember(name) }
+    }
+}

@@ -1,0 +1,182 @@
+public import BerthOCI
+
+/// JSON text from outside, read with bounds.
+public enum JSONText {
+    /// Why some bytes are no JSON text that is taken.
+    public struct ParseError: Error, Sendable, Hashable, CustomStringConvertible {
+        /// Where, in bytes from the start.
+        public let offset: Int
+        /// What is wrong there.
+        public let reason: String
+        /// A sentence.
+        public var description: String { "\(reason) (at byte \(offset))" }
+    }
+
+    /// How deep lists and objects may be in each other.
+    public static var depthLimit: Int { 64 }
+
+    /// Parses one value with nothing but white space around it (RFC 8259). Of two members of one name the last counts, as with Go.
+    public static func parse(_ bytes: [UInt8]) throws(ParseError) -> JSONValue {
+        var parser = Parser(bytes: bytes)
+        let value = try parser.value(depth: 0)
+        parser.skipSpace()
+        guard parser.index == bytes.count else { throw parser.error("something follows the value") }
+        return value
+    }
+
+    private struct Parser {
+        let bytes: [UInt8]
+        var index = 0
+
+        func error(_ reason: String) -> ParseError { ParseError(offset: index, reason: reason) }
+
+        mutating func skipSpace() {
+            while index < bytes.count, [32, 10, 13, 9].contains(bytes[index]) { index += 1 }
+        }
+
+        mutating func next() throws(ParseError) -> UInt8 {
+            guard index < bytes.count else { throw error("unexpected end of JSON input") }
+            defer { index += 1 }
+            return bytes[index]
+        }
+
+        mutating func expect(_ text: String, _ value: JSONValue) throws(ParseError) -> JSONValue {
+            guard bytes[index...].starts(with: text.utf8) else { throw error("invalid character") }
+            index += text.utf8.count
+            return value
+        }
+
+        mutating func value(depth: Int) throws(ParseError) -> JSONValue {
+            guard depth <= depthLimit else { throw error("more than \(depthLimit) lists and objects in each other") }
+            skipSpace()
+            guard index < bytes.count else { throw error("unexpected end of JSON input") }
+            switch bytes[index] {
+            case UInt8(ascii: "{"): return .object(try object(depth: depth))
+            case UInt8(ascii: "["): return .array(try array(depth: depth))
+            case UInt8(ascii: "\""):
+                index += 1
+                return .string(try string())
+            case UInt8(ascii: "t"): return try expect("true", .bool(true))
+            case UInt8(ascii: "f"): return try expect("false", .bool(false))
+            case UInt8(ascii: "n"): return try expect("null", .null)
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
+            default: throw error("invalid character")
+            }
+        }
+
+        mutating func object(depth: Int) throws(ParseError) -> [String: JSONValue] {
+            index += 1
+            var members: [String: JSONValue] = [:]
+            skipSpace()
+            if index < bytes.count, bytes[index] == UInt8(ascii: "}") {
+                index += 1
+                return members
+            }
+            while true {
+                skipSpace()
+                guard try next() == UInt8(ascii: "\"") else { throw error("a member has no name") }
+                let name = try string()
+                skipSpace()
+                guard try next() == UInt8(ascii: ":") else { throw error("no colon behind a member's name") }
+                members[name] = try value(depth: depth + 1)
+                skipSpace()
+                switch try next() {
+                case UInt8(ascii: ","): continue
+                case UInt8(ascii: "}"): return members
+                default: throw error("neither a comma nor the end of the object")
+                }
+            }
+        }
+
+        mutating func array(depth: Int) throws(ParseError) -> [JSONValue] {
+            index += 1
+            var elements: [JSONValue] = []
+            skipSpace()
+            if index < bytes.count, bytes[index] == UInt8(ascii: "]") {
+                index += 1
+                return elements
+            }
+            while true {
+                elements.append(try value(depth: depth + 1))
+                skipSpace()
+                switch try next() {
+                case UInt8(ascii: ","): continue
+                case UInt8(ascii: "]"): return elements
+                default: throw error("neither a comma nor the end of the list")
+                }
+            }
+        }
+
+        /// What is behind the first quotation mark, up to the second.
+        mutating func string() throws(ParseError) -> String {
+            let start = index
+            while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\"), bytes[index] >= 32 {
+                index += 1
+            }
+            if index < bytes.count, bytes[index] == UInt8(ascii: "\"") {
+                defer { index += 1 }
+                return String(decoding: bytes[start..<index], as: UTF8.self)
+            }
+            var text = Array(bytes[start..<index])
+            while true {
+                let byte = try next()
+                switch byte {
+                case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
+                case 0..<32: throw error("a control character in a text")
+                case UInt8(ascii: "\\"): try escape(into: &text)
+                default: text.append(byte)
+                }
+            }
+        }
+
+        mutating func escape(into text: inout [UInt8]) throws(ParseError) {
+            switch try next() {
+            case UInt8(ascii: "n"): text.append(10)
+            case UInt8(ascii: "t"): text.append(9)
+            case UInt8(ascii: "r"): text.append(13)
+            case UInt8(ascii: "b"): text.append(8)
+            case UInt8(ascii: "f"): text.append(12)
+            case UInt8(ascii: "\""): text.append(UInt8(ascii: "\""))
+            case UInt8(ascii: "\\"): text.append(UInt8(ascii: "\\"))
+            case UInt8(ascii: "/"): text.append(UInt8(ascii: "/"))
+            case UInt8(ascii: "u"):
+                var code = try hex()
+                if (0xD800...0xDBFF).contains(code), bytes[index...].starts(with: "\\u".utf8) {
+                    let kept = index
+                    index += 2
+                    let low = try hex()
+                    if (0xDC00...0xDFFF).contains(low) { code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00) } else { index = kept }
+                }
+                // Half of a pair is nothing: Go's decoder puts the replacement character there, too.
+                text += Array(String(Character(Unicode.Scalar(code) ?? "\u{FFFD}")).utf8)
+            default: throw error("an unknown escape in a text")
+            }
+        }
+
+        mutating func hex() throws(ParseError) -> UInt32 {
+            var code: UInt32 = 0
+            for _ in 0..<4 {
+                guard let digit = Character(Unicode.Scalar(try next())).hexDigitValue else {
+                    throw error("an escape that is not hexadecimal")
+                }
+                code = code << 4 | UInt32(digit)
+            }
+            return code
+        }
+
+        mutating func number() throws(ParseError) -> JSONValue {
+            let start = index
+            let characters: Set<UInt8> = Set("+-.eE0123456789".utf8)
+            while index < bytes.count, characters.contains(bytes[index]) { index += 1 }
+            let text = String(decoding: bytes[start..<index], as: UTF8.self)
+            let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+            guard let first = digits.utf8.first, (48...57).contains(first),
+                digits.count == 1 || first != 48 || !digits.dropFirst().first!.isNumber
+            else { throw error("'\(text.prefix(40))' is no number") }
+            if let value = Int64(text) { return .integer(value) }
+            if let value = UInt64(text) { return .unsigned(value) }
+            guard let value = Double(text), value.isFinite else { throw error("'\(text.prefix(40))' is no number") }
+            return .number(value)
+        }
+    }
+}
