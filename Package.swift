@@ -92,7 +92,7 @@ let rooms: [Target] = [
     room("DockerAPI", uses: ["BerthOCI"]),
     room("BerthDaemon", uses: ["DockerAPI", "Berth"] + nio),
     room("BerthClient", uses: ["DockerAPI", "BerthLinux"]),
-    room("BerthCommandLine", uses: [argumentParser]),
+    room("BerthCommandLine", uses: ["BerthClient", argumentParser]),
     room(
         "BerthContracts",
         uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
@@ -109,7 +109,7 @@ let testTargets: [Target] = [
     tests("BerthLinuxTests", of: ["BerthLinux"]),
     tests("CrashTests", of: ["BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
-    tests("BerthCommandLineTests", of: ["BerthCommandLine", argumentParser]),
+    tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
     tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
 ]
 

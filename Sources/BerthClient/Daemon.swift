@@ -188,6 +188,15 @@ public final class Daemon {
         query.isEmpty ? "" : "?" + query.map { "\(escaped($0.0))=\(escaped($0.1))" }.joined(separator: "&")
     }
 
+    /// A text as a part of a path in which slashes, colons and `@` are its own, as in the names of images.
+    public static func escapedPath(_ text: String) -> String {
+        text.split(separator: "/", omittingEmptySubsequences: false).map { part in
+            part.split(separator: ":", omittingEmptySubsequences: false).map { piece in
+                piece.split(separator: "@", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(separator: "@")
+            }.joined(separator: ":")
+        }.joined(separator: "/")
+    }
+
     /// A text as a part of a path or a query.
     public static func escaped(_ text: String) -> String {
         var result = ""

@@ -16,12 +16,15 @@ public enum DaemonAddress: Sendable, Hashable, CustomStringConvertible {
             self = .unix(path: text)
         } else if text.hasPrefix("unix://") {
             let path = String(text.dropFirst(7))
-            guard !path.isEmpty else { throw ClientError(.address, "The daemon's address \"\(text)\" names no socket: write unix:///path.") }
+            guard !path.isEmpty else {
+                throw ClientError(.address, "The daemon's address \"\(text)\" names no socket: write unix:///path.")
+            }
             self = .unix(path: path)
         } else if text.hasPrefix("tcp://") {
             self = try Self.tcp(text, authority: text.dropFirst(6))
         } else if let scheme = text.range(ofSeparator: "://"), ["ssh", "fd", "npipe", "http", "https"].contains(scheme) {
-            throw ClientError(.address, "Daemons cannot be reached by \(scheme):// yet: the address \"\(text)\" must be unix:///path or tcp://host:port.")
+            throw ClientError(
+                .address, "Daemons cannot be reached by \(scheme):// yet: the address \"\(text)\" must be unix:///path or tcp://host:port.")
         } else {
             throw ClientError(.address, "unable to parse docker host `\(text)`: it must be unix:///path or tcp://host:port.")
         }

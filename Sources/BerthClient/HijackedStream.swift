@@ -74,7 +74,8 @@ public struct StreamDemultiplexer: Sendable {
             guard header.count == 8 else { return }
             guard header[1] == 0, header[2] == 0, header[3] == 0, header[0] <= 3 else {
                 throw mistake(
-                    ClientError(.malformed, "The stream from the daemon is not in frames: one begins with \(Array(header)). Is it a terminal's?"))
+                    ClientError(
+                        .malformed, "The stream from the daemon is not in frames: one begins with \(Array(header)). Is it a terminal's?"))
             }
             stream = header[0] == 2 ? .errors : header[0] == 3 ? .daemon : .output
             left = header[4...].reduce(0) { $0 << 8 | Int($1) }

@@ -45,7 +45,9 @@ public struct ResponseHead: Sendable, Hashable {
                 throw ClientError(.lost, "The daemon closed the connection in the middle of an answer's head.")
             }
             if line.isEmpty { return ResponseHead(status: status, fields: fields) }
-            guard fields.count < fieldLimit else { throw ClientError(.limit, "The daemon's answer has more than \(fieldLimit) header fields.") }
+            guard fields.count < fieldLimit else {
+                throw ClientError(.limit, "The daemon's answer has more than \(fieldLimit) header fields.")
+            }
             guard let colon = line.firstIndex(of: ":"), colon > line.startIndex else {
                 throw ClientError(.malformed, "The daemon's answer has a header line without a name: \"\(line.prefix(60))\".")
             }
@@ -61,7 +63,8 @@ public struct ResponseHead: Sendable, Hashable {
         if isHead || status == 204 || status == 304 { return .none }
         if let coding = self["transfer-encoding"] {
             guard coding.lowercased() == "chunked" else {
-                throw ClientError(.malformed, "The daemon's answer is in the transfer coding \"\(coding.prefix(40))\", which was not asked for.")
+                throw ClientError(
+                    .malformed, "The daemon's answer is in the transfer coding \"\(coding.prefix(40))\", which was not asked for.")
             }
             return .chunked
         }

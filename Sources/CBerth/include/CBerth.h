@@ -7,5 +7,6 @@
 #include "hook.h"
 #include "performer.h"
 #include "process.h"
+#include "signals.h"
 
 #endif

@@ -1,0 +1,88 @@
+internal import ArgumentParser
+internal import BerthCommandLine
+
+/// A flag's help with the name of its value.
+func help(_ text: String, _ valueName: String = "string") -> ArgumentHelp { ArgumentHelp("\(text)", valueName: valueName) }
+
+/// What `run` and `create` say of a container.
+struct ContainerFlags: ParsableArguments {
+    @Option(name: [.short, .long], help: help("Attach to STDIN, STDOUT or STDERR", "list")) var attach: [String] = []
+    @Option(help: help("Add Linux capabilities", "list")) var capAdd: [String] = []
+    @Option(help: help("Drop Linux capabilities", "list")) var capDrop: [String] = []
+    @Option(help: help("Write the container ID to the file")) var cidfile: String?
+    @Option(help: help("Limit CPU CFS period, in microseconds", "int")) var cpuPeriod: Int64?
+    @Option(help: help("Limit CPU CFS quota, in microseconds", "int")) var cpuQuota: Int64?
+    @Option(name: [.customShort("c"), .long], help: help("CPU shares (relative weight)", "int")) var cpuShares: Int64?
+    @Option(help: help("Number of CPUs", "decimal")) var cpus: String?
+    @Option(help: help("CPUs in which to allow execution (0-3, 0,1)")) var cpusetCpus: String?
+    @Option(help: help("MEMs in which to allow execution (0-3, 0,1)")) var cpusetMems: String?
+    @Option(help: help("Container NIS domain name")) var domainname: String?
+    @Option(help: help("Overwrite the default ENTRYPOINT of the image")) var entrypoint: String?
+    @Option(name: [.short, .long], help: help("Set environment variables", "list")) var env: [String] = []
+    @Option(help: help("Read in a file of environment variables", "list")) var envFile: [String] = []
+    @Option(name: [.customShort("h"), .long], help: help("Container host name")) var hostname: String?
+    @Flag(name: [.short, .long], help: "Keep STDIN open even if not attached") var interactive = false
+    @Option(name: [.short, .long], help: help("Set meta data on a container", "list")) var label: [String] = []
+    @Option(help: help("Read in a line delimited file of labels", "list")) var labelFile: [String] = []
+    @Option(help: help("Where the output is kept: json-file or none")) var logDriver: String?
+    @Option(name: [.short, .long], help: help("Memory limit", "bytes")) var memory: String?
+    @Option(help: help("Memory soft limit", "bytes")) var memoryReservation: String?
+    @Option(help: help("Swap limit equal to memory plus swap: '-1' to enable unlimited swap", "bytes")) var memorySwap: String?
+    @Option(help: help("Attach a filesystem mount to the container: type=bind,source=PATH,target=PATH[,readonly]", "mount"))
+    var mount: [String] = []
+    @Option(help: help("Assign a name to the container")) var name: String?
+    @Option(name: [.customLong("network"), .customLong("net")], help: help("Connect a container to a network", "network"))
+    var network: String?
+    @Flag(help: "Disable OOM Killer") var oomKillDisable = false
+    @Option(help: help("Tune container pids limit (set -1 for unlimited)", "int")) var pidsLimit: Int64?
+    @Flag(help: "Give extended privileges to this container") var privileged = false
+    @Option(help: help("Pull image before running: missing or never (images cannot be pulled yet)")) var pull: String = "missing"
+    @Flag(help: "Mount the container's root filesystem as read only") var readOnly = false
+    @Option(help: help("Restart policy: only no is there yet")) var restart: String = "no"
+    @Flag(help: "Automatically remove the container when it exits") var rm = false
+    @Option(help: help("Security Options", "list")) var securityOpt: [String] = []
+    @Option(help: help("Size of /dev/shm", "bytes")) var shmSize: String?
+    @Option(help: help("Signal to stop the container")) var stopSignal: String?
+    @Option(help: help("Timeout (in seconds) to stop a container", "int")) var stopTimeout: Int64?
+    @Flag(name: [.short, .long], help: "Allocate a pseudo-TTY") var tty = false
+    @Option(help: help("Ulimit options", "ulimit")) var ulimit: [String] = []
+    @Option(name: [.short, .long], help: help("Username or UID (format: <name|uid>[:<group|gid>])")) var user: String?
+    @Option(name: [.short, .long], help: help("Bind mount a directory or file", "list")) var volume: [String] = []
+    @Option(name: [.short, .long], help: help("Working directory inside the container")) var workdir: String?
+
+    /// What Docker has besides.
+    static let absent: [AbsentFlag] = [
+        .value("publish", "p", why: bridges), .boolean("publish-all", "P", why: bridges), .value("expose", why: bridges),
+        .value("add-host", why: bridges), .value("dns", why: bridges), .value("dns-option", aliases: ["dns-opt"], why: bridges),
+        .value("dns-search", why: bridges), .value("ip", why: bridges), .value("ip6", why: bridges), .value("link", why: bridges),
+        .value("link-local-ip", why: bridges), .value("mac-address", why: bridges),
+        .value("network-alias", aliases: ["net-alias"], why: bridges),
+        .value("volumes-from", why: volumes), .value("volume-driver", why: volumes), .value("storage-opt", why: volumes),
+        .value("tmpfs", why: "temporary file systems cannot be mounted yet"),
+        .value("device", why: devices), .value("device-cgroup-rule", why: devices), .value("device-read-bps", why: blocks),
+        .value("device-read-iops", why: blocks), .value("device-write-bps", why: blocks), .value("device-write-iops", why: blocks),
+        .value("blkio-weight", why: blocks), .value("blkio-weight-device", why: blocks), .value("gpus", why: devices),
+        .value("cpu-rt-period", why: realTime), .value("cpu-rt-runtime", why: realTime),
+        .value("ipc", why: namespaces), .value("pid", why: namespaces), .value("uts", why: namespaces), .value("userns", why: namespaces),
+        .value("cgroupns", why: namespaces), .value("cgroup-parent", why: "the engine has a cgroup of its own for all its containers"),
+        .value("group-add", why: "groups cannot be added yet; --user takes one group"),
+        .value("health-cmd", why: health), .value("health-interval", why: health), .value("health-retries", why: health),
+        .value("health-start-period", why: health), .value("health-start-interval", why: health), .value("health-timeout", why: health),
+        .boolean("no-healthcheck", why: health),
+        .boolean("init", why: "there is no init to put into a container yet"), .value("isolation", why: "it belongs to Windows"),
+        .value("kernel-memory", why: "kernels since 5.16 have no such limit"),
+        .value("memory-swappiness", why: "swappiness cannot be set yet"),
+        .value("oom-score-adj", why: "the out-of-memory score cannot be set yet"),
+        .value("log-opt", why: "the log has no options yet"),
+        .value("runtime", why: "there is one runtime"), .value("sysctl", why: "kernel parameters cannot be set yet"),
+        .value("annotation", why: "annotations are not kept yet"), .value("platform", why: "images of other platforms cannot be had yet"),
+        .boolean("disable-content-trust", why: "images cannot be pulled yet"), .boolean("use-api-socket", why: "it cannot be shared yet"),
+    ]
+    private static let bridges = "containers cannot be given a network of their own yet, only --network none, host or container:NAME"
+    private static let volumes = "there are no volumes yet; -v and --mount take directories of the host's"
+    private static let devices = "devices cannot be given to containers yet, but for --privileged"
+    private static let blocks = "limits of block devices cannot be set yet"
+    private static let realTime = "real-time scheduling cannot be limited yet"
+    private static let namespaces = "each container has namespaces of its own"
+    private static let health = "containers are not checked for their health yet"
+}

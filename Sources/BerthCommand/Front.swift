@@ -1,0 +1,171 @@
+internal import ArgumentParser
+internal import BerthCommandLine
+
+/// Finds the command in a line, and performs it.
+enum Front {
+    /// A command by one of its names.
+    struct Entry {
+        let names: [String]
+        let type: any Verb.Type
+    }
+
+    /// What is called directly.
+    static let commands: [Entry] = [
+        Entry(names: ["attach"], type: Attach.self), Entry(names: ["create"], type: Create.self),
+        Entry(names: ["events"], type: Events.self),
+        Entry(names: ["exec"], type: Exec.self), Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
+        Entry(names: ["info"], type: Info.self), Entry(names: ["inspect"], type: Inspect.self), Entry(names: ["kill"], type: Kill.self),
+        Entry(names: ["logs"], type: Logs.self), Entry(names: ["ps"], type: List.self), Entry(names: ["rm"], type: Remove.self),
+        Entry(names: ["rmi"], type: RemoveImage.self), Entry(names: ["run"], type: Run.self), Entry(names: ["start"], type: Start.self),
+        Entry(names: ["stop"], type: Stop.self), Entry(names: ["tag"], type: Tag.self), Entry(names: ["version"], type: ShowVersion.self),
+        Entry(names: ["wait"], type: Wait.self), Entry(names: ["completion"], type: Completion.self),
+    ]
+
+    /// The same commands, by what they are about.
+    static let groups: [(name: String, purpose: String, commands: [Entry])] = [
+        (
+            "container", "Manage containers",
+            [
+                Entry(names: ["attach"], type: Attach.self), Entry(names: ["create"], type: Create.self),
+                Entry(names: ["exec"], type: Exec.self), Entry(names: ["inspect"], type: InspectContainer.self),
+                Entry(names: ["kill"], type: Kill.self), Entry(names: ["logs"], type: Logs.self),
+                Entry(names: ["ls", "list", "ps"], type: List.self), Entry(names: ["rm", "remove"], type: Remove.self),
+                Entry(names: ["run"], type: Run.self), Entry(names: ["start"], type: Start.self), Entry(names: ["stop"], type: Stop.self),
+                Entry(names: ["wait"], type: Wait.self),
+            ]
+        ),
+        (
+            "image", "Manage images",
+            [
+                Entry(names: ["import"], type: Import.self), Entry(names: ["inspect"], type: InspectImage.self),
+                Entry(names: ["ls", "list"], type: Images.self), Entry(names: ["rm", "remove"], type: RemoveImage.self),
+                Entry(names: ["tag"], type: Tag.self),
+            ]
+        ),
+        ("system", "Manage the engine", [Entry(names: ["events"], type: Events.self), Entry(names: ["info"], type: Info.self)]),
+    ]
+
+    private static let flags: [FlagDeclaration] = [
+        FlagDeclaration(name: "host", shorthand: "H", kind: .value(kind: "list")),
+        FlagDeclaration(name: "version", shorthand: "v", kind: .boolean(negative: nil)),
+        FlagDeclaration(name: "debug", shorthand: "D", kind: .boolean(negative: nil), absence: "this program has no debug output"),
+        FlagDeclaration(
+            name: "config", kind: .value(kind: "string"), absence: "there is nothing to configure before registries can be used"),
+        FlagDeclaration(
+            name: "context", shorthand: "c", kind: .value(kind: "string"), absence: "there are no contexts; name the daemon with -H"),
+        FlagDeclaration(name: "log-level", shorthand: "l", kind: .value(kind: "string"), absence: "this program keeps no log"),
+        FlagDeclaration(name: "tls", kind: .boolean(negative: nil), absence: "TLS is not available yet"),
+        FlagDeclaration(name: "tlsverify", kind: .boolean(negative: nil), absence: "TLS is not available yet"),
+        FlagDeclaration(name: "tlscacert", kind: .value(kind: "string"), absence: "TLS is not available yet"),
+        FlagDeclaration(name: "tlscert", kind: .value(kind: "string"), absence: "TLS is not available yet"),
+        FlagDeclaration(name: "tlskey", kind: .value(kind: "string"), absence: "TLS is not available yet"),
+    ]
+
+    /// Performs a command line.
+    ///
+    /// - Returns: the exit status.
+    static func run(_ arguments: [String]) -> Int32 {
+        do {
+            return try perform(arguments)
+        } catch {
+            let failure = Failure(error)
+            if !failure.message.isEmpty { Output.complain(failure.message) }
+            return failure.status
+        }
+    }
+
+    private static func perform(_ arguments: [String]) throws -> Int32 {
+        let line: Grammar.Line
+        do throws(CommandLineError) {
+            line = try Grammar(flags, placement: .beforeWords).read(arguments)
+        } catch {
+            throw Failure("\(error.description)\nSee 'berth --help'.", status: error.exitStatus)
+        }
+        var options = GlobalOptions()
+        for flag in line.occurrences {
+            switch (flag.name, flag.value) {
+            case ("host", let value): options.host.append(value)
+            case ("version", "true"):
+                try Output.line("Berth version \(Version.own)")
+                return 0
+            default: break
+            }
+        }
+        guard options.host.count <= 1 else { throw Failure("Please specify only one -H") }
+        let words = line.words
+        guard let name = words.first, !line.asksForHelp else {
+            try Output.line(help)
+            return 0
+        }
+        if name == "help" { return try perform(words.count > 1 ? Array(words.dropFirst()) + ["--help"] : ["--help"]) }
+        if name == "__complete" { return try Completion.offer(Array(words.dropFirst()), options) }
+        if let group = groups.first(where: { $0.name == name }) { return try perform(group, Array(words.dropFirst()), options) }
+        guard let entry = commands.first(where: { $0.names.contains(name) }) else {
+            throw Failure("berth: '\(name)' is not a berth command.\nSee 'berth --help'")
+        }
+        return try perform(entry.type, Array(words.dropFirst()), Session(path: "berth \(name)", options: options))
+    }
+
+    private static func perform(
+        _ group: (name: String, purpose: String, commands: [Entry]), _ words: [String], _ options: GlobalOptions
+    ) throws -> Int32 {
+        guard let name = words.first, name != "--help", name != "-h" else {
+            try Output.line(help(of: group))
+            return 0
+        }
+        guard let entry = group.commands.first(where: { $0.names.contains(name) }) else {
+            throw Failure("berth: '\(group.name) \(name)' is not a berth command.\nSee 'berth \(group.name) --help'")
+        }
+        return try perform(entry.type, Array(words.dropFirst()), Session(path: "berth \(group.name) \(name)", options: options))
+    }
+
+    private static func perform<Command: Verb>(_ type: Command.Type, _ words: [String], _ session: Session) throws -> Int32 {
+        switch try CommandLineReader.read(type, words, path: session.path) {
+        case .help(let text):
+            try Output.line(text)
+            return 0
+        case .command(let command): return try command.perform(session)
+        }
+    }
+
+    // MARK: Help
+
+    private static var help: String {
+        var table = ""
+        for entry in commands { table += "\n  \(padded(entry.names[0]))\(entry.type.configuration.abstract)" }
+        var groupTable = ""
+        for group in groups { groupTable += "\n  \(padded(group.name))\(group.purpose)" }
+        return """
+            Usage:  berth [OPTIONS] COMMAND
+
+            Containers from the command line, in Docker's grammar
+
+            Options:
+              -H, --host string   The daemon: unix:///path or tcp://host:port
+                                  (default \(DefaultAddress.text); also BERTH_HOST, DOCKER_HOST)
+              -v, --version       Print this program's version
+
+            Management commands:\(groupTable)
+
+            Commands:\(table)
+
+            Run 'berth COMMAND --help' for more information on a command.
+            """
+    }
+
+    private static func help(of group: (name: String, purpose: String, commands: [Entry])) -> String {
+        var table = ""
+        for entry in group.commands { table += "\n  \(padded(entry.names[0]))\(entry.type.configuration.abstract)" }
+        return """
+            Usage:  berth \(group.name) COMMAND
+
+            \(group.purpose)
+
+            Commands:\(table)
+
+            Run 'berth \(group.name) COMMAND --help' for more information on a command.
+            """
+    }
+
+    private static func padded(_ name: String) -> String { name + String(repeating: " ", count: max(1, 12 - name.count)) }
+}

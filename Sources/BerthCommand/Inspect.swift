@@ -1,0 +1,96 @@
+internal import ArgumentParser
+internal import BerthClient
+internal import BerthCommandLine
+
+/// What is looked for, and how it is shown.
+struct InspectFlags: ParsableArguments {
+    @Option(name: [.short, .long], help: help("Format the output using the given Go template, or 'json'")) var format: String?
+    @Flag(name: [.short, .long], help: "Display total file sizes if the type is container") var size = false
+}
+
+/// `berth inspect`.
+struct Inspect: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Return low-level information on containers and images", helpNames: .customLong("help"))
+    static let synopsis = "[OPTIONS] NAME|ID [NAME|ID...]"
+    static let wordCount = WordCount.atLeast(1)
+
+    @OptionGroup var flags: InspectFlags
+    @Option(help: help("Return JSON for specified type: container or image")) var type: String?
+    @Argument var names: [String]
+
+    func perform(_ session: Session) throws -> Int32 {
+        switch type {
+        case nil, "": return try Inspection(kinds: [.container, .image], flags: flags).show(names, session)
+        case "container": return try Inspection(kinds: [.container], flags: flags).show(names, session)
+        case "image": return try Inspection(kinds: [.image], flags: flags).show(names, session)
+        case let other?:
+            throw Failure("\"\(other)\" is not a valid value for --type: there are containers and images, and nothing else yet", status: 1)
+        }
+    }
+}
+
+/// `berth container inspect`.
+struct InspectContainer: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Display detailed information on one or more containers", helpNames: .customLong("help"))
+    static let synopsis = "[OPTIONS] CONTAINER [CONTAINER...]"
+    static let wordCount = WordCount.atLeast(1)
+
+    @OptionGroup var flags: InspectFlags
+    @Argument var names: [String]
+
+    func perform(_ session: Session) throws -> Int32 { try Inspection(kinds: [.container], flags: flags).show(names, session) }
+}
+
+/// `berth image inspect`.
+struct InspectImage: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "Display detailed information on one or more images", helpNames: .customLong("help"))
+    static let synopsis = "[OPTIONS] IMAGE [IMAGE...]"
+    static let wordCount = WordCount.atLeast(1)
+
+    @Option(name: [.short, .long], help: help("Format the output using the given Go template, or 'json'")) var format: String?
+    @Argument var names: [String]
+
+    func perform(_ session: Session) throws -> Int32 {
+        var flags = InspectFlags()
+        (flags.format, flags.size) = (format, false)
+        return try Inspection(kinds: [.image], flags: flags).show(names, session)
+    }
+}
+
+/// Looks objects up and shows them.
+struct Inspection {
+    enum Kind: String { case container, image }
+
+    let kinds: [Kind]
+    let flags: InspectFlags
+
+    func show(_ names: [String], _ session: Session) throws -> Int32 {
+        let daemon = try session.daemon()
+        let template = try flags.format.flatMap { $0 == "json" ? nil : $0 }.map(GoTemplate.init(parsing:))
+        var found: [JSONTree] = []
+        var failures = Failures()
+        for name in names { failures.attempt { found.append(try look(up: name, daemon)) } }
+        if let template {
+            for object in found { try Output.line(try template.rendered(object)) }
+        } else {
+            try Output.line(JSONTree.array(found).json(flags.format == "json" ? .compact : .indented(4)))
+        }
+        try failures.report()
+        return 0
+    }
+
+    private func look(up name: String, _ daemon: Daemon) throws -> JSONTree {
+        for kind in kinds {
+            let path = kind == .container ? "/containers/\(Daemon.escaped(name))/json" : "/images/\(Daemon.escapedPath(name))/json"
+            do throws(ClientError) {
+                return try daemon.call("GET", path, query: flags.size && kind == .container ? [("size", "1")] : [])
+            } catch {
+                guard error.status == 404 else { throw error }
+            }
+        }
+        throw Failure("Error: No such \(kinds.count == 1 ? kinds[0].rawValue : "object"): \(name)")
+    }
+}

@@ -1,0 +1,47 @@
+internal import BerthClient
+internal import BerthCommandLine
+internal import Glibc
+
+/// One run of the program: whom it talks to, and as what it was called.
+final class Session {
+    /// The command as it was typed, as `berth container ls`.
+    let path: String
+    private let options: GlobalOptions
+    private var connected: Daemon?
+
+    init(path: String, options: GlobalOptions) { (self.path, self.options) = (path, options) }
+
+    /// The daemon. Nothing is sent before its first use; if it is ours and does not run, root starts it.
+    func daemon() throws -> Daemon {
+        if let connected { return connected }
+        let named = options.host.last ?? Surroundings.variable("BERTH_HOST") ?? Surroundings.variable("DOCKER_HOST")
+        let address = try named.map { text throws(ClientError) in try DaemonAddress(parsing: text) } ?? .standard
+        if Surroundings.variable("DOCKER_TLS_VERIFY") != nil, case .tcp = address {
+            throw Failure("DOCKER_TLS_VERIFY is set, and TLS is not available yet: unset it to speak to \(address) without.", status: 125)
+        }
+        if named == nil, case .unix(let socket) = address { try DaemonStart.ifNeeded(socket: socket) }
+        let daemon = try Daemon(
+            at: address, version: Surroundings.variable("DOCKER_API_VERSION"), userAgent: "Berth-Client/\(Version.own) (linux)")
+        connected = daemon
+        return daemon
+    }
+}
+
+/// What stands before the command.
+struct GlobalOptions {
+    var host: [String] = []
+    var debug = false
+}
+
+/// This program's version.
+enum Version {
+    static let own = "0.1.0"
+}
+
+/// A command of this program.
+protocol Verb: DockerCommand {
+    /// Does it.
+    ///
+    /// - Returns: the exit status.
+    func perform(_ session: Session) throws -> Int32
+}

@@ -1,0 +1,114 @@
+/// Columns of text, aligned as Docker's tables are.
+public struct TextTable: Sendable {
+    /// The narrowest a column gets, its gap included.
+    private static let narrowest = 10
+    /// Spaces behind the widest cell of a column.
+    private static let gap = 3
+
+    private var rows: [[String]] = []
+
+    /// No rows.
+    public init() {}
+
+    /// Adds a line whose cells are parted by tabs.
+    public mutating func add(line: String) {
+        rows.append(line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init))
+    }
+
+    /// The lines, each ended. The last cell of a line is not filled up.
+    public var text: String {
+        var widths: [Int] = []
+        for row in rows {
+            for (column, cell) in row.dropLast().enumerated() {
+                if column == widths.count { widths.append(0) }
+                widths[column] = max(widths[column], cell.unicodeScalars.count)
+            }
+        }
+        var result = ""
+        for row in rows {
+            for (column, cell) in row.dropLast().enumerated() {
+                let width = max(Self.narrowest, widths[column] + Self.gap)
+                result += cell + String(repeating: " ", count: width - cell.unicodeScalars.count)
+            }
+            result += (row.last ?? "") + "\n"
+        }
+        return result
+    }
+}
+
+/// Numbers as people read them, in Docker's words.
+public enum HumanText {
+    /// A time that has passed, as `3 minutes`.
+    public static func duration(seconds: Int64) -> String {
+        let hours = (seconds + 1800) / 3600
+        switch seconds {
+        case ..<1: return "Less than a second"
+        case 1: return "1 second"
+        case ..<60: return "\(seconds) seconds"
+        case ..<120: return "About a minute"
+        case ..<3600 where seconds / 60 < 60: return "\(seconds / 60) minutes"
+        default: break
+        }
+        switch hours {
+        case ...1: return "About an hour"
+        case ..<48: return "\(hours) hours"
+        case ..<(24 * 7 * 2): return "\(hours / 24) days"
+        case ..<(24 * 30 * 2): return "\(hours / 24 / 7) weeks"
+        case ..<(24 * 365 * 2): return "\(hours / 24 / 30) months"
+        default: return "\(seconds / 3600 / 24 / 365) years"
+        }
+    }
+
+    /// Bytes in powers of 1,000, as `1.23MB`.
+    ///
+    /// - Parameter digits: how many digits count.
+    public static func size(_ byteCount: Int64, digits: Int = 3) -> String {
+        size(Double(byteCount), base: 1000, units: ["B", "kB", "MB", "GB", "TB", "PB", "EB"], digits: digits)
+    }
+
+    /// Bytes in powers of 1,024, as `1.23MiB`.
+    public static func binarySize(_ byteCount: Int64) -> String {
+        size(Double(byteCount), base: 1024, units: ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"], digits: 4)
+    }
+
+    private static func size(_ value: Double, base: Double, units: [String], digits: Int) -> String {
+        var value = value
+        var index = 0
+        while value >= base, index < units.count - 1 {
+            value /= base
+            index += 1
+        }
+        return significant(value, digits) + units[index]
+    }
+
+    /// C's `%.Ng` for what is not negative.
+    static func significant(_ value: Double, _ digits: Int) -> String {
+        guard value > 0 else { return "0" }
+        var exponent = 0
+        var limit = 10.0
+        while value >= limit {
+            limit *= 10
+            exponent += 1
+        }
+        var scale = 1.0
+        for _ in 0..<max(0, digits - 1 - exponent) { scale *= 10 }
+        let rounded = (value * scale).rounded(.toNearestOrEven)
+        if exponent >= digits || rounded / scale >= power(digits) { return "1e+0\(digits)" }
+        let whole = Int64(rounded / scale)
+        var fraction = String(Int64(rounded) - whole * Int64(scale))
+        guard scale > 1 else { return String(whole) }
+        fraction = String(repeating: "0", count: String(Int64(scale)).count - 1 - fraction.count) + fraction
+        while fraction.last == "0" { fraction.removeLast() }
+        return fraction.isEmpty ? String(whole) : "\(whole).\(fraction)"
+    }
+
+    private static func power(_ exponent: Int) -> Double { (0..<exponent).reduce(1) { result, _ in result * 10 } }
+
+    /// A text cut to so many characters, the last of them an ellipsis where something was cut.
+    public static func ellipsis(_ text: String, _ limit: Int) -> String {
+        text.unicodeScalars.count <= limit ? text : String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit - 1))) + "…"
+    }
+
+    /// A text in double quotes, with what would break a line escaped.
+    public static func quoted(_ text: String) -> String { ValueKind.quoted(text) }
+}
