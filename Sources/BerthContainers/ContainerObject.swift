@@ -15,6 +15,8 @@ final class ContainerObject: Sendable {
         var document: ContainerDocument
         /// The process, while it runs.
         var process: RuntimeContainer?
+        /// Follows the process to its end.
+        var watcher: Task<Void, Never>?
         /// Clients that have attached before the start.
         var pending: [Attachment] = []
         /// Fulfilled at the next end of a process, when what it left behind is cleared away. Then another takes its place.

@@ -161,7 +161,7 @@ extension ContainerStore {
 
     /// Follows a process to its end.
     func watch(_ object: ContainerObject, _ process: RuntimeContainer) {
-        Task.detached {
+        let watcher = Task.detached {
             let record: ExitRecord
             do {
                 if let found = try await process.wait() { record = found } else {
@@ -173,6 +173,14 @@ extension ContainerStore {
             }
             await self.ended(object, ExitStatus(record))
         }
+        object.state.withLock { $0.watcher = watcher }
+    }
+
+    /// Lets go of everything that runs: it runs on, and whoever opens the root next finds it. What is asked of the store from here on is undefined.
+    public func close() async {
+        let watchers = objects().compactMap { object in object.state.withLock { $0.watcher } }
+        for watcher in watchers { watcher.cancel() }
+        for watcher in watchers { await watcher.value }
     }
 
     func ended(_ object: ContainerObject, _ exit: ExitStatus) async {

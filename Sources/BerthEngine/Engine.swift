@@ -11,6 +11,7 @@ internal import BerthRuntime
 internal import BerthSnapshots
 public import BerthState
 internal import FoundationEssentials
+internal import Synchronization
 
 /// The composition of everything: images, containers, events and jobs over one root directory.
 ///
@@ -37,7 +38,7 @@ public final class Engine: Sendable {
     let runtime: Runtime
     let snapshots: any Snapshotter
     private let reactor: Reactor
-    private let locks: [RootDirectory]
+    private let locks: Mutex<[RootDirectory]>
 
     /// Opens an engine: takes the root, reads what it knows, finds what runs, and removes what kills have left half done.
     ///
@@ -74,7 +75,7 @@ public final class Engine: Sendable {
         let rootDirectory = try RootDirectory(configuration.root, permissions: 0o711)
         let document = try Self.document(in: configuration.root)
         let execRoot = configuration.execRoot ?? (configuration.root == EngineConfiguration.defaultRoot ? "/run/berth" : "/run/berth-\(document.id)")
-        locks = [rootDirectory, try RootDirectory(execRoot, permissions: 0o711)]
+        locks = Mutex([rootDirectory, try RootDirectory(execRoot, permissions: 0o711)])
         (self.reactor, id, root, self.execRoot) = (reactor, document.id, configuration.root, execRoot)
         snapshotterObstacle = document.obstacle
         (events, jobs) = (EventHub(), JobRegistry())
@@ -102,6 +103,12 @@ public final class Engine: Sendable {
             throw EngineError(
                 error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")
         }
+    }
+
+    /// Lets go of the root: what runs goes on, and the next engine finds it. Nothing may be asked of this one any more. Closing again does nothing.
+    public func close() async {
+        await containers.close()
+        locks.withLock { $0 = [] }
     }
 
     /// Reads `engine.json`, or makes it with the root.

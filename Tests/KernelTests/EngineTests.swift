@@ -75,4 +75,179 @@ struct EngineTests {
         #expect(result.code == 7)
         try await test.remove()
     }
+
+    /// What process 1 sees of itself.
+    @Test func aDefaultContainerIsConfined() async throws {
+        let test = try await TestEngine()
+        let script = """
+            grep -E '^(Cap|Seccomp:|NoNewPrivs|Groups)' /proc/self/status; echo "pid $$"; hostname
+            ls /proc/self/fd | wc -l
+            ls /dev
+            for n in mnt uts ipc pid net cgroup; do readlink /proc/self/ns/$n; done
+            grep -c . /proc/kcore; ls /sys/firmware | wc -l
+            touch /proc/sys/kernel/hostname 2>&1; mount -t tmpfs x /tmp 2>&1
+            cat /proc/self/mountinfo
+            """
+        let result = try await test.run(["sh", "-c", script])
+        let lines = result.output.split(separator: "\n").map(String.init)
+        for (name, value) in [("CapInh", "0000000000000000"), ("CapPrm", "00000000a80425fb"), ("CapEff", "00000000a80425fb"), ("CapBnd", "00000000a80425fb"), ("CapAmb", "0000000000000000"), ("NoNewPrivs", "0"), ("Seccomp", "2"), ("Groups", "0 ")] {
+            #expect(lines.contains("\(name):\t\(value)"))
+        }
+        #expect(lines.contains("pid 1"))
+        // ls itself has one more open than its caller: the directory that it reads.
+        #expect(lines.contains("4"))
+        for device in ["core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"] {
+            #expect(lines.contains(device))
+        }
+        for (kind, file) in [("mnt", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("pid", "pid"), ("net", "net"), ("cgroup", "cgroup")] {
+            let ours = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/\(file)")
+            #expect(!lines.contains(ours))
+            #expect(lines.contains { $0.hasPrefix("\(kind):[") })
+        }
+        #expect(result.output.contains("touch: /proc/sys/kernel/hostname: Read-only file system"))
+        #expect(result.output.contains("mount: permission denied"))
+        #expect(lines.contains { $0.contains(" /sys ") && $0.contains(" ro,nosuid,nodev,noexec") })
+        #expect(lines.contains { $0.contains(" /proc ") && $0.contains(" rw,nosuid,nodev,noexec") })
+        #expect(lines.contains { $0.contains(" / / ") && $0.contains(" - overlay ") })
+        // Nothing of the host's mounts is left below.
+        #expect(!result.output.contains(test.folder + "/root "))
+        try await test.remove()
+    }
+
+    @Test func privilegedHasEverything() async throws {
+        let test = try await TestEngine()
+        let result = try await test.run(["sh", "-c", "grep -E '^(CapEff|Seccomp:)' /proc/self/status; mount -t tmpfs x /tmp && echo mounted"]) { $0.privileged = true }
+        #expect(result.output.contains("Seccomp:\t0"))
+        #expect(result.output.contains("mounted"))
+        try await test.remove()
+    }
+
+    @Test func usersGroupsAndEnvironment() async throws {
+        let test = try await TestEngine()
+        let result = try await test.run(["sh", "-c", "id; env; pwd; grep CapEff /proc/self/status"]) {
+            $0.user = "user"
+            $0.environment = ["A=1", "B=two words"]
+            $0.workingDirectory = "/some/where"
+        }
+        #expect(result.output.contains("uid=1000(user) gid=1001(users) groups=1001(users),1002(extra)"))
+        for line in ["A=1", "B=two words", "HOME=/home/user", "/some/where", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "CapEff:\t0000000000000000"] {
+            #expect(result.output.split(separator: "\n").contains(Substring(line)))
+        }
+        try await test.remove()
+    }
+
+    @Test func limitsAreInForce() async throws {
+        let test = try await TestEngine()
+        let script = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; true"
+        let result = try await test.run(["sh", "-c", script]) {
+            $0.resources.memoryByteCount = 64 << 20
+            $0.resources.pidsLimit = 77
+        }
+        #expect(result.output == "67108864\n77\n")
+        try await test.remove()
+    }
+
+    @Test func outOfMemoryIsSaid() async throws {
+        let test = try await TestEngine()
+        var configuration = ContainerConfiguration(image: "busybox")
+        configuration.network = .none
+        configuration.command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=64M"]
+        configuration.resources.memoryByteCount = 16 << 20
+        configuration.resources.memorySwapByteCount = 16 << 20
+        let container = try await test.engine.containers.create(configuration)
+        try await container.start()
+        let exit = try await container.wait()
+        #expect(exit.outOfMemory)
+        #expect(exit.code == 137)
+        try await test.remove()
+    }
+
+    @Test func commandsThatCannotBeRun() async throws {
+        let test = try await TestEngine()
+        for (command, code, docker) in [("nothing-of-this-name", ContainerError.Code.commandNotFound, Int32(127)), ("/etc/passwd", .commandNotExecutable, 126), ("/tmp", .commandNotExecutable, 126)] {
+            var configuration = ContainerConfiguration(image: "busybox")
+            configuration.command = [command]
+            configuration.network = .none
+            let container = try await test.engine.containers.create(configuration)
+            await #expect { try await container.start() } throws: { ($0 as? ContainerError)?.code == code }
+            #expect(try container.details().lastExit?.code == docker)
+            #expect(try container.details().status == .created)
+            try await container.remove()
+        }
+        try await test.remove()
+    }
+
+    @Test func executionsStopKillAndRemove() async throws {
+        let test = try await TestEngine()
+        var configuration = ContainerConfiguration(image: "busybox")
+        configuration.command = ["sh", "-c", "trap 'echo stopping; exit 3' TERM; while :; do sleep 0.05; done"]
+        configuration.network = .none
+        configuration.name = "one"
+        let container = try await test.engine.containers.create(configuration)
+        await #expect { try await test.engine.containers.create(configuration) } throws: { ($0 as? ContainerError)?.code == .conflict }
+        try await container.start()
+        await #expect { try await container.start() } throws: { ($0 as? ContainerError)?.code == .notModified }
+        await #expect { try await container.remove() } throws: { ($0 as? ContainerError)?.code == .conflict }
+
+        var execution = ExecutionConfiguration(command: ["sh", "-c", "read line; echo \"$line and $X\"; exit 5"])
+        execution.environment = ["X=y"]
+        (execution.attachesInput, execution.attachesOutput) = (true, true)
+        let running = try await container.makeExecution(execution)
+        let streams = try await running.start()
+        _ = try await streams.write(Array("typed\n".utf8))
+        #expect(try await streams.read() == .output(Array("typed and y\n".utf8)))
+        #expect(try await running.wait() == 5)
+
+        try await container.stop()
+        let exit = try await container.wait()
+        #expect(exit.code == 3)
+        var lines: [String] = []
+        for try await line in try container.logs() { lines.append(line.text) }
+        #expect(lines == ["stopping"])
+
+        try await container.start()
+        try await container.kill()
+        #expect(try await container.wait().code == 137)
+        try await container.remove()
+        #expect { try container.details() } throws: { ($0 as? ContainerError)?.code == .notFound }
+        try await test.remove()
+    }
+
+    @Test func anEngineFindsWhatAnotherHasStarted() async throws {
+        let test = try await TestEngine()
+        var configuration = ContainerConfiguration(image: "busybox")
+        configuration.command = ["cat"]
+        configuration.network = .none
+        configuration.openStandardInput = true
+        let cat = try await test.engine.containers.create(configuration)
+        try await cat.start()
+        configuration.command = ["sh", "-c", "read x; exit 9"]
+        let ending = try await test.engine.containers.create(configuration)
+        try await ending.start()
+        let endingInput = try await ending.attach(AttachOptions(input: true))
+        await test.engine.close()
+
+        _ = try await endingInput.write(Array("go\n".utf8))  // it ends while nobody looks
+        while try await endingInput.read() != nil {}
+
+        let second = try await Engine.open(EngineConfiguration(root: test.folder + "/root", execRoot: test.folder + "/run"))
+        let found = try second.containers.find(cat.id)
+        #expect(try found.details().status == .running)
+        let streams = try await found.attach(AttachOptions(input: true))
+        _ = try await streams.write(Array("still here\n".utf8))
+        #expect(try await streams.read() == .output(Array("still here\n".utf8)))
+        #expect(try second.containers.find(ending.id).details().lastExit?.code == 9)
+        try await found.remove(force: true)
+        try await second.containers.find(ending.id).remove()
+        await second.close()
+        try FileManager.default.removeItem(atPath: test.folder)
+    }
+
+    @Test func aSecondEngineIsToldWhoHasTheRoot() async throws {
+        let test = try await TestEngine()
+        await #expect { try await Engine.open(EngineConfiguration(root: test.folder + "/root", execRoot: test.folder + "/run2")) } throws: {
+            ($0 as? EngineError)?.code == .inUse && "\($0)".contains("process \(getpid())")
+        }
+        try await test.remove()
+    }
 }
