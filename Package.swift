@@ -110,7 +110,6 @@ let testTargets: [Target] = [
     tests("CrashTests", of: ["BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
-    tests("BerthCommandLineTests", of: ["BerthCommandLine", argumentParser]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
     tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
 ]

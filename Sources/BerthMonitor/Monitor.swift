@@ -131,7 +131,7 @@ internal import Glibc
             // A connection that fails at once is the connecting side's to notice.
             if let accepted = try? listener!.acceptConnection() { connections.append(Connection(MessageSocket(adopting: accepted))) }
         case .connection(let connection): serve(connection)
-        case .output(let process, let source): pump(process, source)
+        case .output(let process, let source): if !pump(process, source) { endIfDone(process) }
         case .input(let process): process.writeInput()
         case .client(let process, let client):
             if events & POLLOUT != 0 { client.flush() }
@@ -145,10 +145,7 @@ internal import Glibc
     @discardableResult
     private func pump(_ process: MonitoredProcess, _ source: MonitoredProcess.Source) -> Bool {
         guard let count = unsafe process.read(source, into: buffer) else { return false }
-        if count == 0 {
-            endIfDone(process)
-            return false
-        }
+        if count == 0 { return false }
         let isError = source == .errors
         let bytes = unsafe UnsafeRawBufferPointer(buffer)[..<count]
         if process.number == 0 {
@@ -205,14 +202,10 @@ internal import Glibc
     }
 
     private func endIfDone(_ process: MonitoredProcess) {
-        guard process.number != 0, process.exit != nil, !process.hasOpenOutput || drained(process) else { return }
-        finish(process)
-    }
-
-    /// An execution may leave children behind that hold its pipes: what has come so far is all that belongs to it.
-    private func drained(_ process: MonitoredProcess) -> Bool {
+        guard process.number != 0, process.exit != nil, !process.isFinished else { return }
+        // An execution may leave children behind that hold its pipes: what has come so far is all that belongs to it.
         for source in [MonitoredProcess.Source.terminal, .output, .errors] { while pump(process, source) {} }
-        return true
+        finish(process)
     }
 
     private func finish(_ execution: MonitoredProcess) {
