@@ -51,7 +51,7 @@ def test_streams_are_apart(client, box):
 
 
 @pytest.mark.parametrize("command, status", [(["true"], 0), (["sh", "-c", "exit 3"], 3), (["nothing-there"], 127), (["/etc/passwd"], 126),
-                                             (["sh", "-c", "kill -9 $$"], 137)])
+                                             (["sh", "-c", "sh -c 'kill -9 $$'; exit $?"], 137)])
 def test_exit_codes(client, box, command, status):
     client("run", "--rm", *NONE, box, *command, status=status)
 
@@ -71,8 +71,9 @@ def test_terminal(client, box, name):
     terminal.setwinsize(40, 120)
     terminal.sendline("for i in 1 2 3 4 5 6 7 8 9 10; do stty size | grep '40 120' && break; sleep 0.1; done")
     terminal.expect("40 120\r\n")
-    terminal.sendline("sleep 100")
-    terminal.expect("sleep 100")
+    terminal.expect("# ")
+    terminal.sendline("sh -c 'echo go$((1 + 1)); exec sleep 100'")
+    terminal.expect("go2\r\n")
     terminal.sendcontrol("c")
     terminal.expect("# ")
     terminal.sendline("echo status $?")
