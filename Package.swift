@@ -77,16 +77,14 @@ let rooms: [Target] = [
     room(
         "BerthEngine",
         uses: [
-            "BerthContainers", "BerthImages", "BerthContent", "BerthLayers", "BerthSnapshots", "BerthRuntime", "BerthNetworking",
-            "BerthState", "BerthOCI",
-            "BerthReactor", "BerthLinux",
+            "BerthContainers", "BerthImages", "BerthArchive", "BerthContent", "BerthLayers", "BerthSnapshots", "BerthRuntime",
+            "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux",
         ]),
     room(
         "Berth",
         uses: [
-            "BerthEngine", "BerthContainers", "BerthImages", "BerthNetworking", "BerthRuntime", "BerthSnapshots", "BerthContent",
-            "BerthState",
-            "BerthOCI", "BerthMonitor", "berth-monitor",
+            "BerthEngine", "BerthContainers", "BerthImages", "BerthArchive", "BerthNetworking", "BerthRuntime", "BerthSnapshots",
+            "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
         ]),
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),
@@ -100,7 +98,9 @@ let rooms: [Target] = [
 
 let programs: [Target] = [
     program("berthd", uses: ["BerthDaemon", "Berth", argumentParser], linking: staticDaemonLink),
-    program("BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser], linking: staticLink),
+    program(
+        "BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser],
+        linking: staticLink),
     program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
 ]
 
@@ -109,6 +109,7 @@ let testTargets: [Target] = [
     tests("BerthLinuxTests", of: ["BerthLinux"]),
     tests("CrashTests", of: ["BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
+    tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
     tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),

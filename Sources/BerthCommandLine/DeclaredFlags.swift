@@ -1,5 +1,5 @@
 public import ArgumentParser
-internal import FoundationEssentials
+internal import BerthClient
 
 /// The flags that a type declares through ArgumentParser's property wrappers.
 ///
@@ -10,14 +10,14 @@ public enum DeclaredFlags {
     /// Two flags `name` and `no-name` of which one is the inversion of the other become one boolean `name`: Docker's users write
     /// `--name=false`.
     public static func of(_ type: any ParsableArguments.Type) throws(CommandLineError) -> [FlagDeclaration] {
-        let description = type._dumpHelp()
-        let tool: Tool
+        let tool: JSONTree
         do {
-            tool = try JSONDecoder().decode(Tool.self, from: Data(description.utf8))
+            tool = try JSONTree(parsing: Array(type._dumpHelp().utf8))
         } catch {
             throw CommandLineError(.badSyntax, "the flags of \(type) cannot be read: \(error)")
         }
-        let arguments = (tool.command.arguments ?? []).filter { $0.kind != "positional" && $0.longNames.first != "help" }
+        let arguments = (tool["command"]?["arguments"]?.elements ?? []).map(Argument.init)
+            .filter { $0.kind != "positional" && $0.longNames.first != "help" }
         let flagNames = Set(arguments.filter { $0.kind == "flag" }.flatMap(\.longNames))
         return arguments.compactMap { argument in
             guard let name = argument.longNames.first else { return nil }
@@ -26,27 +26,30 @@ public enum DeclaredFlags {
                 if name.hasPrefix("no-"), flagNames.contains(String(name.dropFirst(3))) { return nil }
                 kind = .boolean(negative: flagNames.contains("no-" + name) ? "no-" + name : nil)
             } else {
-                kind = .value(kind: argument.valueName ?? "string")
+                kind = .value(kind: argument.valueName)
             }
             return FlagDeclaration(
-                name: name, aliases: Array(argument.longNames.dropFirst()), shorthand: argument.shortNames.first?.first, kind: kind)
+                name: name, aliases: Array(argument.longNames.dropFirst()), shorthand: argument.shorthand, kind: kind)
         }
     }
 
-    private struct Tool: Decodable {
-        struct Command: Decodable { let arguments: [Argument]? }
-        struct Argument: Decodable {
-            struct Name: Decodable {
-                let kind: String
-                let name: String
-            }
-            let kind: String
-            let names: [Name]?
-            let valueName: String?
+    private struct Argument {
+        let kind: String
+        let valueName: String
+        var longNames: [String] = []
+        var shorthand: Character?
 
-            var longNames: [String] { (names ?? []).filter { $0.kind == "long" }.map(\.name) }
-            var shortNames: [String] { (names ?? []).filter { $0.kind == "short" }.map(\.name) }
+        init(_ tree: JSONTree) {
+            kind = tree["kind"]?.text ?? ""
+            valueName = tree["valueName"]?.text ?? "string"
+            for name in tree["names"]?.elements ?? [] {
+                guard let text = name["name"]?.text else { continue }
+                switch name["kind"]?.text {
+                case "long": longNames.append(text)
+                case "short": shorthand = shorthand ?? text.first
+                default: continue
+                }
+            }
         }
-        let command: Command
     }
 }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Columns of text, aligned as Docker's tables are.
 public struct TextTable: Sendable {
     /// The narrowest a column gets, its gap included.
@@ -81,28 +83,12 @@ public enum HumanText {
         return significant(value, digits) + units[index]
     }
 
-    /// C's `%.Ng` for what is not negative.
+    /// C's `%.Ng`.
     static func significant(_ value: Double, _ digits: Int) -> String {
-        guard value > 0 else { return "0" }
-        var exponent = 0
-        var limit = 10.0
-        while value >= limit {
-            limit *= 10
-            exponent += 1
-        }
-        var scale = 1.0
-        for _ in 0..<max(0, digits - 1 - exponent) { scale *= 10 }
-        let rounded = (value * scale).rounded(.toNearestOrEven)
-        if exponent >= digits || rounded / scale >= power(digits) { return "1e+0\(digits)" }
-        let whole = Int64(rounded / scale)
-        var fraction = String(Int64(rounded) - whole * Int64(scale))
-        guard scale > 1 else { return String(whole) }
-        fraction = String(repeating: "0", count: String(Int64(scale)).count - 1 - fraction.count) + fraction
-        while fraction.last == "0" { fraction.removeLast() }
-        return fraction.isEmpty ? String(whole) : "\(whole).\(fraction)"
+        var text = [CChar](repeating: 0, count: 64)
+        let count = unsafe withVaList([CInt(digits), value]) { unsafe vsnprintf(&text, 64, "%.*g", $0) }
+        return String(decoding: text.prefix(Int(count)).map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
-
-    private static func power(_ exponent: Int) -> Double { (0..<exponent).reduce(1) { result, _ in result * 10 } }
 
     /// A text cut to so many characters, the last of them an ellipsis where something was cut.
     public static func ellipsis(_ text: String, _ limit: Int) -> String {
