@@ -20,7 +20,8 @@ public enum Compression: Hashable, Sendable {
         // zstd's skippable frames come before what they skip.
         if bytes.count >= 4, (0x50...0x5f).contains(bytes[0]), bytes[1...3].elementsEqual([0x2a, 0x4d, 0x18]) { return .zstd }
         let others: [(name: String, magic: [UInt8])] = [
-            ("bzip2", Array("BZh".utf8)), ("xz", [0xfd, 0x37, 0x7a, 0x58]), ("lz4", [0x04, 0x22, 0x4d, 0x18]), ("zip", [0x50, 0x4b, 0x03, 0x04]),
+            ("bzip2", Array("BZh".utf8)), ("xz", [0xfd, 0x37, 0x7a, 0x58]), ("lz4", [0x04, 0x22, 0x4d, 0x18]),
+            ("zip", [0x50, 0x4b, 0x03, 0x04]),
             ("7z", [0x37, 0x7a, 0xbc, 0xaf]),
         ]
         for other in others where bytes.starts(with: other.magic) {
@@ -70,7 +71,8 @@ public final class Decompressor: ByteSource {
         {
             throw ByteSourceError(
                 .tooLarge,
-                "the archive becomes more than \(limits.ratio) times larger when it is decompressed, the limit that is set: it looks like a bomb")
+                "the archive becomes more than \(limits.ratio) times larger when it is decompressed, the limit that is set: it looks like a bomb"
+            )
         }
         return count
     }
@@ -110,7 +112,9 @@ public final class Decompressor: ByteSource {
         guard let inflater else {
             guard !filled.isEmpty else { return try unsafe source.read(into: buffer) }
             let count = min(filled.count, buffer.count)
-            unsafe input.withUnsafeBytes { unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[filled.lowerBound..<filled.lowerBound + count])) }
+            unsafe input.withUnsafeBytes {
+                unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[filled.lowerBound..<filled.lowerBound + count]))
+            }
             filled = filled.lowerBound + count..<filled.upperBound
             return count
         }
@@ -118,7 +122,9 @@ public final class Decompressor: ByteSource {
             if filled.isEmpty {
                 filled = 0..<0
                 if try fill(from: 0) == 0 {
-                    guard !isMemberOpen else { throw ByteSourceError(.corrupt, "the archive is cut off: its compressed stream does not end") }
+                    guard !isMemberOpen else {
+                        throw ByteSourceError(.corrupt, "the archive is cut off: its compressed stream does not end")
+                    }
                     hasEnded = true
                     break
                 }

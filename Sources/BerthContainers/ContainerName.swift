@@ -33,15 +33,18 @@ enum ContainerName {
     }
 
     static let adjectives = [
-        "amber", "brave", "breezy", "bright", "calm", "candid", "cheerful", "clever", "coastal", "cosy", "crisp", "daring", "eager", "early",
-        "earnest", "fair", "fleet", "fond", "frosty", "gentle", "glad", "golden", "grand", "hardy", "hearty", "honest", "jolly", "keen", "kind",
+        "amber", "brave", "breezy", "bright", "calm", "candid", "cheerful", "clever", "coastal", "cosy", "crisp", "daring", "eager",
+        "early",
+        "earnest", "fair", "fleet", "fond", "frosty", "gentle", "glad", "golden", "grand", "hardy", "hearty", "honest", "jolly", "keen",
+        "kind",
         "lively", "loyal", "lucid", "mellow", "merry", "mild", "modest", "neat", "nimble", "noble", "patient", "plucky", "polite", "proud",
         "quick", "quiet", "ready", "robust", "rustic", "serene", "sharp", "silent", "silver", "sincere", "snug", "sober", "spry", "steady",
         "stout", "sunny", "swift", "tidy", "vivid", "warm", "witty",
     ]
     static let surnames = [
         "amundsen", "barents", "baret", "bering", "bligh", "bougainville", "byron", "cabot", "cartier", "cavendish", "chancellor", "cook",
-        "cordoba", "cousteau", "dampier", "davis", "dias", "drake", "earle", "fitzroy", "flinders", "franklin", "frobisher", "fuchs", "gama",
+        "cordoba", "cousteau", "dampier", "davis", "dias", "drake", "earle", "fitzroy", "flinders", "franklin", "frobisher", "fuchs",
+        "gama",
         "hanno", "hartog", "hawkins", "hudson", "humboldt", "ibnmajid", "janszoon", "kotzebue", "laperouse", "lind", "magellan", "mercator",
         "mawson", "mclure", "moitessier", "nansen", "nares", "parry", "peary", "piccard", "pinzon", "polo", "pytheas", "raleigh", "ross",
         "scoresby", "shackleton", "slocum", "tasman", "tharp", "torres", "urville", "vancouver", "vespucci", "wallis", "weddell", "wilkes",

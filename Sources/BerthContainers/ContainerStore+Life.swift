@@ -164,7 +164,9 @@ extension ContainerStore {
         let watcher = Task.detached {
             let record: ExitRecord
             do {
-                if let found = try await process.wait() { record = found } else {
+                if let found = try await process.wait() {
+                    record = found
+                } else {
                     record = try await self.services.runtime.recordLoss(process, in: object.lane)
                 }
             } catch {
@@ -231,7 +233,9 @@ extension ContainerStore {
 
     func stop(_ object: ContainerObject, signal: String?, timeoutSeconds: Int?) async throws(ContainerError) {
         let document = object.document
-        let name = [signal, document.configuration.stopSignal, document.imageExecution.stopSignal].lazy.compactMap { $0 }.first { !$0.isEmpty }
+        let name = [signal, document.configuration.stopSignal, document.imageExecution.stopSignal].lazy.compactMap { $0 }.first {
+            !$0.isEmpty
+        }
         let number = try name.map { text throws(ContainerError) in try SignalNumber(parsing: text) } ?? .terminate
         let seconds = timeoutSeconds ?? document.configuration.stopTimeoutSeconds ?? 10
         let (running, end) = object.state.withLock { state in
@@ -274,7 +278,9 @@ extension ContainerStore {
             case .wait: guard await startEnd.value() != nil else { throw .cancelled }
             case .killFirst:
                 if let process = object.state.withLock({ $0.process }) {
-                    do throws(RuntimeError) { try await process.signal(9) } catch { guard error.code == .notRunning else { throw ContainerError(error) } }
+                    do throws(RuntimeError) { try await process.signal(9) } catch {
+                        guard error.code == .notRunning else { throw ContainerError(error) }
+                    }
                 }
                 guard await end.value() != nil else { throw .cancelled }
             }

@@ -18,7 +18,8 @@ extension ContainerStore {
             for object in objects { group.addTask { await self.recover(object) } }
         }
         try await removeWhatBelongsToNobody()
-        for object in objects where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning && $0.lifecycle.hasRun }) {
+        for object in objects
+        where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning && $0.lifecycle.hasRun }) {
             try? await remove(object, force: true)  // tried again at the next start
         }
     }
@@ -30,7 +31,8 @@ extension ContainerStore {
             found = try await services.runtime.reconnect(id: object.id, stateDirectory: directory, in: object.lane)
         } catch {
             // Nothing is known of it: it is listed as it was made, and the warning says why.
-            services.events.publish(Event(type: "daemon", action: "warning", actorID: object.id, attributes: ["message": error.description]))
+            services.events.publish(
+                Event(type: "daemon", action: "warning", actorID: object.id, attributes: ["message": error.description]))
             return
         }
         switch found {

@@ -169,7 +169,9 @@ extension ContainerStore {
             state.executions.append(execution.id)
             return state.executions.count
         }
-        guard count >= 0 else { throw ContainerError.busy(lane: "executions of container \(object.shortID)", waitingCount: Self.executionLimit) }
+        guard count >= 0 else {
+            throw ContainerError.busy(lane: "executions of container \(object.shortID)", waitingCount: Self.executionLimit)
+        }
         index.withLock { $0.executions[execution.id] = execution }
         publish("exec_create: \(configuration.command.joined(separator: " "))", object, ["execID": execution.id])
         return execution
@@ -192,12 +194,14 @@ extension ContainerStore {
     }
 
     func execute(
-        _ execution: ExecutionConfiguration, in object: ContainerObject, _ streams: MonitorRequest.StreamChoice, _ rows: UInt16?, _ columns: UInt16?
+        _ execution: ExecutionConfiguration, in object: ContainerObject, _ streams: MonitorRequest.StreamChoice, _ rows: UInt16?,
+        _ columns: UInt16?
     ) async throws(ContainerError) -> RuntimeExecution {
         let process = try object.runningProcess()
         let document = object.document
         let configuration = document.configuration
-        let userText = execution.user.flatMap { $0.isEmpty ? nil : $0 } ?? configuration.user.flatMap { $0.isEmpty ? nil : $0 }
+        let userText =
+            execution.user.flatMap { $0.isEmpty ? nil : $0 } ?? configuration.user.flatMap { $0.isEmpty ? nil : $0 }
             ?? document.imageExecution.user ?? ""
         let hostname = hostname(of: document, object.id)
         let specification = try await object.lane.run { () throws(ContainerError) -> RuntimeSpec.Process in

@@ -25,7 +25,9 @@ enum HostDevices {
             let number: (type: String, DeviceNumber)
             switch status.kind {
             case .directory:
-                if let below = try? directory.openDirectory(entry.name) { collect(below, "\(path)/\(name)", depth: depth + 1, into: &found) }
+                if let below = try? directory.openDirectory(entry.name) {
+                    collect(below, "\(path)/\(name)", depth: depth + 1, into: &found)
+                }
                 continue
             case .characterDevice(let device): number = ("c", device)
             case .blockDevice(let device): number = ("b", device)

@@ -83,7 +83,8 @@ extension SeccompProfile {
                 ], includes: .init(caps: ["CAP_SYS_ADMIN"])),
             .init(
                 names: ["clone"],
-                args: [.init(index: 0, value: 2114060288, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ")], excludes: .init(caps: ["CAP_SYS_ADMIN"], arches: ["s390", "s390x"])),
+                args: [.init(index: 0, value: 2114060288, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ")],
+                excludes: .init(caps: ["CAP_SYS_ADMIN"], arches: ["s390", "s390x"])),
             .init(names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38, excludes: .init(caps: ["CAP_SYS_ADMIN"])),
             .init(names: ["reboot"], includes: .init(caps: ["CAP_SYS_BOOT"])),
             .init(names: ["chroot"], includes: .init(caps: ["CAP_SYS_CHROOT"])),

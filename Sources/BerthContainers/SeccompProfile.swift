@@ -57,7 +57,9 @@ struct SeccompProfile: Codable, Hashable, Sendable {
             throw ContainerError(.invalid, "Decoding seccomp profile failed: \(error)")
         }
         if architectures != nil && archMap != nil {
-            throw ContainerError(.invalid, "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'")
+            throw ContainerError(
+                .invalid, "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'"
+            )
         }
     }
 

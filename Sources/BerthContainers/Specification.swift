@@ -31,7 +31,8 @@ struct SpecificationInput: Sendable {
         linux.namespaces = namespaces()
         linux.devices = configuration.privileged ? hostDevices : Self.devices
         linux.resources = try configuration.resources.specification(hostProcessorCount: nil)
-        linux.resources?.devices = configuration.privileged ? [RuntimeSpec.DeviceRule(allow: true, type: "a", access: "rwm")] : Self.deviceRules
+        linux.resources?.devices =
+            configuration.privileged ? [RuntimeSpec.DeviceRule(allow: true, type: "a", access: "rwm")] : Self.deviceRules
         linux.seccomp = seccomp
         if !configuration.privileged {
             linux.maskedPaths = Self.maskedPaths

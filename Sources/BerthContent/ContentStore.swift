@@ -45,6 +45,7 @@ public final class ContentStore: ContentReading, ContentIngesting {
         }
     }
 
+    /// How many bytes a blob has. `notFound` if there is none.
     public func byteCount(of digest: Digest) throws(ContentError) -> UInt64 {
         do throws(Errno) {
             return UInt64(try directory(of: digest).status(try PathBytes(digest.hex)).byteCount)
@@ -58,6 +59,7 @@ public final class ContentStore: ContentReading, ContentIngesting {
         do throws(Errno) { return try directory(of: digest).contains(try PathBytes(digest.hex)) } catch { throw Self.error(error, digest) }
     }
 
+    /// Opens a blob for reading, from its beginning. `notFound` if there is none.
     public func open(_ digest: Digest) throws(ContentError) -> OwnedDescriptor {
         do throws(Errno) { return try directory(of: digest).openForReading(try PathBytes(digest.hex)) } catch {
             throw Self.error(error, digest)
@@ -80,6 +82,7 @@ public final class ContentStore: ContentReading, ContentIngesting {
         return bytes
     }
 
+    /// A place for bytes that come. Nothing is visible until it is committed; dropped uncommitted, nothing is left.
     public func makeIngest() throws(ContentError) -> Ingest { try Ingest(self, in: ingests) }
 
     /// Keeps bytes that are there already. Keeping them again does nothing.
@@ -116,7 +119,8 @@ public final class ContentStore: ContentReading, ContentIngesting {
     public func writeIndex(_ index: Index) throws(ContentError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(index) else { throw ContentError(.storage, "the index cannot be encoded") }  // text and numbers encode
+        // Text and numbers encode: why they did not is nothing that a caller could act on.
+        guard let data = try? encoder.encode(index) else { throw ContentError(.storage, "the index cannot be encoded") }
         do throws(Errno) { try unsafe root.replaceFile("index.json", with: Array(data).span.bytes, permissions: 0o644) } catch {
             throw .storage("cannot write index.json", error)
         }

@@ -74,7 +74,8 @@ public final class Engine: Sendable {
     private init(_ configuration: EngineConfiguration, _ reactor: Reactor) throws(EngineError) {
         let rootDirectory = try RootDirectory(configuration.root, permissions: 0o711)
         let document = try Self.document(in: configuration.root)
-        let execRoot = configuration.execRoot ?? (configuration.root == EngineConfiguration.defaultRoot ? "/run/berth" : "/run/berth-\(document.id)")
+        let execRoot =
+            configuration.execRoot ?? (configuration.root == EngineConfiguration.defaultRoot ? "/run/berth" : "/run/berth-\(document.id)")
         locks = Mutex([rootDirectory, try RootDirectory(execRoot, permissions: 0o711)])
         (self.reactor, id, root, self.execRoot) = (reactor, document.id, configuration.root, execRoot)
         snapshotterObstacle = document.obstacle
@@ -86,7 +87,8 @@ public final class Engine: Sendable {
             let images = try ImageStore(
                 .init(root: configuration.root, content: content, layers: layers, snapshots: snapshots, events: events, jobs: jobs))
             runtime = try Runtime(
-                configuration: RuntimeConfiguration(engineID: document.id, execRoot: execRoot, monitor: configuration.monitor), reactor: reactor)
+                configuration: RuntimeConfiguration(engineID: document.id, execRoot: execRoot, monitor: configuration.monitor),
+                reactor: reactor)
             self.images = images
             containers = try ContainerStore(
                 .init(
@@ -115,7 +117,9 @@ public final class Engine: Sendable {
     private static func document(in root: String) throws(EngineError) -> EngineDocument {
         do {
             let directory = try Directory.open(root)
-            if try directory.contains("engine.json") { return try decoded(try directory.readFile("engine.json", limit: 64 << 10), in: root).get() }
+            if try directory.contains("engine.json") {
+                return try decoded(try directory.readFile("engine.json", limit: 64 << 10), in: root).get()
+            }
             let obstacle = Overlay2.obstacle(at: root + "/overlay2")
             let document = EngineDocument(
                 id: String(RandomEngineID.make()), snapshotter: obstacle == nil ? "overlay2" : "vfs", obstacle: obstacle)

@@ -45,6 +45,7 @@ final class RootDirectory: Sendable {
         let holder = (try? HostFile.read(path + "/lock", limit: 64)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         let who = holder.split(separator: "\n").first.map { "process \($0)" } ?? "another process"
         throw EngineError(
-            .inUse, "another engine has '\(path)': \(who). Stop it, or name another directory: engines live side by side on different roots")
+            .inUse, "another engine has '\(path)': \(who). Stop it, or name another directory: engines live side by side on different roots"
+        )
     }
 }

@@ -44,12 +44,16 @@ enum ImageChanges {
             for (name, value) in try words.pairs(rest, of: instruction) { execution.labels[name] = value }
         case "EXPOSE":
             try required()
-            for word in try words.list(rest) { for port in try ports(word) where !execution.exposedPorts.contains(port) { execution.exposedPorts.append(port) } }
+            for word in try words.list(rest) {
+                for port in try ports(word) where !execution.exposedPorts.contains(port) { execution.exposedPorts.append(port) }
+            }
         case "ONBUILD":
             try required()
             let trigger = rest.prefix { !$0.isWhitespace }.uppercased()
             guard trigger != "ONBUILD" else { throw ImageError(.invalid, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed") }
-            guard trigger != "FROM", trigger != "MAINTAINER" else { throw ImageError(.invalid, "\(trigger) isn't allowed as an ONBUILD trigger") }
+            guard trigger != "FROM", trigger != "MAINTAINER" else {
+                throw ImageError(.invalid, "\(trigger) isn't allowed as an ONBUILD trigger")
+            }
             execution.onBuild.append(String(rest))
         case "STOPSIGNAL":
             try required()
@@ -113,7 +117,9 @@ enum ImageChanges {
             let parts = flag.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2 else { throw ImageError(.invalid, "Missing a value on flag: \(flag)") }
             if parts[0] == "retries" {
-                guard let count = Int(parts[1]), count >= 1 else { throw ImageError(.invalid, "--retries must be at least 1 (not \(parts[1]))") }
+                guard let count = Int(parts[1]), count >= 1 else {
+                    throw ImageError(.invalid, "--retries must be at least 1 (not \(parts[1]))")
+                }
                 check.retries = count
                 continue
             }
@@ -239,7 +245,9 @@ struct ChangeWords {
             default: result.append(character)
             }
         }
-        guard quote == nil else { throw ImageError(.invalid, "unexpected end of statement while looking for matching \(quote == "'" ? "single" : "double")-quote") }
+        guard quote == nil else {
+            throw ImageError(.invalid, "unexpected end of statement while looking for matching \(quote == "'" ? "single" : "double")-quote")
+        }
         return result
     }
 

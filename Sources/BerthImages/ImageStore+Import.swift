@@ -31,7 +31,9 @@ extension ImageStore {
                 try self.takeIn(box, name, execution, message ?? "Imported from -", platform, context)
             }
             services.events.publish(
-                Event(type: "image", action: "import", actorID: record.id.description, attributes: ["name": name?.familiar ?? record.id.description]))
+                Event(
+                    type: "image", action: "import", actorID: record.id.description,
+                    attributes: ["name": name?.familiar ?? record.id.description]))
             return record
         }
     }
@@ -40,7 +42,8 @@ extension ImageStore {
     ///
     /// - Throws: also `notFound` if there is no such file.
     public func importRootFileSystem(
-        fromFile path: String, as reference: ImageReference? = nil, changes: [String] = [], message: String? = nil, platform: Platform = .host
+        fromFile path: String, as reference: ImageReference? = nil, changes: [String] = [], message: String? = nil,
+        platform: Platform = .host
     ) throws(ImageError) -> Job<ImageRecord> {
         let source: OwnedDescriptor
         do throws(Errno) { source = try HostFile.open(path) } catch {

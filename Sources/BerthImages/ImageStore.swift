@@ -103,7 +103,9 @@ public final class ImageStore: Sendable {
             let known = services.snapshots.layers()
             for diffID in configuration.diffIDs {
                 let name = LayerName(chainID: LayerStore.chainID(of: diffID, on: top))
-                guard let layer = known[name] else { throw ImageError(.storage, "layer \(name.chainID) of image \(document.id) is missing") }
+                guard let layer = known[name] else {
+                    throw ImageError(.storage, "layer \(name.chainID) of image \(document.id) is missing")
+                }
                 (top, byteCount) = (name, byteCount + layer.byteCount)
             }
             return Entry(document: document, configuration: configuration, topLayer: top, byteCount: byteCount)
@@ -137,7 +139,9 @@ public final class ImageStore: Sendable {
         let prefix = text.hasPrefix("sha256:") ? String(text.dropFirst(7)) : text
         if !prefix.isEmpty, prefix.utf8.count <= 64, prefix.allSatisfy({ $0.isHexDigit && !$0.isUppercase }) {
             let matches = state.images.filter { $0.key.hex.hasPrefix(prefix) }
-            guard matches.count < 2 else { throw ImageError(.invalid, "the id prefix \(prefix) is of more than one image: give more of it") }
+            guard matches.count < 2 else {
+                throw ImageError(.invalid, "the id prefix \(prefix) is of more than one image: give more of it")
+            }
             if let found = matches.first { return found.value }
         } else if (try? ImageReference(parsing: text)) == nil {
             throw ImageError(.invalid, "invalid reference format: \(text)")
@@ -149,7 +153,8 @@ public final class ImageStore: Sendable {
         let id = entry.document.id
         let names = index.withLock { $0.references.filter { $0.value == id }.keys.sorted { $0.description < $1.description } }
         return ImageRecord(
-            id: id, references: names, arrivedAt: entry.document.arrivedAt, comment: entry.document.comment, manifest: entry.document.manifest,
+            id: id, references: names, arrivedAt: entry.document.arrivedAt, comment: entry.document.comment,
+            manifest: entry.document.manifest,
             configuration: entry.configuration, layers: entry.document.layers, topLayer: entry.topLayer, byteCount: entry.byteCount)
     }
 

@@ -37,13 +37,16 @@ final class LayerRules {
 
     /// A layer could otherwise tell overlay to show what is not its to show.
     private func refuseWhatIsOverlays(_ entry: TarEntry) throws(TarError) {
-        for attribute in entry.extendedAttributes.keys where attribute.hasPrefix("trusted.overlay.") || attribute.hasPrefix("user.overlay.") {
+        for attribute in entry.extendedAttributes.keys where attribute.hasPrefix("trusted.overlay.") || attribute.hasPrefix("user.overlay.")
+        {
             throw TarError(
                 .corrupt, "the entry '\(entry.displayName)' has the attribute '\(attribute)', which is overlay's own: no layer may say it")
         }
         if entry.kind == .characterDevice(DeviceNumber(major: 0, minor: 0)) {
             throw TarError(
-                .corrupt, "the entry '\(entry.displayName)' is the character device 0:0, which is overlay's sign for a removed file: no layer may say it")
+                .corrupt,
+                "the entry '\(entry.displayName)' is the character device 0:0, which is overlay's sign for a removed file: no layer may say it"
+            )
         }
     }
 

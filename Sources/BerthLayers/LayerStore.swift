@@ -49,7 +49,8 @@ public final class LayerStore: Sendable {
             let name = LayerName(chainID: Self.chainID(of: arrival.diffID, on: parent))
             do throws(SnapshotError) {
                 try snapshots.commit(
-                    prepared, as: LayerInformation(name: name, diffID: arrival.diffID, parent: parent, byteCount: arrival.unpackedByteCount))
+                    prepared, as: LayerInformation(name: name, diffID: arrival.diffID, parent: parent, byteCount: arrival.unpackedByteCount)
+                )
             } catch { throw LayerError(error) }
             return ImportedLayer(blob: arrival.blob, diffID: arrival.diffID, name: name, unpackedByteCount: arrival.unpackedByteCount)
         } catch {
@@ -81,7 +82,9 @@ public final class LayerStore: Sendable {
         try withoutActuallyEscaping(progress) { (progress) throws(LayerError) in
             let arriving: ArrivingSource
             let directory: Directory
-            do throws(ContentError) { arriving = ArrivingSource(source, try content.makeIngest(), progress) } catch { throw LayerError(error) }
+            do throws(ContentError) { arriving = ArrivingSource(source, try content.makeIngest(), progress) } catch {
+                throw LayerError(error)
+            }
             do throws(SnapshotError) { directory = try prepared.open() } catch { throw LayerError(error) }
             let plain = HashedSource(Decompressor(arriving, limits: limits))
             let rules = LayerRules(style: snapshots.whiteouts)

@@ -84,7 +84,9 @@ struct SeccompCompiler {
         add(0, architectures.contains { $0 != .x32 } ? standard : .action(.killThread))
         let first = newest.filter { $0.key != .x32 }.values.max()
         for number in exact.keys.sorted() {
-            if number >= SystemCallArchitecture.x32Bit, result.last!.from < SystemCallArchitecture.x32Bit { add(SystemCallArchitecture.x32Bit, standard) }
+            if number >= SystemCallArchitecture.x32Bit, result.last!.from < SystemCallArchitecture.x32Bit {
+                add(SystemCallArchitecture.x32Bit, standard)
+            }
             add(number, outcome(exact[number]!))
             add(number + 1, number == first || number == newest[.x32] ? missing : standard)
         }
@@ -105,7 +107,8 @@ struct SeccompCompiler {
         guard intervals.count > 1 else { return try block(intervals.first!.outcome) }
         let middle = intervals.startIndex + intervals.count / 2
         return Self.branch(
-            Self.jumpGreaterOrEqual, intervals[middle].from, ifTrue: try search(intervals[middle...]), ifFalse: try search(intervals[..<middle]))
+            Self.jumpGreaterOrEqual, intervals[middle].from, ifTrue: try search(intervals[middle...]),
+            ifFalse: try search(intervals[..<middle]))
     }
 
     // MARK: Actions
@@ -145,25 +148,30 @@ struct SeccompCompiler {
         switch condition.comparison {
         case .equal:
             return [load(high)]
-                + branch(jumpEqual, highValue, ifTrue: [load(low)] + branch(jumpEqual, lowValue, ifTrue: then, ifFalse: fail), ifFalse: fail)
+                + branch(
+                    jumpEqual, highValue, ifTrue: [load(low)] + branch(jumpEqual, lowValue, ifTrue: then, ifFalse: fail), ifFalse: fail)
         case .notEqual:
             // Either half may differ; `then` stands twice rather than being jumped to across.
             return [load(high)]
-                + branch(jumpEqual, highValue, ifTrue: [load(low)] + branch(jumpEqual, lowValue, ifTrue: fail, ifFalse: then), ifFalse: then)
+                + branch(
+                    jumpEqual, highValue, ifTrue: [load(low)] + branch(jumpEqual, lowValue, ifTrue: fail, ifFalse: then), ifFalse: then)
         case .equalUnder(let mask):
             let (lowMask, highMask) = (UInt32(truncatingIfNeeded: mask), UInt32(truncatingIfNeeded: mask >> 32))
             return [load(high), Instruction(code: andConstant, value: highMask)]
                 + branch(
                     jumpEqual, highValue,
-                    ifTrue: [load(low), Instruction(code: andConstant, value: lowMask)] + branch(jumpEqual, lowValue, ifTrue: then, ifFalse: fail),
+                    ifTrue: [load(low), Instruction(code: andConstant, value: lowMask)]
+                        + branch(jumpEqual, lowValue, ifTrue: then, ifFalse: fail),
                     ifFalse: fail)
         case .greater, .greaterOrEqual:
             let code = condition.comparison == .greater ? jumpGreater : jumpGreaterOrEqual
-            let sameHigh = branch(jumpEqual, highValue, ifTrue: [load(low)] + branch(code, lowValue, ifTrue: then, ifFalse: fail), ifFalse: fail)
+            let sameHigh = branch(
+                jumpEqual, highValue, ifTrue: [load(low)] + branch(code, lowValue, ifTrue: then, ifFalse: fail), ifFalse: fail)
             return [load(high)] + branch(jumpGreater, highValue, ifTrue: then, ifFalse: sameHigh)
         case .less, .lessOrEqual:
             let code = condition.comparison == .less ? jumpGreaterOrEqual : jumpGreater
-            let sameHigh = branch(jumpEqual, highValue, ifTrue: [load(low)] + branch(code, lowValue, ifTrue: fail, ifFalse: then), ifFalse: then)
+            let sameHigh = branch(
+                jumpEqual, highValue, ifTrue: [load(low)] + branch(code, lowValue, ifTrue: fail, ifFalse: then), ifFalse: then)
             return [load(high)] + branch(jumpGreater, highValue, ifTrue: fail, ifFalse: sameHigh)
         }
     }
@@ -181,6 +189,7 @@ struct SeccompCompiler {
         if ifFalse.count <= 255 {
             return [Instruction(code: code, jumpTrue: UInt8(ifFalse.count), value: value)] + ifFalse + ifTrue
         }
-        return [Instruction(code: code, jumpFalse: 1, value: value), Instruction(code: jumpAlways, value: UInt32(ifFalse.count))] + ifFalse + ifTrue
+        return [Instruction(code: code, jumpFalse: 1, value: value), Instruction(code: jumpAlways, value: UInt32(ifFalse.count))] + ifFalse
+            + ifTrue
     }
 }

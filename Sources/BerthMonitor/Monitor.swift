@@ -219,7 +219,8 @@ internal import Glibc
     }
 
     private func wasKilledForMemory() -> Bool {
-        guard !memoryEventsPath.isEmpty, let bytes = try? HostFile.read(memoryEventsPath, limit: 4096) else { return false }  // unknown is "no"
+        // A count that cannot be read is unknown, and unknown is "no".
+        guard !memoryEventsPath.isEmpty, let bytes = try? HostFile.read(memoryEventsPath, limit: 4096) else { return false }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
             let words = line.split(separator: " ")
             return words.count == 2 && words[0] == "oom_kill" && words[1] != "0"

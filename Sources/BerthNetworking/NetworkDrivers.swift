@@ -22,7 +22,8 @@ public struct NetworkDrivers: Sendable {
         if name == "default" || name == "bridge" {
             throw NetworkError(
                 .unsupported,
-                "bridge networks do not exist here yet: say --network none for a container without a network, or --network host for the host's")
+                "bridge networks do not exist here yet: say --network none for a container without a network, or --network host for the host's"
+            )
         }
         throw NetworkError(.notFound, "network \(name) not found: --network none and --network host are there")
     }

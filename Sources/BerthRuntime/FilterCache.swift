@@ -34,7 +34,9 @@ final class FilterCache: Sendable {
         var architectures = [native]
         for name in seccomp.architectures ?? [] {
             // Those of other processors never occur here.
-            guard let architecture = Self.architectures[name], native == .x86_64 ? architecture != .arm64 : architecture == .arm64 else { continue }
+            guard let architecture = Self.architectures[name], native == .x86_64 ? architecture != .arm64 : architecture == .arm64 else {
+                continue
+            }
             if !architectures.contains(architecture) { architectures.append(architecture) }
         }
         var rules: [SeccompPolicy.Rule] = []

@@ -32,11 +32,16 @@ public final class Overlay2: Snapshotter {
         }
     }
 
+    /// `overlay2`.
     public var name: String { "overlay2" }
+    /// As overlay wants them.
     public var whiteouts: WhiteoutStyle { .overlay }
+    /// All read-only layers, from memory.
     public func layers() -> [LayerName: LayerInformation] { directories.layers() }
+    /// The containers that have a layer, from memory.
     public func writableLayers() -> Set<String> { directories.writable() }
 
+    /// Makes a directory for a layer on another. If that fails, nothing is left.
     public func prepareLayer(on parent: LayerName?) throws(SnapshotError) -> PreparedLayer {
         let id = directories.newLayerID()
         do {
@@ -48,18 +53,23 @@ public final class Overlay2: Snapshotter {
         return PreparedLayer(id: id, path: "\(directories.path)/\(id)/diff", parent: parent)
     }
 
+    /// Makes a prepared directory a layer: its files are synced before the name exists. A layer of that name that is there already stays,
+    /// and the prepared one goes.
     public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
         guard directories.layers()[information.name] == nil else { return discard(prepared) }
         try directories.commit(prepared.id, information)
     }
 
+    /// Removes a prepared directory. Repeating is fine.
     public func discard(_ prepared: PreparedLayer) { removeDirectory(prepared.id) }
 
+    /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
     public func removeLayer(_ name: LayerName) throws(SnapshotError) {
         // Without its document it is gone; what a failure leaves of its files is removed at the next opening.
         if let directory = try directories.forget(name) { removeDirectory(directory) }
     }
 
+    /// Makes a container's layer. `exists` if there is one of that id; if it fails otherwise, nothing is left.
     public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
         try directories.addWritable(id)
         do {
@@ -72,6 +82,7 @@ public final class Overlay2: Snapshotter {
         return WritableLayer(id: id)
     }
 
+    /// How a container's root is mounted. `notFound` if it has no layer.
     public func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan {
         guard directories.writable().contains(layer.id) else { throw SnapshotError(.notFound, "there is no writable layer '\(layer.id)'") }
         do throws(Errno) {
@@ -85,6 +96,7 @@ public final class Overlay2: Snapshotter {
         }
     }
 
+    /// Removes a container's layer. Repeating is fine.
     public func remove(_ layer: WritableLayer) throws(SnapshotError) {
         guard directories.writable().contains(layer.id) else { return }
         do throws(Errno) {

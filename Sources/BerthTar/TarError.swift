@@ -35,7 +35,8 @@ public struct TarError: Error, Sendable, CustomStringConvertible {
 
     static func storage(_ what: String, _ entry: TarEntry, _ error: Errno) -> TarError {
         if error == .ELOOP || error == .EXDEV {
-            return TarError(.escapes, "the entry '\(entry.displayName)' goes through a symbolic link, or out of the root", underlying: error)
+            return TarError(
+                .escapes, "the entry '\(entry.displayName)' goes through a symbolic link, or out of the root", underlying: error)
         }
         if error == .ENOTDIR {
             return TarError(.escapes, "the entry '\(entry.displayName)' lies below something that is no directory", underlying: error)

@@ -38,7 +38,8 @@ struct TarHeader {
         guard format != .v7 else { return DeviceNumber(major: 0, minor: 0) }
         let (major, minor) = (try required(329..<337, "device"), try required(337..<345, "device"))
         guard (0..<1 << 12).contains(major), (0..<1 << 20).contains(minor) else {
-            throw TarError(.corrupt, "the entry '\(String(decoding: name.prefix(512), as: UTF8.self))' has the impossible device \(major):\(minor)")
+            throw TarError(
+                .corrupt, "the entry '\(String(decoding: name.prefix(512), as: UTF8.self))' has the impossible device \(major):\(minor)")
         }
         return DeviceNumber(major: UInt32(major), minor: UInt32(minor))
     }

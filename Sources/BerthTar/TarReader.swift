@@ -135,7 +135,8 @@ internal import BerthLinux
         let inHeader = try header.byteCount()
         let stored = try pax.unsigned("size") ?? UInt64(exactly: inHeader)
         guard let stored, stored <= Self.maximumFileByteCount else {
-            throw TarError(.tooLarge, "the entry '\(display)' says that it has more than \(Self.maximumFileByteCount) bytes, or less than none")
+            throw TarError(
+                .tooLarge, "the entry '\(display)' says that it has more than \(Self.maximumFileByteCount) bytes, or less than none")
         }
         // Only files have data here; what others say of their size is about something else.
         dataLeft = kind == .file ? stored : 0
@@ -196,7 +197,8 @@ internal import BerthLinux
             return
         }
         guard let byteCount, byteCount <= Self.maximumFileByteCount else {
-            throw TarError(.tooLarge, "the sparse file '\(entry.displayName)' says that it has more than \(Self.maximumFileByteCount) bytes")
+            throw TarError(
+                .tooLarge, "the sparse file '\(entry.displayName)' says that it has more than \(Self.maximumFileByteCount) bytes")
         }
         var (end, sum): (UInt64, UInt64) = (0, 0)
         for region in regions {

@@ -52,7 +52,9 @@ public final class TreeExtractor {
         let path = try Self.components(of: entry.name, of: entry)
         guard let name = path.last else {
             // The root itself: only its attributes.
-            guard entry.kind == .directory else { throw TarError(.corrupt, "the entry '\(entry.displayName)' names the root, and is no directory") }
+            guard entry.kind == .directory else {
+                throw TarError(.corrupt, "the entry '\(entry.displayName)' names the root, and is no directory")
+            }
             do throws(Errno) {
                 try setAttributes(of: entry, "", in: root)
             } catch { throw .storage("set the attributes of", entry, error) }
@@ -95,7 +97,8 @@ public final class TreeExtractor {
             }
         }
         guard result.count <= maximumDepth else {
-            throw TarError(.tooLarge, "the entry '\(entry.displayName)' lies \(result.count) directories deep: at most \(maximumDepth) are unpacked")
+            throw TarError(
+                .tooLarge, "the entry '\(entry.displayName)' lies \(result.count) directories deep: at most \(maximumDepth) are unpacked")
         }
         return result
     }
@@ -208,12 +211,13 @@ public final class TreeExtractor {
         var position: UInt64 = 0
         var more = true
         while more {
-            more = try unsafe reader.readData({ (bytes) throws(TarError) in
-                do throws(Errno) {
-                    try unsafe Self.write(bytes, to: file, &regions, &position)
-                } catch { throw .storage("write", entry, error) }
-                byteCount += UInt64(bytes.count)
-            }, wrapping: { $0 })
+            more = try unsafe reader.readData(
+                { (bytes) throws(TarError) in
+                    do throws(Errno) {
+                        try unsafe Self.write(bytes, to: file, &regions, &position)
+                    } catch { throw .storage("write", entry, error) }
+                    byteCount += UInt64(bytes.count)
+                }, wrapping: { $0 })
         }
         do throws(Errno) {
             // A hole at the end has no data that would make the file so long.

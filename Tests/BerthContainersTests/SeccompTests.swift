@@ -104,8 +104,12 @@ struct FilterInterpreter {
                 architecture: SystemCallArchitecture.x86_64.auditNumber,
                 number: try #require(SystemCallArchitecture.x86_64.number(of: name)), arguments: [first, 0, 0, 0, 0, 0])
         }
-        for name in ["read", "write", "openat", "execve", "chroot", "ptrace", "exit_group", "futex"] { #expect(try outcome(name) == Self.allow) }
-        for name in ["mount", "umount2", "setns", "unshare", "bpf", "keyctl", "kexec_load", "reboot", "swapon", "init_module", "open_by_handle_at"] {
+        for name in ["read", "write", "openat", "execve", "chroot", "ptrace", "exit_group", "futex"] {
+            #expect(try outcome(name) == Self.allow)
+        }
+        for name in [
+            "mount", "umount2", "setns", "unshare", "bpf", "keyctl", "kexec_load", "reboot", "swapon", "init_module", "open_by_handle_at",
+        ] {
             #expect(try outcome(name) == Self.refuse)
         }
         #expect(try outcome("clone3") == Self.missing)

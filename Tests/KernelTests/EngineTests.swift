@@ -14,10 +14,14 @@ final class TestEngine {
             try FileManager.default.createDirectory(atPath: "\(tree)/\(part)", withIntermediateDirectories: true)
         }
         try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: tree + "/bin/busybox")
-        for tool in ["sh", "cat", "true", "false", "sleep", "echo", "ls", "id", "grep", "seq", "head", "stat", "hostname", "dd", "kill", "env", "pwd", "tty", "stty", "wc", "mount", "touch", "rm", "readlink"] {
+        for tool in [
+            "sh", "cat", "true", "false", "sleep", "echo", "ls", "id", "grep", "seq", "head", "stat", "hostname", "dd", "kill", "env",
+            "pwd", "tty", "stty", "wc", "mount", "touch", "rm", "readlink",
+        ] {
             try FileManager.default.createSymbolicLink(atPath: "\(tree)/bin/\(tool)", withDestinationPath: "busybox")
         }
-        try "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1001:user:/home/user:/bin/sh\n".write(toFile: tree + "/etc/passwd", atomically: false, encoding: .utf8)
+        try "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1001:user:/home/user:/bin/sh\n".write(
+            toFile: tree + "/etc/passwd", atomically: false, encoding: .utf8)
         try "root:x:0:\nusers:x:1001:\nextra:x:1002:user\n".write(toFile: tree + "/etc/group", atomically: false, encoding: .utf8)
         let tar = Process()
         tar.executableURL = URL(fileURLWithPath: "/bin/tar")
@@ -43,7 +47,9 @@ final class TestEngine {
         try FileManager.default.removeItem(atPath: folder)
     }
 
-    func run(_ command: [String], _ change: (inout ContainerConfiguration) -> Void = { _ in }) async throws -> (output: String, errors: String, code: Int32) {
+    func run(_ command: [String], _ change: (inout ContainerConfiguration) -> Void = { _ in }) async throws -> (
+        output: String, errors: String, code: Int32
+    ) {
         var configuration = ContainerConfiguration(image: "busybox")
         configuration.command = command
         configuration.network = .none
@@ -90,13 +96,18 @@ struct EngineTests {
             """
         let result = try await test.run(["sh", "-c", script])
         let lines = result.output.split(separator: "\n").map(String.init)
-        for (name, value) in [("CapInh", "0000000000000000"), ("CapPrm", "00000000a80425fb"), ("CapEff", "00000000a80425fb"), ("CapBnd", "00000000a80425fb"), ("CapAmb", "0000000000000000"), ("NoNewPrivs", "0"), ("Seccomp", "2"), ("Groups", "0 ")] {
+        for (name, value) in [
+            ("CapInh", "0000000000000000"), ("CapPrm", "00000000a80425fb"), ("CapEff", "00000000a80425fb"), ("CapBnd", "00000000a80425fb"),
+            ("CapAmb", "0000000000000000"), ("NoNewPrivs", "0"), ("Seccomp", "2"), ("Groups", "0 "),
+        ] {
             #expect(lines.contains("\(name):\t\(value)"))
         }
         #expect(lines.contains("pid 1"))
         // ls itself has one more open than its caller: the directory that it reads.
         #expect(lines.contains("4"))
-        for device in ["core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"] {
+        for device in [
+            "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero",
+        ] {
             #expect(lines.contains(device))
         }
         for (kind, file) in [("mnt", "mnt"), ("uts", "uts"), ("ipc", "ipc"), ("pid", "pid"), ("net", "net"), ("cgroup", "cgroup")] {
@@ -116,7 +127,9 @@ struct EngineTests {
 
     @Test func privilegedHasEverything() async throws {
         let test = try await TestEngine()
-        let result = try await test.run(["sh", "-c", "grep -E '^(CapEff|Seccomp:)' /proc/self/status; mount -t tmpfs x /tmp && echo mounted"]) { $0.privileged = true }
+        let result = try await test.run([
+            "sh", "-c", "grep -E '^(CapEff|Seccomp:)' /proc/self/status; mount -t tmpfs x /tmp && echo mounted",
+        ]) { $0.privileged = true }
         #expect(result.output.contains("Seccomp:\t0"))
         #expect(result.output.contains("mounted"))
         try await test.remove()
@@ -130,7 +143,10 @@ struct EngineTests {
             $0.workingDirectory = "/some/where"
         }
         #expect(result.output.contains("uid=1000(user) gid=1001(users) groups=1001(users),1002(extra)"))
-        for line in ["A=1", "B=two words", "HOME=/home/user", "/some/where", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "CapEff:\t0000000000000000"] {
+        for line in [
+            "A=1", "B=two words", "HOME=/home/user", "/some/where", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "CapEff:\t0000000000000000",
+        ] {
             #expect(result.output.split(separator: "\n").contains(Substring(line)))
         }
         try await test.remove()
@@ -138,7 +154,8 @@ struct EngineTests {
 
     @Test func limitsAreInForce() async throws {
         let test = try await TestEngine()
-        let script = "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; true"
+        let script =
+            "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; true"
         let result = try await test.run(["sh", "-c", script]) {
             $0.resources.memoryByteCount = 64 << 20
             $0.resources.pidsLimit = 77
@@ -164,7 +181,10 @@ struct EngineTests {
 
     @Test func commandsThatCannotBeRun() async throws {
         let test = try await TestEngine()
-        for (command, code, docker) in [("nothing-of-this-name", ContainerError.Code.commandNotFound, Int32(127)), ("/etc/passwd", .commandNotExecutable, 126), ("/tmp", .commandNotExecutable, 126)] {
+        for (command, code, docker) in [
+            ("nothing-of-this-name", ContainerError.Code.commandNotFound, Int32(127)), ("/etc/passwd", .commandNotExecutable, 126),
+            ("/tmp", .commandNotExecutable, 126),
+        ] {
             var configuration = ContainerConfiguration(image: "busybox")
             configuration.command = [command]
             configuration.network = .none
