@@ -57,9 +57,6 @@ struct CreateRequest {
     }
 
     private func hostConfiguration(binds: [String], _ terminalSize: TerminalSize?) throws -> JSONTree {
-        if flags.cpus != nil, flags.cpuPeriod != nil || flags.cpuQuota != nil {
-            throw Failure("Conflicting options: Nano CPUs and CPU Period cannot both be set.", status: 125)
-        }
         func bytes(_ text: String?) -> JSONTree { .integer(text.flatMap(ValueKind.bytes) ?? 0) }
         let log: [(String, JSONTree?)] = [("Type", .string(flags.logDriver ?? "")), ("Config", .object([JSONTree.Member]()))]
         let restart: [(String, JSONTree?)] = [("Name", .string("no")), ("MaximumRetryCount", .integer(0))]

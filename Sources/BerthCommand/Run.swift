@@ -93,7 +93,7 @@ struct Run: Verb {
     func perform(_ session: Session) throws -> Int32 {
         var request = try CreateRequest(flags, image: image, command: command)
         if detach {
-            guard flags.attach.isEmpty else { throw Failure("Conflicting options: -a and -d", status: 125) }
+            guard flags.attach.isEmpty else { throw Failure("Conflicting options: -a and -d") }
             (request.attachesInput, request.attachesOutput, request.attachesErrors) = (false, false, false)
         } else if request.attachesInput, flags.tty, !Terminal.isTerminal(0) {
             throw Failure("the input device is not a TTY")

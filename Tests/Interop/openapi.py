@@ -1,20 +1,18 @@
 """Checks answers of the Engine API against Docker's own OpenAPI document."""
 import functools
 import json
-import os
 import pathlib
 import re
 
 import jsonschema
 import yaml
 
-HERE = pathlib.Path(__file__).resolve()
-SPECS = pathlib.Path(os.environ.get("BERTH_SPECS", HERE.parents[2].parent / "shared" / "specs"))
+DOCUMENT = pathlib.Path(__file__).resolve().with_name("v1.51.yaml")
 
 
 @functools.lru_cache(None)
 def document():
-    with open(SPECS / "docker-engine" / "v1.51.yaml") as file:
+    with open(DOCUMENT) as file:
         return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 

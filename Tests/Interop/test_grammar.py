@@ -1,0 +1,296 @@
+"""The same command line, read by docker and by berth: the daemon is told the same, or the same is said of the mistake."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import socketserver
+import subprocess
+import tempfile
+import threading
+
+import pytest
+
+from conftest import BIN, clients
+
+# What is typed behind `docker`, word by word.
+LINES = [
+    ["run", "-idt", "box"],
+    ["run", "-it", "-d", "box", "sh"],
+    ["run", "-dit", "--name", "c", "box", "sh", "-c", "a  b"],
+    ["run", "--rm=false", "-d", "box"],
+    ["run", "--rm=true", "-d", "box"],
+    ["run", "--rm", "--rm=false", "-d", "box"],
+    ["run", "--rm", "-d=1", "box"],
+    ["run", "-d", "--rm=T", "box"],
+    ["run", "-d", "--sig-proxy=false", "box", "--sig-proxy=true"],
+    ["run", "-d", "-eA=b", "-e", "B=1 2", "--env=C=", "--env", "-d=x", "-e=D=4", "box"],
+    ["run", "-d", "-e", "FROM_OUTSIDE", "-e", "NOT_SET_ANYWHERE", "box"],
+    ["run", "-d", "-m512m", "box"],
+    ["run", "-d", "-m", "1.5g", "--memory-swap=-1", "--memory-reservation", "64MiB", "box"],
+    ["run", "-d", "--cpus", "1.5", "-c", "512", "--cpuset-cpus=0-1", "--cpu-period=1000", "--cpu-quota", "500", "box"],
+    ["run", "-d", "--cpus=.5", "--pids-limit", "-1", "--shm-size", "1k", "box"],
+    ["run", "-d", "--pids-limit=77", "--oom-kill-disable", "--stop-timeout", "3", "--stop-signal", "USR1", "box"],
+    ["run", "-d", "-h", "here", "box"],
+    ["run", "-d", "-hhere", "--domainname", "there.example", "box"],
+    ["run", "-d", "--hostname=", "box"],
+    ["run", "-d", "-u", "1:2", "-w/tmp", "box", "pwd"],
+    ["run", "-d", "-w=/tmp", "--user=root", "box"],
+    ["run", "-d", "--entrypoint", "/bin/sh", "box", "-c", "x"],
+    ["run", "-d", "--entrypoint=", "box"],
+    ["run", "-d", "--entrypoint", "", "box", "x"],
+    ["run", "-d", "-l", "a=b", "-la.c=d", "--label", "alone", "-l", "a=2", "box"],
+    ["run", "-d", "--net", "none", "box"],
+    ["run", "-d", "--net=host", "box"],
+    ["run", "-d", "--network", "container:other", "box"],
+    ["run", "-d", "--cap-add", "NET_ADMIN", "--cap-add=SYS_TIME", "--cap-drop", "ALL", "box"],
+    ["run", "-d", "--privileged", "--read-only", "box"],
+    ["run", "-d", "--security-opt", "no-new-privileges", "--security-opt=seccomp=unconfined", "box"],
+    ["run", "-d", "--ulimit", "nofile=10:20", "--ulimit=core=0", "box"],
+    ["run", "-d", "--ulimit", "nproc=-1", "box"],
+    ["run", "-d", "-v", "/a:/b", "-v/c:/d:ro", "--volume=/e:/f:ro,rslave", "box"],
+    ["run", "-d", "-v", "./here:/b", "box"],
+    ["run", "-d", "--mount", "type=bind,source=/a,target=/b,readonly", "box"],
+    ["run", "-d", "--mount", "type=bind,src=/a,dst=/b,bind-propagation=rslave", "box"],
+    ["run", "-d", "--log-driver", "none", "box"],
+    ["run", "-d", "--restart", "no", "box"],
+    ["run", "-d", "--", "box", "-x", "--", "y"],
+    ["run", "-d", "box", "--", "-x"],
+    ["run", "-d", "box", "ls", "-l", "--rm", "-d", "--help"],
+    ["run", "-d", "box", ""],
+    ["run", "-i", "-a", "stdin", "-d=false", "-a", "stdout", "box"],
+    ["run", "-a=stderr", "box"],
+    ["run", "-t=false", "-i=0", "-d", "box"],
+    ["run", "--interactive", "--detach", "--tty", "box"],
+    ["run", "-d", "registry.example:5000/a/b:c@sha256:" + "0" * 64],
+    ["create", "-it", "--name=c", "box", "sh"],
+    ["create", "box"],
+    ["container", "run", "-d", "box"],
+    ["container", "create", "-e", "A=1", "box", "true"],
+    ["exec", "-it", "-e", "A=1", "c", "sh", "-c", "-x"],
+    ["exec", "-d", "-eA=1", "-w/x", "-u=me", "--privileged", "c", "true", "-d"],
+    ["exec", "-di", "c", "--", "x"],
+    ["exec", "c"],
+    ["exec", "--detach-keys=x", "-d", "c", "true"],
+    ["start", "-a", "-i", "c"],
+    ["stop", "-t", "3", "c"],
+    ["stop", "-t0", "c", "d"],
+    ["kill", "-sUSR1", "c"],
+    ["kill", "--signal=9", "c", "d"],
+    ["rm", "-fv", "c", "d"],
+    ["rm", "c", "-f"],
+    ["rm", "c", "--", "-f"],
+    ["wait", "c", "d"],
+    ["logs", "-ft", "--tail=3", "c"],
+    ["logs", "-n", "2", "--follow=false", "c"],
+    ["ps", "-aq", "-f", "name=x", "--filter=name=y", "-f", "status=exited"],
+    ["ps", "-n3"],
+    ["ps", "-l", "--no-trunc"],
+    ["ps", "-as"],
+    ["images", "-a", "--filter", "dangling=true"],
+    ["images", "name:tag"],
+    ["inspect", "--type=container", "-s", "c"],
+    ["inspect", "--type", "image", "i"],
+    ["tag", "a", "b:c"],
+    ["rmi", "-f", "--no-prune", "a", "b"],
+    ["events", "--since", "5", "--until=6", "-f", "type=container"],
+    ["attach", "--no-stdin", "--sig-proxy=false", "c"],
+]
+
+# What is refused before anything is sent: the same exit code and, where the words are Docker's own library's, the same words.
+MISTAKES = [
+    ["run", "--nonsense", "box"],
+    ["run", "-Z", "box"],
+    ["run", "-idZ", "box"],
+    ["run", "--no-rm", "box"],
+    ["run", "--no-sig-proxy", "box"],
+    ["run", "--rm=maybe", "box"],
+    ["run", "-m", "lots", "box"],
+    ["run", "-m"],
+    ["run", "--env"],
+    ["run", "--cpus", "x", "box"],
+    ["run", "--pids-limit", "x", "box"],
+    ["run", "--ulimit", "nofile", "box"],
+    ["run", "--ulimit", "nofile=3:2", "box"],
+    ["run", "--mount", "type=bind,source=/a", "box"],
+    ["run", "--mount", "typo=bind", "box"],
+    ["run", "--=x", "box"],
+    ["run", "-d", "-a", "stdout", "box"],
+    ["run", "-e", "=x", "box"],
+    ["run", "--env-file", "/nonexistent", "box"],
+    ["run"],
+    ["run", "-d"],
+    ["create"],
+    ["exec", "c"],
+    ["stop"],
+    ["stop", "-t", "x", "c"],
+    ["rm"],
+    ["rm", "-x", "c"],
+    ["tag", "a"],
+    ["tag", "a", "b", "c"],
+    ["logs"],
+    ["logs", "a", "b"],
+    ["ps", "a"],
+    ["ps", "-f", "nonsense"],
+    ["images", "a", "b"],
+    ["attach"],
+    ["wait"],
+    ["events", "x"],
+    ["version", "x"],
+    ["--nonsense", "ps"],
+    ["-Z", "ps"],
+    ["nonsense"],
+    ["container", "nonsense"],
+]
+
+# Flags of Docker's that are read and then refused by name.
+ABSENT = [
+    (["run", "-dp", "80:80", "box"], "publish"),
+    (["run", "-itp80:80", "box"], "publish"),
+    (["run", "-dp80:80", "--rm", "box", "-x"], "publish"),
+    (["run", "-P", "box"], "publish-all"),
+    (["run", "--init=true", "box"], "init"),
+    (["run", "--gpus=all", "box"], "gpus"),
+]
+
+
+IDENTITY = "c" * 64
+DEBIAN = "/usr/bin/docker"
+
+
+class Handler(socketserver.StreamRequestHandler):
+    """Answers the ping, and refuses everything else after having kept it."""
+
+    def handle(self):
+        while line := self.rfile.readline():
+            method, target, _ = line.decode().split()
+            headers = {}
+            while (line := self.rfile.readline().strip()):
+                name, _, value = line.decode().partition(":")
+                headers[name.lower()] = value.strip()
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            if target.endswith("/_ping"):
+                self.answer(200, "OK", b"OK", "text/plain", method)
+                continue
+            self.server.asked.append((method, target, body))
+            if re.search(r"/containers/[^/]+/json$|/exec/[^/]+/json$", target.split("?")[0]) and "c/json" in target:
+                answer = {"Id": IDENTITY, "Config": {"Tty": False, "OpenStdin": True}, "State": {"Running": True, "Status": "running"}}
+                self.answer(200, "OK", json.dumps(answer).encode(), "application/json", method)
+            else:
+                self.answer(500, "Internal Server Error", b'{"message":"kept"}', "application/json", method)
+
+    def answer(self, status, reason, body, kind, method):
+        head = f"HTTP/1.1 {status} {reason}\r\nApi-Version: 1.41\r\nOstype: linux\r\nServer: Docker/20\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.wfile.write(head.encode() + (b"" if method == "HEAD" else body))
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path):
+        super().__init__(path, Handler)
+        self.asked = []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+@pytest.fixture(scope="module")
+def place():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="berth-grammar-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def server(place):
+    server = Server(str(place / "api.sock"))
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture(scope="module", params=[name for name in clients() if name != "berth"])
+def docker(request):
+    return clients()[request.param]
+
+
+def typed(program, words, server, place):
+    """Runs a line. Returns its exit code, its complaint, and what the daemon was asked."""
+    server.asked.clear()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(place), "DOCKER_HOST": f"unix://{place}/api.sock", "FROM_OUTSIDE": "yes", "LC_ALL": "C.UTF-8"}
+    master, terminal = os.openpty()  # -it asks for one
+    try:
+        done = subprocess.run([program, *words], env=environment, capture_output=True, text=True, stdin=terminal, cwd=place, timeout=20)
+    finally:
+        os.close(master)
+        os.close(terminal)
+    return done.returncode, done.stderr, list(server.asked)
+
+
+def meaning(value):
+    """A JSON value without what says nothing. Docker's versions differ in which defaults they spell out, in the order of what has none, and in
+    whether the client or the daemon completes the name of a capability."""
+    if isinstance(value, dict):
+        kept = {key: meaning(item) for key, item in value.items() if key != "OnBuild"}
+        for name in ("CapAdd", "CapDrop"):
+            if kept.get(name):
+                kept[name] = [item.removeprefix("CAP_") for item in kept[name]]
+        if kept.get("MemorySwappiness") == -1:
+            del kept["MemorySwappiness"]
+        if kept.get("RestartPolicy") == {"Name": "no"}:
+            del kept["RestartPolicy"]
+        for name in ("Env", "Binds"):
+            if kept.get(name):
+                kept[name].sort()
+        if kept.get("Ulimits"):
+            kept["Ulimits"].sort(key=lambda limit: limit["Name"])
+        return {key: item for key, item in kept.items() if item not in (None, "", 0, False, [], {}, [0, 0])}
+    return [meaning(item) for item in value] if isinstance(value, list) else value
+
+
+def effects(asked):
+    """What the daemon was asked, in a form that can be compared.
+
+    Several objects are asked for side by side, so there is no order; what a client looks up first, and whether it goes on by name or by id, is its own
+    affair as long as the last question is the same."""
+    found = []
+    for method, target, body in asked:
+        path, _, query = re.sub(r"^/v[0-9.]+", "", target).replace(IDENTITY, "c").replace("docker.io%2Flibrary%2F", "").partition("?")
+        if len(asked) > 1 and (method, path) in (("GET", "/containers/c/json"), ("POST", "/containers/c/wait")):
+            continue
+        found.append((method, path, sorted(word for word in query.split("&") if word not in ("", "condition=")),
+                      meaning(json.loads(body)) if body else None))
+    return sorted(found, key=repr)
+
+
+@pytest.mark.parametrize("words", LINES, ids=" ".join)
+def test_read_as_docker_reads_it(docker, server, place, words):
+    if docker == DEBIAN and "./here:/b" in words:
+        pytest.skip("relative paths came later to docker")
+    status, complaint, asked = typed(docker, words, server, place)
+    own_status, own_complaint, own_asked = typed(str(BIN / "berth"), words, server, place)
+    assert effects(own_asked) == effects(asked), own_complaint + complaint
+    assert own_status == status, own_complaint + complaint
+
+
+def first_line(text):
+    line = re.sub(r"^(docker|berth): ", "", text.strip().splitlines()[0]).replace("docker", "berth")
+    return re.sub(r" \(E[A-Z]+\)", "", line).rstrip(".").lower()
+
+
+@pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
+def test_mistakes(docker, server, place, words):
+    status, complaint, asked = typed(docker, words, server, place)
+    own_status, own_complaint, own_asked = typed(str(BIN / "berth"), words, server, place)
+    assert not own_asked and not asked
+    assert own_status == status, own_complaint + complaint
+    assert own_complaint
+    if docker == DEBIAN and not complaint.strip().startswith("Usage"):  # newer ones have other words
+        assert first_line(own_complaint) == first_line(complaint)
+
+
+@pytest.mark.parametrize("words, flag", ABSENT, ids=lambda value: value if isinstance(value, str) else " ".join(value))
+def test_absent_flags_are_read_and_then_refused_by_name(docker, server, place, words, flag):
+    _, complaint, asked = typed(docker, words, server, place)
+    assert asked, complaint
+    own_status, own_complaint, own_asked = typed(str(BIN / "berth"), words, server, place)
+    assert own_status == 125 and not own_asked
+    assert own_complaint.startswith(f"--{flag} is not available: ")
