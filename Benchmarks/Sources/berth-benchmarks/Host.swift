@@ -1,0 +1,122 @@
+internal import Glibc
+
+/// What can be seen of the engines from outside: their processes, and what they have not yet cleaned up.
+enum Host {
+    /// The processes that share our network namespace, which nobody but the engines and we do: containers have their own.
+    static func engineProcesses() -> [Int32] {
+        guard let own = Files.link("/proc/self/ns/net") else { return [] }
+        return Files.names(in: "/proc").compactMap { Int32($0) }
+            .filter { $0 != getpid() && Files.link("/proc/\($0)/ns/net") == own && !isZombie($0) }
+    }
+
+    private static func isZombie(_ process: Int32) -> Bool {
+        Files.text("/proc/\(process)/stat")?.split(separator: ")").last?.hasPrefix(" Z") ?? true
+    }
+
+    /// Who started a process; 0 for nobody that is there.
+    static func parent(of process: Int32) -> Int32 {
+        let fields = Files.text("/proc/\(process)/stat")?.split(separator: ")").last?.split(separator: " ") ?? []
+        return fields.count > 1 ? Int32(fields[1]) ?? 0 : 0
+    }
+
+    /// The first word of a process's command line, without its folder.
+    static func name(of process: Int32) -> String {
+        let first = (Files.text("/proc/\(process)/cmdline") ?? "").split(separator: "\0").first ?? ""
+        return String(first.split(separator: "/").last ?? "").split(separator: " ").first.map(String.init) ?? ""
+    }
+
+    /// A process's proportional share of memory in bytes; 0 once it has ended.
+    static func memory(of process: Int32) -> Double {
+        for line in (Files.text("/proc/\(process)/smaps_rollup") ?? "").split(separator: "\n") where line.hasPrefix("Pss:") {
+            return (Double(line.split(separator: " ").dropFirst().first ?? "") ?? 0) * 1024
+        }
+        return 0
+    }
+
+    /// What an engine may still be clearing away: processes, mounts, cgroups.
+    struct Pending: Equatable {
+        var processes: Int
+        var mounts: Int
+        var cgroups: Int
+
+        static func now() -> Pending {
+            Pending(
+                processes: engineProcesses().count, mounts: (Files.text("/proc/self/mountinfo") ?? "").count { $0 == "\n" },
+                cgroups: Files.directoryCount(below: "/sys/fs/cgroup"))
+        }
+
+        func isAtMost(_ other: Pending) -> Bool {
+            processes <= other.processes && mounts <= other.mounts && cgroups <= other.cgroups
+        }
+    }
+
+    /// Waits until no more is pending than before.
+    ///
+    /// - Returns: what is left after three seconds, in words; `nil` for nothing.
+    static func settle(to before: Pending) -> String? {
+        let limit = Clock.seconds() + 3
+        while true {
+            let now = Pending.now()
+            if now.isAtMost(before) { return nil }
+            guard Clock.seconds() < limit else {
+                return [
+                    (now.processes - before.processes, "processes"), (now.mounts - before.mounts, "mounts"),
+                    (now.cgroups - before.cgroups, "cgroups"),
+                ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+            }
+            usleep(1000)
+        }
+    }
+
+    /// Asks for `/_ping` on a Unix socket until it is answered.
+    static func awaitPing(_ socketPath: String, limit: Double, isAlive: () -> Bool) throws(Trouble) {
+        let end = Clock.seconds() + limit
+        while !pings(socketPath) {
+            guard isAlive() else { throw Trouble("the daemon ended before it answered at \(socketPath)") }
+            guard Clock.seconds() < end else { throw Trouble("no answer at \(socketPath) within \(limit) s") }
+            usleep(200)
+        }
+    }
+
+    private static func pings(_ path: String) -> Bool {
+        let raw = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(raw) }
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        unsafe withUnsafeMutableBytes(of: &name.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
+        let connected = unsafe withUnsafePointer(to: &name) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard connected == 0 else { return false }
+        let request = Array("GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8)
+        guard unsafe write(raw, request, request.count) == request.count else { return false }
+        var answer = [UInt8](repeating: 0, count: 64)
+        let count = unsafe read(raw, &answer, 64)
+        return count >= 12 && String(decoding: answer[..<12], as: UTF8.self).hasSuffix(" 200")
+    }
+
+    /// What the figures were taken on.
+    static func machine() -> Machine {
+        var names = utsname()
+        unsafe uname(&names)
+        let kernel = unsafe withUnsafePointer(to: &names.release) {
+            unsafe $0.withMemoryRebound(to: CChar.self, capacity: 65) { unsafe String(cString: $0) }
+        }
+        let processor =
+            (Files.text("/proc/cpuinfo") ?? "").split(separator: "\n").first { $0.hasPrefix("model name") }
+            .map { $0.split(separator: ":").last.map { String($0).trimmed } ?? "" } ?? "unknown"
+        let unified = Files.exists("/sys/fs/cgroup/cgroup.controllers")
+        return Machine(
+            processor: processor, cores: Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))), kernel: kernel, cgroups: unified ? "v2" : "v1")
+    }
+}
+
+/// What the figures were taken on.
+struct Machine: Codable {
+    var processor: String
+    var cores: Int
+    var kernel: String
+    var cgroups: String
+}

@@ -1,0 +1,97 @@
+internal import Glibc
+
+/// `berth-benchmarks`: container engines, measured side by side.
+@main
+struct Program {
+    static func main() {
+        do {
+            let words = Array(CommandLine.arguments.dropFirst())
+            if words.contains("--help") || words.contains("-h") {
+                print(Options.help)
+                return
+            }
+            let options = try Options(words)
+            guard geteuid() == 0 else { throw Trouble("containers need root here") }
+            if !options.isInside { try goInside() }
+            try measure(options)
+        } catch {
+            say("berth-benchmarks: \(error)")
+            exit(1)
+        }
+    }
+
+    /// Starts this program again, in network and mount namespaces of its own: bridges, firewall rules and mounts of the engines go with it.
+    private static func goInside() throws(Trouble) {
+        guard let unshare = Files.program("unshare"), let own = Files.link("/proc/self/exe") else {
+            throw Trouble("unshare is not installed: it is in Debian's util-linux")
+        }
+        let words = [unshare, "--mount", "--net", "--propagation", "private", "--", own, "--inside"] + CommandLine.arguments.dropFirst()
+        var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+        unsafe execv(unshare, &arguments)
+        throw Trouble("\(unshare) cannot be executed: \(unsafe String(cString: strerror(errno)))")
+    }
+
+    private static func measure(_ options: Options) throws {
+        if let ip = Files.program("ip") { try Command.succeed([ip, "link", "set", "lo", "up"]) }
+        // crun refuses a v2 hierarchy beside v1 ones; here it is out of everybody's sight.
+        if !Files.exists("/sys/fs/cgroup/cgroup.controllers"), Files.exists("/sys/fs/cgroup/unified/cgroup.procs") {
+            try Command.succeed(["umount", "/sys/fs/cgroup/unified"])
+        }
+        var name = Array("\(options.folder)/berth-benchmarks.XXXXXX".utf8CString)
+        guard unsafe mkdtemp(&name) != nil else {
+            throw Trouble("\(options.folder) cannot be written: \(unsafe String(cString: strerror(errno)))")
+        }
+        let folder = String(decoding: name.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        // Containers look into it.
+        unsafe chmod(folder, 0o755)
+        defer { remove(folder) }
+
+        say("making what the engines are given")
+        let material = try Material(in: "\(folder)/material", for: options.works)
+        var measuring = Measuring(options, material)
+        var engines: [Engine] = []
+        defer { for engine in engines { engine.stop() } }
+        for name in options.engines {
+            let place = "\(folder)/\(name)"
+            unsafe mkdir(place, 0o755)
+            let found = name == "berth" ? options.bin.map { Engine.berth($0, in: place) } : try Engine.installed(name, in: place)
+            guard let engine = found else {
+                say("\(name) is not installed")
+                continue
+            }
+            do {
+                try engine.start()
+                try engine.prepare(tar: material.smallTar)
+                measuring.report.engines[name] = engine.version
+                engines.append(engine)
+                say("\(name) \(engine.version) is ready")
+            } catch {
+                engine.stop()
+                measuring.report.failures.append("\(name): \(error)")
+                say("\(name) cannot be measured: \(error)")
+            }
+        }
+        for work in options.works {
+            say(work.title)
+            measuring.perform(work, engines)
+        }
+        measuring.report.judge()
+        print(options.isJSON ? try measuring.report.json() : measuring.report.table(options.engines))
+    }
+
+    /// What the engines have left mounted goes first; then their files.
+    private static func remove(_ folder: String) {
+        let mounts = (Files.text("/proc/self/mounts") ?? "").split(separator: "\n").compactMap {
+            $0.split(separator: " ").dropFirst().first.map(String.init)
+        }
+        for mount in mounts.reversed() where mount.hasPrefix(folder) {
+            _ = try? Command.run(["umount", "-l", mount])  // one that is gone already is what is wanted
+        }
+        do throws(Trouble) { try Command.succeed(["rm", "-rf", folder]) } catch { say("\(folder) is left: \(error)") }
+    }
+
+    private static func say(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = unsafe write(2, bytes, bytes.count)
+    }
+}

@@ -1,0 +1,146 @@
+internal import FoundationEssentials
+
+/// One kind of figure, of every engine that has it.
+struct Series: Codable {
+    var work: String
+    var unit: String
+    /// Whether more is better: a rate.
+    var isRate: Bool
+    var figures: [String: Figure] = [:]
+}
+
+/// The samples of one engine.
+struct Figure: Codable {
+    var median: Double
+    var least: Double
+    var most: Double
+    var count: Int
+
+    init(_ samples: [Double]) {
+        let sorted = samples.sorted()
+        median = sorted.count % 2 == 1 ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
+        (least, most, count) = (sorted[0], sorted[sorted.count - 1], sorted.count)
+    }
+}
+
+/// What Berth has promised, and whether it was seen.
+struct Bar: Codable {
+    var promise: String
+    var found: String
+    var isMet: Bool
+}
+
+/// Everything that one run has found.
+struct Report: Codable {
+    var machine: Machine
+    var engines: [String: String] = [:]
+    var series: [Series] = []
+    var bars: [Bar] = []
+    /// What could not be measured, and what else was seen.
+    var failures: [String] = []
+
+    /// Adds an engine's samples to a series.
+    mutating func add(_ work: String, _ engine: Engine, _ samples: [Double], unit: String, isRate: Bool = false) {
+        guard !samples.isEmpty else { return }
+        let index: Int
+        if let found = series.firstIndex(where: { $0.work == work }) {
+            index = found
+        } else {
+            series.append(Series(work: work, unit: unit, isRate: isRate))
+            index = series.count - 1
+        }
+        series[index].figures[engine.name] = Figure(samples)
+    }
+
+    func median(_ work: String, _ engine: String) -> Double? { series.first { $0.work == work }?.figures[engine]?.median }
+
+    /// Compares with what the project has promised, as far as it was measured.
+    mutating func judge() {
+        func ratio(_ work: String, atLeast wanted: Double) {
+            guard let own = median(work, "berth"), let other = median(work, "docker"), let one = series.first(where: { $0.work == work })
+            else {
+                return
+            }
+            let found = one.isRate ? own / other : other / own
+            bars.append(
+                Bar(
+                    promise: "\(work): \(Text.number(wanted)) times better than docker", found: "\(Text.number(found)) times",
+                    isMet: found >= wanted))
+        }
+        func atMost(_ work: String, _ limit: Double) {
+            guard let own = median(work, "berth"), let unit = series.first(where: { $0.work == work })?.unit else { return }
+            bars.append(
+                Bar(
+                    promise: "\(work): at most \(Text.number(limit)) \(unit)", found: "\(Text.number(own)) \(unit)", isMet: own <= limit))
+        }
+        ratio(Work.run.title, atLeast: 20)
+        ratio(Work.exec.title, atLeast: 10)
+        atMost(Work.daemon.title, 25)
+        atMost(Work.memory.title, 15)
+        atMost(Text.perContainer, 0.36)
+        ratio(Work.log.title, atLeast: 10)
+    }
+
+    /// As JSON, keys in order.
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    /// As a table: a row for each work, a column for each engine, with how many times better Berth is in brackets.
+    func table(_ order: [String]) -> String {
+        let names = order.filter { engines[$0] != nil }
+        var rows = [["", "unit"] + names.map { "\($0) \(engines[$0] ?? "")" }]
+        for one in series {
+            let own = one.figures["berth"]?.median
+            rows.append(
+                [one.work, one.unit]
+                    + names.map { name in
+                        guard let figure = one.figures[name] else { return "–" }
+                        var text = Text.number(figure.median)
+                        if figure.count > 1 { text += " \(Text.number(figure.least))…\(Text.number(figure.most))" }
+                        if name != "berth", let own, own > 0, figure.median > 0 {
+                            text += " (\(Text.number(one.isRate ? own / figure.median : figure.median / own))×)"
+                        }
+                        return text
+                    })
+        }
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        var text = "\(machine.processor), \(machine.cores) cores, kernel \(machine.kernel), cgroups \(machine.cgroups)\n"
+        text += "Medians, least…most; in brackets how many times better Berth is.\n\n"
+        for row in rows {
+            var line = ""
+            for (column, cell) in row.enumerated() { line += cell + String(repeating: " ", count: widths[column] - cell.count + 2) }
+            text += line.trimmed.isEmpty ? "\n" : line.trimmedAtEnd + "\n"
+        }
+        if !bars.isEmpty {
+            text += "\n" + bars.map { "\($0.isMet ? "met   " : "MISSED") \($0.promise): \($0.found)" }.joined(separator: "\n") + "\n"
+        }
+        if !failures.isEmpty { text += "\nBesides:\n" + failures.map { "  \($0)" }.joined(separator: "\n") + "\n" }
+        return text
+    }
+}
+
+/// Words and numbers of the report.
+enum Text {
+    static let perContainer = "memory for each further container (PSS)"
+
+    /// Three digits that count.
+    static func number(_ value: Double) -> String {
+        let digits = value >= 100 ? 0 : value >= 10 ? 1 : 2
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let rounded = (value * scale).rounded() / scale
+        return rounded == rounded.rounded() ? String(Int64(rounded)) : "\(rounded)"
+    }
+}
+
+extension String {
+    /// Without spaces at its end.
+    var trimmedAtEnd: String {
+        var text = self[...]
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,248 @@
+internal import Glibc
+
+/// What is measured.
+enum Work: String, CaseIterable {
+    case command, run, exec, life, rate, `import`, log, memory, daemon, runtime
+
+    var title: String {
+        switch self {
+        case .command: "version"
+        case .run: "run --rm --network none, true"
+        case .exec: "exec, true"
+        case .life: "create, start, stop -t 0, rm"
+        case .rate: "starts a second, 8 clients"
+        case .import: "import of 5,000 files, 100 MB"
+        case .log: "output to the log"
+        case .memory: "memory of the idle daemon (PSS)"
+        case .daemon: "start of the daemon until it answers"
+        case .runtime: "bare runtime: run of a bundle, true"
+        }
+    }
+}
+
+/// Measures, and keeps what was found.
+struct Measuring {
+    var report: Report
+    let options: Options
+    let material: Material
+    private static let blockLength = 5
+
+    init(_ options: Options, _ material: Material) {
+        (self.options, self.material, report) = (options, material, Report(machine: Host.machine()))
+    }
+
+    /// One work, of all engines that can do it.
+    mutating func perform(_ work: Work, _ engines: [Engine]) {
+        let whole = engines.filter { !$0.isRuntime }
+        switch work {
+        case .command:
+            rounds(work, whole) { engine throws(Trouble) in [(work.title, try engine("version").seconds * 1000)] }
+        case .run:
+            let proved = whole.filter { engine in guarded(work, engine) { () throws(Trouble) in try engine.prove() } }
+            rounds(work, proved, settling: true) { engine throws(Trouble) in
+                [(work.title, try engine.run(["--rm"], ["true"]).seconds * 1000)]
+            }
+        case .exec:
+            let ready = whole.filter { engine in
+                guarded(work, engine) { () throws(Trouble) in try engine.run(["-d", "--name", "host"], ["sleep", "10000"]) }
+            }
+            rounds(work, ready) { engine throws(Trouble) in [(work.title, try engine("exec", "host", "true").seconds * 1000)] }
+            for engine in ready { _ = guarded(work, engine) { () throws(Trouble) in try engine.remove("host") } }
+        case .life:
+            rounds(work, whole) { engine throws(Trouble) in
+                let create = try Command.succeed(
+                    engine.client + ["create"] + engine.flags + ["--name", "life", Engine.image, "sleep", "1000"],
+                    environment: engine.environment)
+                let start = try engine("start", "life")
+                let stop = try engine("stop", "-t", "0", "life")
+                let remove = try engine("rm", "life")
+                return [("create", create), ("start", start), ("stop -t 0", stop), ("rm", remove)].map { ($0.0, $0.1.seconds * 1000) }
+            }
+        case .rate: each(work, whole, unit: "/s", isRate: true) { engine throws(Trouble) in try Self.rate(engine) }
+        case .import:
+            each(work, whole, unit: "ms", count: 3) { [material] engine throws(Trouble) in
+                let seconds = try engine("import", material.largeTar, "large:1").seconds
+                try engine("rmi", "large:1")
+                return seconds * 1000
+            }
+        case .log: logs(whole)
+        case .memory: memory(whole)
+        case .daemon: daemons(whole.filter(\.hasDaemon))
+        case .runtime:
+            rounds(work, engines.filter(\.isRuntime)) { [material] engine throws(Trouble) in
+                let outcome = try engine("run", "--bundle", material.bundle, "bench-\(UInt32.random(in: 0 ... .max))")
+                return [(work.title, outcome.seconds * 1000)]
+            }
+        }
+    }
+
+    /// Samples in blocks, the engines in turn, each block starting with another: what disturbs the machine disturbs all.
+    ///
+    /// - Parameter settling: whether the time counts until nothing is left of the block.
+    private mutating func rounds(
+        _ work: Work, _ engines: [Engine], settling: Bool = false, _ sample: (Engine) throws(Trouble) -> [(String, Double)]
+    ) {
+        var found: [String: [(work: String, values: [Double])]] = [:]
+        var settled: [String: [Double]] = [:]
+        var left: [String: String] = [:]
+        var ready = engines
+        let blocks = max(1, options.samples / Self.blockLength)
+        for block in 0..<blocks {
+            for index in ready.indices {
+                let engine = ready[(index + block) % ready.count]
+                let isWell = guarded(work, engine) { () throws(Trouble) in
+                    let before = Host.Pending.now()
+                    var seconds = 0.0
+                    for _ in 0..<Self.blockLength {
+                        Clock.space()
+                        let values = try sample(engine)
+                        for (name, value) in values {
+                            if let place = found[engine.name]?.firstIndex(where: { $0.work == name }) {
+                                found[engine.name]?[place].values.append(value)
+                            } else {
+                                found[engine.name, default: []].append((name, [value]))
+                            }
+                            seconds += value / 1000
+                        }
+                    }
+                    guard settling else { return }
+                    let began = Clock.seconds()
+                    if let rest = Host.settle(to: before) {
+                        left[engine.name] = rest
+                        return
+                    }
+                    settled[engine.name, default: []].append((seconds + Clock.seconds() - began) / Double(Self.blockLength) * 1000)
+                }
+                if !isWell { found[engine.name] = nil }
+            }
+            ready.removeAll { found[$0.name] == nil }
+        }
+        for engine in ready {
+            for (name, values) in found[engine.name] ?? [] { report.add(name, engine, values, unit: "ms") }
+        }
+        for (name, rest) in left.sorted(by: { $0.key < $1.key }) {
+            report.failures.append("\(name) leaves \(rest) behind after \(Self.blockLength) containers of \(work.rawValue)")
+        }
+        for engine in ready where settling && left[engine.name] == nil {
+            report.add("the same, until nothing is left of it", engine, settled[engine.name] ?? [], unit: "ms")
+        }
+    }
+
+    /// A work that takes longer, a few times.
+    private mutating func each(
+        _ work: Work, _ engines: [Engine], title: String? = nil, unit: String, isRate: Bool = false, count: Int = 1,
+        _ sample: (Engine) throws(Trouble) -> Double
+    ) {
+        var found: [String: [Double]] = [:]
+        for _ in 0..<count {
+            for engine in engines {
+                _ = guarded(work, engine) { () throws(Trouble) in
+                    Clock.space()
+                    found[engine.name, default: []].append(try sample(engine))
+                }
+            }
+        }
+        for engine in engines { report.add(title ?? work.title, engine, found[engine.name] ?? [], unit: unit, isRate: isRate) }
+    }
+
+    /// One engine's failure costs no other its figures.
+    private mutating func guarded(_ work: Work, _ engine: Engine, _ body: () throws(Trouble) -> Void) -> Bool {
+        do throws(Trouble) {
+            try body()
+            return true
+        } catch {
+            report.failures.append("\(work.rawValue) of \(engine.name): \(error)")
+            return false
+        }
+    }
+
+    /// Containers that come and go, started by eight clients at once.
+    private static func rate(_ engine: Engine) throws(Trouble) -> Double {
+        let (clients, each) = (8, 5)
+        let line = (engine.client + ["run", "--rm"] + engine.flags + [Engine.image, "true"]).joined(separator: " ")
+        let loop = ["/bin/sh", "-c", "for i in \((1...each).map(String.init).joined(separator: " ")); do \(line) || exit 1; done"]
+        let began = Clock.seconds()
+        var children: [pid_t] = []
+        for _ in 0..<clients { children.append(try Command.spawn(loop, environment: engine.environment)) }
+        let statuses = children.map(Command.wait)
+        guard statuses.allSatisfy({ $0 == 0 }) else { throw Trouble("a client ended with \(statuses.max() ?? 0)") }
+        return Double(clients * each) / (Clock.seconds() - began)
+    }
+
+    /// Output to the log, the log read back, and output to a client without a log.
+    private mutating func logs(_ engines: [Engine]) {
+        let megabytes = Double(Material.lineByteCount) / 1e6
+        let mount = ["-v", "\(material.folder)/lines:/lines:ro"]
+        var readBack: [String: [Double]] = [:]
+        each(.log, engines, unit: "MB/s", isRate: true, count: 3) { engine throws(Trouble) in
+            let began = Clock.seconds()
+            try engine.run(["-d", "--name", "log"] + mount, ["cat", "/lines/lines"])
+            try engine("wait", "log")
+            let rate = megabytes / (Clock.seconds() - began)
+            let back = try engine("logs", "log", output: .discarded)
+            readBack[engine.name, default: []].append(megabytes / back.seconds)
+            let last = try engine("logs", "--tail", "1", "log").output
+            guard last == Material.lastLine else { throw Trouble("the log ends with \"\(last.suffix(120))\", and not with the last line") }
+            try engine.remove("log")
+            return rate
+        }
+        for engine in engines { report.add("the log read back", engine, readBack[engine.name] ?? [], unit: "MB/s", isRate: true) }
+        each(.log, engines, title: "output to a client, no log", unit: "MB/s", isRate: true, count: 3) { engine throws(Trouble) in
+            megabytes / (try engine.run(["--rm", "--log-driver", "none"] + mount, ["cat", "/lines/lines"], output: .discarded)).seconds
+        }
+    }
+
+    /// What the daemon needs when nothing runs, and what each container adds.
+    private mutating func memory(_ engines: [Engine]) {
+        for engine in engines {
+            var found: MemoryFigures?
+            _ = guarded(.memory, engine) { () throws(Trouble) in found = try MemoryFigures(of: engine) }
+            guard let found else { continue }
+            if engine.hasDaemon { report.add(Work.memory.title, engine, [found.idle], unit: "MB") }
+            report.add(Text.perContainer, engine, [found.perContainer], unit: "MB")
+            if engine.name == "berth" { report.add("memory of a monitor (PSS)", engine, found.monitors, unit: "MB") }
+        }
+    }
+
+    /// Starts of the daemon.
+    private mutating func daemons(_ engines: [Engine]) {
+        var found: [String: [Double]] = [:]
+        for _ in 0..<5 {
+            for engine in engines {
+                _ = guarded(.daemon, engine) { () throws(Trouble) in
+                    engine.stop()
+                    Clock.space()
+                    found[engine.name, default: []].append(try engine.start() * 1000)
+                }
+            }
+        }
+        for engine in engines { report.add(Work.daemon.title, engine, found[engine.name] ?? [], unit: "ms") }
+    }
+}
+
+/// What an engine's processes hold, in MB.
+private struct MemoryFigures {
+    var idle: Double
+    var perContainer: Double
+    var monitors: [Double]
+
+    init(of engine: Engine) throws(Trouble) {
+        let count = 20
+        // A daemon that has worked before holds what it needed then: this is one that has just come up.
+        engine.stop()
+        try engine.start()
+        let others = Set(Host.engineProcesses()).subtracting(engine.ownProcesses())
+        func held() -> [(name: String, megabytes: Double)] {
+            Host.engineProcesses().filter { !others.contains($0) }.map { (Host.name(of: $0), Host.memory(of: $0) / 1_048_576) }
+        }
+        func total(_ processes: [(name: String, megabytes: Double)]) -> Double { processes.reduce(0) { $0 + $1.megabytes } }
+        usleep(1_000_000)
+        idle = total(held())
+        for index in 0..<count { try engine.run(["-d", "--name", "many\(index)"], ["sleep", "10000"]) }
+        usleep(1_000_000)
+        let full = held()
+        perContainer = (total(full) - idle) / Double(count)
+        monitors = full.filter { $0.name == "berth-monitor" }.map(\.megabytes)
+        for index in 0..<count { try engine.remove("many\(index)") }
+    }
+}
