@@ -35,14 +35,14 @@ struct Completion: Verb {
         #compdef berth
         _berth() {
             local -a found
-            found=(${(f)"$(berth __complete ${words[2,CURRENT]} 2>/dev/null)"})
+            found=(${(f)"$(berth __complete "${(@)words[2,CURRENT]}" 2>/dev/null)"})
             if (( $#found )); then compadd -- $found; else _files; fi
         }
         compdef _berth berth
 
         """
     private static let fish = """
-        complete -c berth -a '(berth __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+        complete -c berth -a '(berth __complete (commandline -opc)[2..] (commandline -ct | string collect --allow-empty) 2>/dev/null)'
 
         """
 
@@ -66,7 +66,8 @@ struct Completion: Verb {
         }
         guard let entry = entries.first(where: { $0.names.contains(name) }) else { return [] }
         if current.hasPrefix("-") { return try DeclaredFlags.of(entry.type).map { "--\($0.name)" } + ["--help"] }
-        let daemon = try Session(path: "berth", options: options).daemon()
+        // Whoever presses Tab has not asked for a daemon.
+        let daemon = try Session(path: "berth", options: options).daemon(mayStart: false)
         switch entry.names[0] {
         case "attach", "exec", "kill", "logs", "rm", "start", "stop", "wait", "inspect":
             return try daemon.call("GET", "/containers/json", query: [("all", "1")]).elements

@@ -101,7 +101,8 @@ enum Front {
         if name == "__complete" { return try Completion.offer(Array(words.dropFirst()), options) }
         if let group = groups.first(where: { $0.name == name }) { return try perform(group, Array(words.dropFirst()), options) }
         guard let entry = commands.first(where: { $0.names.contains(name) }) else {
-            throw Failure("berth: '\(name)' is not a berth command.\nSee 'berth --help'")
+            let meant = Suggestion.line(for: name, among: commands.flatMap(\.names) + groups.map(\.name), prefix: "berth ")
+            throw Failure("berth: '\(name)' is not a berth command.\(meant)\nSee 'berth --help'")
         }
         return try perform(entry.type, Array(words.dropFirst()), Session(path: "berth \(name)", options: options))
     }
@@ -114,7 +115,8 @@ enum Front {
             return 0
         }
         guard let entry = group.commands.first(where: { $0.names.contains(name) }) else {
-            throw Failure("berth: '\(group.name) \(name)' is not a berth command.\nSee 'berth \(group.name) --help'")
+            let meant = Suggestion.line(for: name, among: group.commands.flatMap(\.names), prefix: "berth \(group.name) ")
+            throw Failure("berth: '\(group.name) \(name)' is not a berth command.\(meant)\nSee 'berth \(group.name) --help'")
         }
         return try perform(entry.type, Array(words.dropFirst()), Session(path: "berth \(group.name) \(name)", options: options))
     }

@@ -11,15 +11,15 @@ final class Session {
 
     init(path: String, options: GlobalOptions) { (self.path, self.options) = (path, options) }
 
-    /// The daemon. Nothing is sent before its first use; if it is ours and does not run, root starts it.
-    func daemon() throws -> Daemon {
+    /// The daemon. Nothing is sent before its first use; if it is ours and does not run, root starts it where that is allowed.
+    func daemon(mayStart: Bool = true) throws -> Daemon {
         if let connected { return connected }
         let named = options.host.last ?? Surroundings.variable("BERTH_HOST") ?? Surroundings.variable("DOCKER_HOST")
         let address = try named.map { text throws(ClientError) in try DaemonAddress(parsing: text) } ?? .standard
         if Surroundings.variable("DOCKER_TLS_VERIFY") != nil, case .tcp = address {
             throw Failure("DOCKER_TLS_VERIFY is set, and TLS is not available yet: unset it to speak to \(address) without.", status: 125)
         }
-        if named == nil, case .unix(let socket) = address { try DaemonStart.ifNeeded(socket: socket) }
+        if mayStart, named == nil, case .unix(let socket) = address { try DaemonStart.ifNeeded(socket: socket) }
         let daemon = try Daemon(
             at: address, version: Surroundings.variable("DOCKER_API_VERSION"), userAgent: "Berth-Client/\(Version.own) (linux)")
         connected = daemon

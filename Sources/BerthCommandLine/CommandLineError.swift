@@ -24,10 +24,12 @@ public struct CommandLineError: Error, Sendable, Hashable, CustomStringConvertib
     public let code: Code
     /// A sentence in Docker's words, where Docker has them.
     public let description: String
+    /// The long flag that nobody declares, without dashes; `nil` for another mistake.
+    public let flag: String?
 
     /// An error of these.
-    public init(_ code: Code, _ description: String) {
-        (self.code, self.description) = (code, description)
+    public init(_ code: Code, _ description: String, flag: String? = nil) {
+        (self.code, self.description, self.flag) = (code, description, flag)
     }
 
     /// With what a program ends that was given such a line: 1 for words, 125 for flags, as Docker has it.

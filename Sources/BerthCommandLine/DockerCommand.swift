@@ -44,6 +44,8 @@ public protocol DockerCommand: ParsableCommand {
     static var flagPlacement: Grammar.FlagPlacement { get }
     /// Flags that Docker's command has and this one has not: using one is an error that says so. Default: none.
     static var absentFlags: [AbsentFlag] { get }
+    /// Lines that show how it is used, at the end of its help. Default: none.
+    static var examples: [String] { get }
 }
 
 extension DockerCommand {
@@ -51,6 +53,13 @@ extension DockerCommand {
     public static var flagPlacement: Grammar.FlagPlacement { .anywhere }
     /// None.
     public static var absentFlags: [AbsentFlag] { [] }
+    /// None.
+    public static var examples: [String] { [] }
+
+    /// The long names of its flags, those that it has not here among them.
+    static func flagNames() throws(CommandLineError) -> [String] {
+        (try DeclaredFlags.of(Self.self) + absentFlags.map(\.declaration)).flatMap { [$0.name] + $0.aliases } + ["help"]
+    }
 
     /// The grammar that the declared flags make.
     public static func grammar() throws(CommandLineError) -> Grammar {
@@ -83,7 +92,8 @@ public enum CommandLineReader {
             grammar = try type.grammar()
             line = try grammar.read(arguments)
         } catch {
-            throw CommandLineError(error.code, "\(error.description)\nSee '\(path) --help'.")
+            let meant = error.flag.map { flag in Suggestion.line(for: flag, among: (try? type.flagNames()) ?? [], prefix: "--") } ?? ""
+            throw CommandLineError(error.code, "\(error.description)\(meant)\nSee '\(path) --help'.")
         }
         if line.asksForHelp { return .help(help(of: type, path: path)) }
         if let mistake = type.wordCount.words(about: line.words.count) {
@@ -116,8 +126,18 @@ public enum CommandLineReader {
     public static func help(of type: any DockerCommand.Type, path: String) -> String {
         // ArgumentParser's own text from its list of flags on; what stands before it is written for its grammar, not for Docker's.
         let text = type.helpMessage(columns: 100)
-        let flags = text.range(ofLine: "OPTIONS:").map { "\n\nOptions:" + text[$0...] } ?? ""
-        return "\(usage(of: type, path: path))\n\n\(type.configuration.abstract)\(flags)"
+        var result = "\(usage(of: type, path: path))\n\n\(type.configuration.abstract)\n"
+        if let start = text.range(ofLine: "OPTIONS:") {
+            result += "\nOptions:\n"
+            // Docker's users write --name=false; the second name is the parser's own way to be told so.
+            for line in text[start...].split(separator: "\n") {
+                let words = line.split(separator: "/", maxSplits: 1)
+                result += (words.count == 2 && words[1].hasPrefix("--no-") ? "\(words[0])" : "\(line)") + "\n"
+            }
+        }
+        if !type.examples.isEmpty { result += "\nExamples:\n" + type.examples.map { "  \($0)\n" }.joined() }
+        result.removeLast()
+        return result
     }
 }
 

@@ -107,7 +107,7 @@ public struct Grammar: Sendable {
         let name = String(body[..<(separator ?? body.endIndex)])
         guard let index = byName[name] else {
             if name == "help" { return false }
-            throw CommandLineError(.unknownFlag, "unknown flag: --\(name)")
+            throw CommandLineError(.unknownFlag, "unknown flag: --\(name)", flag: name)
         }
         let flag = declarations[index]
         if let separator {

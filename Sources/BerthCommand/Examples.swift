@@ -1,0 +1,105 @@
+// What each command's help shows at its end: lines that can be typed as they are, against an image `debian` and a container `web`.
+
+extension Attach {
+    static let examples = ["berth attach web                      # leave it running with Ctrl-P Ctrl-Q"]
+}
+
+extension Completion {
+    static let examples = [
+        "berth completion bash > /usr/share/bash-completion/completions/berth",
+        "berth completion zsh > /usr/share/zsh/vendor-completions/_berth",
+        "berth completion fish > ~/.config/fish/completions/berth.fish",
+    ]
+}
+
+extension Create {
+    static let examples = ["berth create --name web --network none debian sleep infinity", "berth create -it --network none debian bash"]
+}
+
+extension Events {
+    static let examples = ["berth events --since 10m --until 0s", "berth events --filter container=web --format '{{.Action}}'"]
+}
+
+extension Exec {
+    static let examples = [
+        "berth exec -it web bash", "berth exec -u www-data -w /srv web ls -l", "echo hello | berth exec -i web cat",
+    ]
+}
+
+extension Images {
+    static let examples = [
+        "berth images", "berth images -q --filter dangling=true", "berth images --format '{{.Repository}}:{{.Tag}} {{.Size}}'",
+    ]
+}
+
+extension Import {
+    static let examples = [
+        "berth import debian.tar.gz debian", "berth import --change 'CMD [\"bash\"]' --change 'ENV LANG=C.UTF-8' debian.tar debian:13",
+        "mmdebstrap trixie | berth import - debian",
+    ]
+}
+
+extension Info {
+    static let examples = ["berth info", "berth info --format '{{.Driver}}'"]
+}
+
+extension Inspect {
+    static let examples = ["berth inspect web", "berth inspect --format '{{.State.Status}}' web", "berth inspect --type image debian"]
+}
+
+extension InspectContainer {
+    static let examples = ["berth container inspect --format '{{.State.Pid}}' web"]
+}
+
+extension InspectImage {
+    static let examples = ["berth image inspect --format '{{json .Config}}' debian"]
+}
+
+extension Kill {
+    static let examples = ["berth kill web", "berth kill --signal HUP web"]
+}
+
+extension List {
+    static let examples = [
+        "berth ps -a", "berth ps -q --filter status=exited", "berth ps --format 'table {{.Names}}\\t{{.Status}}'",
+    ]
+}
+
+extension Logs {
+    static let examples = ["berth logs -f --tail 20 web", "berth logs --since 5m --timestamps web"]
+}
+
+extension Remove {
+    static let examples = ["berth rm web", "berth rm -f $(berth ps -aq)"]
+}
+
+extension RemoveImage {
+    static let examples = ["berth rmi debian:13"]
+}
+
+extension Run {
+    static let examples = [
+        "berth run --rm -it --network none debian bash", "berth run -d --name web --network host -v /srv/www:/www:ro debian sleep infinity",
+        "tar -c . | berth run --rm -i --network none -m 256m debian tar -t",
+    ]
+}
+
+extension ShowVersion {
+    static let examples = ["berth version", "berth version --format '{{.Server.Version}}'"]
+}
+
+extension Start {
+    static let examples = ["berth start web", "berth start -ai web                   # with this terminal"]
+}
+
+extension Stop {
+    static let examples = ["berth stop web", "berth stop -t 0 web"]
+}
+
+extension Tag {
+    static let examples = ["berth tag debian debian:13"]
+}
+
+extension Wait {
+    static let examples = ["berth wait web                        # prints its exit code"]
+}

@@ -1,0 +1,67 @@
+"""What berth says without a daemon: help, completion, mistakes."""
+import re
+import subprocess
+
+import pytest
+
+from conftest import BIN
+
+COMMANDS = [
+    "attach", "create", "events", "exec", "images", "import", "info", "inspect", "kill", "logs", "ps", "rm", "rmi", "run", "start", "stop", "tag", "version",
+    "wait", "completion", "container run", "container ls", "container inspect", "image ls", "image inspect", "image rm", "system info",
+]
+
+
+def berth(*words, environment=None, input=None):
+    return subprocess.run(
+        [BIN / "berth", *words], capture_output=True, text=True, input=input, timeout=20,
+        env={"PATH": "/usr/bin:/bin", "DOCKER_HOST": "unix:///nonexistent/api.sock", **(environment or {})})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_usage_flags_and_examples(command):
+    done = berth(*command.split(), "--help")
+    assert done.returncode == 0 and not done.stderr
+    assert done.stdout.startswith(f"Usage:  berth {command} ")
+    assert "\nOptions:\n" in done.stdout
+    examples = done.stdout.split("\nExamples:\n")[1].splitlines()
+    assert examples and all(re.search(r"\bberth [a-z]", line) for line in examples)
+    assert berth("help", *command.split()).stdout == done.stdout
+
+
+def test_every_command_is_in_the_help():
+    listed = re.findall(r"^  ([a-z]+) {2,}", berth("--help").stdout, re.M)
+    assert set(listed) == {command for command in COMMANDS if " " not in command} | {"container", "image", "system"}
+
+
+@pytest.mark.parametrize("words, hint", [
+    (["rnu"], "'berth run'"), (["container", "strat"], "'berth container start'"), (["ps", "--al"], "'--all'"), (["run", "--nmae", "x", "y"], "'--name'"),
+])
+def test_slips_are_answered_with_what_was_meant(words, hint):
+    done = berth(*words)
+    assert done.returncode in (1, 125) and not done.stdout
+    assert f"Did you mean {hint}?" in done.stderr
+
+
+def test_no_daemon():
+    done = berth("ps")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Cannot connect to the daemon at unix:///nonexistent/api.sock: ") and "berthd" in done.stderr
+    assert berth("run", "x").returncode == 125
+    assert "tcp://[::1]:1" in berth("-H", "tcp://[::1]:1", "ps").stderr
+    assert berth("-H", "carrier://pigeon", "ps").returncode == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(shell):
+    assert "berth __complete" in berth("completion", shell).stdout
+
+
+def test_completion_in_bash():
+    script = berth("completion", "bash").stdout + """
+        COMP_WORDS=(berth container st); COMP_CWORD=2; _berth; echo "${COMPREPLY[*]}"
+        COMP_WORDS=(berth run --net); COMP_CWORD=2; _berth; echo "${COMPREPLY[*]}"
+        COMP_WORDS=(berth completion ''); COMP_CWORD=2; _berth; echo "${COMPREPLY[*]}"
+    """
+    done = subprocess.run(["bash", "-u"], input=script, capture_output=True, text=True, env={"PATH": f"{BIN}:/usr/bin:/bin"}, timeout=20)
+    assert done.stdout.splitlines() == ["start stop", "--network", "bash zsh fish"], done.stderr
