@@ -90,7 +90,8 @@ public final class Execution: Sendable {
             input: configuration.attachesInput && !detached, output: configuration.attachesOutput && !detached,
             errors: configuration.attachesErrors && !detached)
         options.detachKeys = configuration.detachKeys
-        let attachment = Attachment(options, terminal: configuration.terminal) {}
+        // Whoever has read to the end can ask how it ended.
+        let attachment = Attachment(options, terminal: configuration.terminal, settled: { [end] in _ = await end.value() }, detached: {})
         do throws(ContainerError) {
             let process = try await store.execute(configuration, in: object, attachment.choice, rows, columns)
             attachment.bind(process.stream)
