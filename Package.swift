@@ -112,7 +112,13 @@ let testTargets: [Target] = [
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
-    tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
+    tests(
+        "KernelTests",
+        of: [
+            "Berth", "BerthLaunch", "BerthLinux", "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
+            "BerthImages",
+            "BerthState", "BerthContracts",
+        ]),
 ]
 
 let products: [Product] =
