@@ -107,7 +107,7 @@ let programs: [Target] = [
 let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
-    tests("CrashTests", of: ["BerthLinux"]),
+    tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),

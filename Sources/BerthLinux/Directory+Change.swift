@@ -200,8 +200,10 @@ extension Directory {
         do { try removeFile(temporary) } catch { if error != .ENOENT { throw error } }
         do {
             let file = try createFile(temporary, permissions: permissions)
-            try SystemCallSeam.pass("write")
-            try file.writeAll(bytes)
+            if bytes.byteCount > 0 {
+                try SystemCallSeam.pass("write")
+                try file.writeAll(bytes)
+            }
             if durability == .synchronized { try file.synchronize() }
             try rename(temporary, to: name)
         } catch {
