@@ -108,12 +108,18 @@ let programs: [Target] = [
 let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
-    tests("CrashTests", of: ["BerthLinux"]),
+    tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
-    tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
+    tests(
+        "KernelTests",
+        of: [
+            "Berth", "BerthLaunch", "BerthLinux", "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
+            "BerthImages",
+            "BerthState", "BerthContracts",
+        ]),
 ]
 
 let products: [Product] =
