@@ -108,6 +108,8 @@ let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
     tests("CrashTests", of: ["BerthLinux"]),
+    tests("BerthReactorTests", of: ["BerthReactor", "BerthLinux"]),
+    tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
