@@ -72,7 +72,7 @@ struct LogFile: ~Copyable {
     private mutating func writeWhole(_ bytes: [UInt8]) -> Bool {
         guard let before = try? file.status().byteCount else { return false }  // a file that cannot be asked cannot be written either
         do {
-            if isTorn { try unsafe file.writeAll([10].span.bytes) }
+            if isTorn { try unsafe file.writeAll("\n".utf8Span.span.bytes) }
             isTorn = false
             try unsafe file.writeAll(bytes.span.bytes)
             return true

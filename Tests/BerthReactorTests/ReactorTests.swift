@@ -14,7 +14,7 @@ private final class Held: Sendable {
         let reactor = try Reactor.start()
         let pipe = try Pipe()
         async let ready: Void = reactor.waitReadable(pipe.reading)
-        try unsafe pipe.writing.writeAll([1].span.bytes)
+        try unsafe pipe.writing.writeAll("x".utf8Span.span.bytes)
         try await ready
         try await reactor.waitWritable(pipe.writing)
         #expect(reactor.waitCount == 0)
@@ -32,7 +32,7 @@ private final class Held: Sendable {
     @Test func nothingStaysOfWaitsThatAreCancelledAtAnyMoment() async throws {
         let reactor = try Reactor.start()
         let pipe = try Pipe()
-        try unsafe pipe.writing.writeAll([1].span.bytes)  // each wait is over at once, unless its cancellation is faster
+        try unsafe pipe.writing.writeAll("x".utf8Span.span.bytes)  // each wait is over at once, unless its cancellation is faster
         var cancelledCount = 0
         for _ in 0..<2000 {
             let reading = Held(try pipe.reading.duplicate())
@@ -113,11 +113,16 @@ private final class Gate: Sendable {
     @Test func whatHangsHoldsUpItsOwnLaneAndIsRefusedBeyondTheLimit() async throws {
         let (stuck, other, gate) = (Lane(named: "stuck"), Lane(named: "other"), try Gate())
         let all = try await withThrowingTaskGroup(of: Result<Int, Refused>.self) { group in
+            let (begun, beginning) = AsyncStream<Int>.makeStream()
+            var begins = begun.makeAsyncIterator()
             for index in 0..<(Lane.threadLimit + Lane.waitingLimit + 5) {
+                // Once both threads hang, and not before, everything else waits.
+                if index == Lane.threadLimit { for _ in 0..<Lane.threadLimit { _ = await begins.next() } }
                 group.addTask {
                     do throws(Refused) {
                         return .success(
                             try await stuck.run { () throws(Refused) in
+                                beginning.yield(index)
                                 gate.wait()
                                 return index
                             })
