@@ -59,7 +59,12 @@ public final class Attachment: Sendable {
             if Task.isCancelled { throw .cancelled }
             return nil
         }
-        do throws(RuntimeError) { return try await bound?.read() } catch { throw ContainerError(error) }
+        do throws(RuntimeError) {
+            let chunk = try await bound?.read()
+            // Whom the process has left cannot leave it any more.
+            if chunk == nil { hasDetached.store(true, ordering: .sequentiallyConsistent) }
+            return chunk
+        } catch { throw ContainerError(error) }
     }
 
     /// Gives bytes to standard input, waiting while it is not read. One task writes at a time.
