@@ -118,6 +118,7 @@ extension ContainerStore {
             seccomp: try seccomp(of: configuration))
         let snapshots = services.snapshots
         let root = try await object.lane.run { () throws(ContainerError) -> RootMount in
+            try self.restoreFiles(document, id)
             do throws(SnapshotError) {
                 try Self.makeSources(configuration.bindMounts)
                 switch try snapshots.mounts(of: WritableLayer(id: id)) {
