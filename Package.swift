@@ -109,6 +109,8 @@ let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
+    tests("BerthReactorTests", of: ["BerthReactor", "BerthLinux"]),
+    tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),

@@ -48,6 +48,8 @@ public final class Attachment: Sendable {
         self.detached = detached
     }
 
+    var isDetached: Bool { hasDetached.load(ordering: .sequentiallyConsistent) }
+
     /// The process has these streams; `nil`: it could not be started.
     func bind(_ stream: AttachStream?) {
         self.stream.fulfil(stream)

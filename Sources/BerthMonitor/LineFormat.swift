@@ -8,6 +8,8 @@ struct LineFormat {
 
     private let suffixStart: [UInt8]
     private var partial: [UInt8] = []
+    /// How many bytes of output are in the entries that were appended.
+    private(set) var formattedByteCount: UInt64 = 0
 
     init(streamName: String) {
         suffixStart = Array(#"","stream":"\#(streamName)","time":""#.utf8)
@@ -48,6 +50,7 @@ struct LineFormat {
 
     private mutating func entry(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ time: [UInt8], _ out: inout [UInt8]) {
         out += #"{"log":""#.utf8
+        formattedByteCount += UInt64(partial.count + end - start)
         if partial.isEmpty {
             Self.escape(bytes, start, end, &out)
         } else {

@@ -106,17 +106,24 @@ public final class Overlay2: Snapshotter {
             try own.makeDirectory("diff", permissions: 0o755)
             try own.setPermissions("diff", 0o755)  // whatever this process's umask is: it may become a container's root
             let link = Self.newLink()
-            try unsafe own.replaceFile("link", with: link.utf8Span.span.bytes, durability: .none)
+            try Self.write(link, to: "link", in: own, synced: hasWork)
             let empty = lowers.isEmpty && hasWork
             if empty { try own.makeDirectory("empty", permissions: 0o755) }
             // An overlay needs a layer below also where the image has none.
             let lower = empty ? "\(id)/empty" : lowers.joined(separator: ":")
-            try unsafe own.replaceFile("lower", with: lower.utf8Span.span.bytes, durability: .none)
+            try Self.write(lower, to: "lower", in: own, synced: hasWork)
             if hasWork { try own.makeDirectory("work", permissions: 0o700) }
             try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
         } catch {
             throw .storage("cannot make a layer's directory", error)
         }
+    }
+
+    /// A file of a new directory's. A container's are on the disk before its document is; a read-only layer is synced as a whole.
+    private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory, synced: Bool) throws(Errno) {
+        let file = try directory.createFile(name, permissions: 0o600)
+        try unsafe file.writeAll(text.utf8Span.span.bytes)
+        if synced { try file.synchronize() }
     }
 
     private static func removeLink(of id: String, in root: borrowing Directory) throws(Errno) {
