@@ -205,12 +205,12 @@ public enum ProgressMessage: JSONWritable, Hashable {
         }
     }
 
-    /// A count of bytes in four digits, as Docker shows it: `12.35MB`.
+    /// A count of bytes in at most four digits, as Docker shows it: `12.35MB`.
     static func size(_ byteCount: UInt64) -> String {
         let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
         var (value, unit) = (Double(byteCount), 0)
         while value >= 1000, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
-        let digits = value >= 100 ? 1.0 : value >= 10 ? 10 : 100
+        let digits = value >= 1000 ? 1.0 : value >= 100 ? 10 : value >= 10 ? 100 : 1000
         let rounded = (value * digits).rounded() / digits
         let text = rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
         return text + units[unit]
