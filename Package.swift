@@ -115,7 +115,8 @@ let testTargets: [Target] = [
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
-    tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
+    tests("BerthNetworkingTests", of: ["BerthNetworking"]),
+    tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
 ]
 

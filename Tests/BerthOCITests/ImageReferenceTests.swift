@@ -8,7 +8,9 @@ private let long = String(repeating: "a", count: 245)
 @Suite("Image names are read and completed as Docker does")
 struct ImageReferenceTests {
     struct Case: Sendable, CustomTestStringConvertible {
-        var text: String, whole: String, familiar: String
+        var text: String
+        var whole: String
+        var familiar: String
         var testDescription: String { text }
         init(_ text: String, _ whole: String, _ familiar: String) { (self.text, self.whole, self.familiar) = (text, whole, familiar) }
     }
