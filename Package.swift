@@ -112,7 +112,7 @@ let testTargets: [Target] = [
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
-    tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
+    tests("KernelTests", of: ["Berth", "BerthContainers", "BerthNetworking", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux"]),
 ]
 
 let products: [Product] =
