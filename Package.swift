@@ -122,7 +122,8 @@ let testTargets: [Target] = [
     tests(
         "KernelTests",
         of: [
-            "Berth", "BerthLaunch", "BerthLinux", "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
+            "Berth", "BerthContainers", "BerthNetworking", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux", "BerthTar",
+            "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
             "BerthImages", "BerthState", "BerthContracts",
         ]),
 ]
