@@ -28,10 +28,10 @@ import Testing
         }.filter { FileManager.default.fileExists(atPath: $0) }
     }
 
-    /// A process that has ended and that nobody has asked about yet has gone as well.
+    /// Whether a process has ended. One without a monitor is reaped by the host's first process, when that gets to it.
     private func isGone(_ process: Int32) -> Bool {
-        guard let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
-        return ["Z", "X"].contains(status.split(separator: ")").last?.split(separator: " ").first)
+        guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
+        return stat.split(separator: ")").last?.hasPrefix(" Z") ?? true
     }
 
     @Test func twentyContainersLiveThroughTheDeathOfTheirEngine() async throws {
