@@ -410,7 +410,7 @@ struct ConfinementTests {
         ("rm /etc/passwd; ln -s loop /etc/passwd; ln -s passwd /etc/loop", "ELOOP"),
         ("rm /etc/passwd; ln -s ../../../../../../HOST/secret /etc/passwd", "unable to find user outside"),
         ("rm /etc/passwd; ln -s HOST/secret /etc/passwd", "unable to find user outside"),
-        ("umount /etc/*; rm -r /etc; ln -s HOST /etc", "unable to find user outside"),
+        ("umount /etc/hosts /etc/hostname /etc/resolv.conf; rm -r /etc; ln -s HOST /etc", "unable to find user outside"),
     ])
     func aHostileUserFileIsAnError(script: String, reason: String) async throws {
         let test = try await TestEngine()
