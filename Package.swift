@@ -29,6 +29,7 @@ let staticDaemonLink: [LinkerSetting] =
 let engineOnly = TargetDependencyCondition.when(traits: ["Engine"])
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto", condition: engineOnly)
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser", condition: engineOnly)
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log", condition: engineOnly)
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio", condition: engineOnly) }
 
 func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
@@ -88,16 +89,16 @@ let rooms: [Target] = [
         ]),
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),
-    room("BerthDaemon", uses: ["DockerAPI", "Berth"] + nio),
+    room("BerthDaemon", uses: ["DockerAPI", "Berth", "BerthLinux", logging] + nio),
     room("BerthClient", uses: ["DockerAPI", "BerthLinux"]),
-    room("BerthCommandLine", uses: ["BerthClient", argumentParser]),
+    room("BerthCommandLine", uses: ["BerthClient", "DockerAPI", argumentParser]),
     room(
         "BerthContracts",
         uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
 ]
 
 let programs: [Target] = [
-    program("berthd", uses: ["BerthDaemon", "Berth", argumentParser], linking: staticDaemonLink),
+    program("berthd", uses: ["BerthDaemon", "Berth", "BerthLinux", logging, argumentParser], linking: staticDaemonLink),
     program(
         "BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser],
         linking: staticLink),
@@ -107,12 +108,24 @@ let programs: [Target] = [
 let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
-    tests("CrashTests", of: ["BerthLinux"]),
+    tests("BerthReactorTests", of: ["BerthReactor", "BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
+    tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
+    tests("BerthOCITests", of: ["BerthOCI"]),
+    tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
+    tests("BerthNetworkingTests", of: ["BerthNetworking"]),
+    tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
+    tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
+    tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
-    tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
-    tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
-    tests("KernelTests", of: ["Berth", "BerthContainers", "BerthNetworking", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux"]),
+    tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
+    tests(
+        "KernelTests",
+        of: [
+            "Berth", "BerthContainers", "BerthNetworking", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux", "BerthTar",
+            "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
+            "BerthImages", "BerthState", "BerthContracts",
+        ]),
 ]
 
 let products: [Product] =
@@ -127,12 +140,13 @@ let package = Package(
     products: products,
     traits: [
         .default(enabledTraits: ["Engine"]),
-        .trait(name: "Engine", description: "The rooms that need SwiftNIO, swift-crypto and ArgumentParser."),
+        .trait(name: "Engine", description: "The rooms that need SwiftNIO, swift-crypto, swift-log and ArgumentParser."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-crypto", "4.5.2"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: rooms + programs + testTargets
 )

@@ -3,6 +3,7 @@ internal import BerthClient
 internal import BerthCommandLine
 internal import BerthLinux
 internal import BerthOCI
+internal import DockerAPI
 internal import Glibc
 
 /// `berth images`.

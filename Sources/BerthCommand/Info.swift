@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import BerthClient
 internal import BerthCommandLine
+internal import DockerAPI
 
 /// `berth info`.
 struct Info: Verb {

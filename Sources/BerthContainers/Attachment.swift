@@ -34,14 +34,21 @@ public final class Attachment: Sendable {
     private let stream = Promise<AttachStream?>()
     private let keys: Mutex<DetachKeys.Matcher>?
     private let detached: @Sendable () -> Void
+    /// Waited for before the end of the streams is told.
+    private let settled: (@Sendable () async -> Void)?
     private let hasDetached = Atomic<Bool>(false)
     let choice: MonitorRequest.StreamChoice
 
-    init(_ options: AttachOptions, terminal: Bool, detached: @escaping @Sendable () -> Void) {
+    init(
+        _ options: AttachOptions, terminal: Bool, settled: (@Sendable () async -> Void)? = nil, detached: @escaping @Sendable () -> Void
+    ) {
+        self.settled = settled
         choice = options.streams
         keys = terminal && options.input ? Mutex(DetachKeys.Matcher(options.detachKeys)) : nil
         self.detached = detached
     }
+
+    var isDetached: Bool { hasDetached.load(ordering: .sequentiallyConsistent) }
 
     /// The process has these streams; `nil`: it could not be started.
     func bind(_ stream: AttachStream?) {
@@ -57,7 +64,12 @@ public final class Attachment: Sendable {
             if Task.isCancelled { throw .cancelled }
             return nil
         }
-        do throws(RuntimeError) { return try await bound?.read() } catch { throw ContainerError(error) }
+        do throws(RuntimeError) {
+            let chunk = try await bound?.read()
+            // Whom the process has left cannot leave it any more.
+            if chunk == nil, !hasDetached.exchange(true, ordering: .sequentiallyConsistent) { await settled?() }
+            return chunk
+        } catch { throw ContainerError(error) }
     }
 
     /// Gives bytes to standard input, waiting while it is not read. One task writes at a time.

@@ -58,7 +58,7 @@ public struct Container: Sendable, Hashable {
     public func waiter(_ condition: WaitCondition = .notRunning) throws(ContainerError) -> ExitWaiter {
         let object = try object()
         switch condition {
-        case .removed: return ExitWaiter(object.removal)
+        case .removed: return ExitWaiter(object.state.withLock { $0.removal })
         case .nextExit: return ExitWaiter(object.state.withLock { $0.end })
         case .notRunning:
             return object.state.withLock { state in
@@ -139,8 +139,9 @@ extension ContainerStore {
             let (process, starting) = try object.state.withLock { state throws(ContainerError) in
                 switch state.lifecycle.phase {
                 case .idle:
+                    state.pending.removeAll { $0.waiting == nil }
                     guard state.pending.count < 64 else { throw ContainerError.busy(lane: "the container's start", waitingCount: 64) }
-                    state.pending.append(attachment)
+                    state.pending.append(ContainerObject.PendingAttachment(attachment: attachment))
                     return (RuntimeContainer?.none, Promise<Void>?.none)
                 case .starting: return (nil, state.startEnd)
                 case .running: return (state.process, nil)

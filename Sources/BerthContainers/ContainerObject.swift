@@ -18,7 +18,11 @@ final class ContainerObject: Sendable {
         /// Follows the process to its end.
         var watcher: Task<Void, Never>?
         /// Clients that have attached before the start.
-        var pending: [Attachment] = []
+        var pending: [PendingAttachment] = []
+        /// Why it cannot be said yet whether it runs.
+        var unknown: ContainerError?
+        /// Fulfilled when the container is gone, or could not be removed by itself; then another takes its place.
+        var removal = Promise<ExitStatus>()
         /// Fulfilled at the next end of a process, when what it left behind is cleared away. Then another takes its place.
         var end = Promise<ExitStatus>()
         /// Fulfilled when the next start has come to its end, well or not.
@@ -26,13 +30,22 @@ final class ContainerObject: Sendable {
         var executions: [String] = []
         /// Whether somebody has asked for a stop: what then ends was not a failure.
         var isStopping = false
+
+        /// The clients that still wait for the start.
+        mutating func takePending() -> [Attachment] {
+            defer { pending = [] }
+            return pending.compactMap(\.waiting)
+        }
+    }
+    /// A client that waits for the start. One that nobody holds any more has left.
+    struct PendingAttachment {
+        weak var attachment: Attachment?
+        var waiting: Attachment? { attachment.flatMap { $0.isDetached ? nil : $0 } }
     }
 
     let id: String
     let lane: Lane
     let state: Mutex<State>
-    /// Fulfilled when the container is gone.
-    let removal = Promise<ExitStatus>()
 
     init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane) {
         (self.id, self.lane) = (id, lane)
@@ -43,8 +56,19 @@ final class ContainerObject: Sendable {
     var name: String { state.withLock { $0.document.name } }
     var shortID: String { String(id.prefix(12)) }
 
+    /// Until it is known whether it runs, nothing is started, killed or removed.
+    ///
+    /// - Throws: `busy`, with the reason.
+    func requireKnown() throws(ContainerError) {
+        guard let reason = state.withLock({ $0.unknown }) else { return }
+        throw ContainerError(
+            .busy, "whether container \(id) runs is not known yet: \(reason.description). It is looked for again every second",
+            underlying: reason.underlying)
+    }
+
     /// The process, or the error that it does not run.
     func runningProcess() throws(ContainerError) -> RuntimeContainer {
+        try requireKnown()
         guard let process = state.withLock({ $0.process }) else {
             throw ContainerError(.conflict, "Container \(id) is not running")
         }

@@ -73,10 +73,13 @@ extension ContainerStore {
                 throw ContainerError(.invalid, "invalid specification: destination can't be '/'")
             }
             guard targets.insert(mount.target).inserted else { throw ContainerError(.invalid, "Duplicate mount point: \(mount.target)") }
-            guard mount.createsSource || HostFile.exists(mount.source) else {
-                throw ContainerError(
-                    .invalid, "invalid mount config for type \"bind\": bind source path does not exist: \(mount.source)")
-            }
+        }
+    }
+
+    /// Whether the sources that are not made are there. Blocks.
+    static func checkSources(_ mounts: [BindMount]) throws(ContainerError) {
+        for mount in mounts where !mount.createsSource && !HostFile.exists(mount.source) {
+            throw ContainerError(.invalid, "invalid mount config for type \"bind\": bind source path does not exist: \(mount.source)")
         }
     }
 

@@ -10,7 +10,11 @@ internal import Synchronization
 
 // Starting, ending and removing.
 extension ContainerStore {
+    /// How long a process has to be gone after it was killed. One that is not is held by the kernel, as in a file system that hangs.
+    static var killPatience: Duration { .seconds(10) }
+
     func start(_ object: ContainerObject) async throws(ContainerError) {
+        try object.requireKnown()
         while true {
             let (decision, pending) = object.state.withLock { ($0.lifecycle.startRequested(), $0.startEnd) }
             switch decision {
@@ -44,10 +48,7 @@ extension ContainerStore {
 
     private func launch(_ object: ContainerObject) async throws(ContainerError) {
         let document = object.document
-        let pending = object.state.withLock { state in
-            defer { state.pending = [] }
-            return state.pending
-        }
+        let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
             let network = try await attachNetwork(document, object.id)
             let process = try await run(object, document, network, pending.map(\.choice))
@@ -58,9 +59,10 @@ extension ContainerStore {
                 state.isStopping = false
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
             }
+            // Before it can end and be removed. If it cannot be written, the next start forgets it as well.
+            if document.startFailure != nil { try? await remember(object, failure: nil) }
             publish("start", object)
             watch(object, process)
-            if document.startFailure != nil { try? await remember(object, failure: nil) }  // the next start forgets it as well
         } catch {
             for attachment in pending { attachment.bind(nil) }
             let code: Int32 =
@@ -70,9 +72,9 @@ extension ContainerStore {
                 default: 128
                 }
             let failure = ExitStatus(code: code, finishedAt: .now, reason: error.description)
-            object.state.withLock { $0.lifecycle.startFailed(failure) }
-            // That it failed is worth keeping, and not worth failing for.
+            // That it failed is worth keeping, and not worth failing for. Until it is written, nobody removes what it is written to.
             try? await remember(object, failure: failure)
+            object.state.withLock { $0.lifecycle.startFailed(failure) }
             if document.configuration.removesItself { try? await remove(object, force: true) }  // kept, it can still be removed
             throw error
         }
@@ -116,6 +118,7 @@ extension ContainerStore {
             seccomp: try seccomp(of: configuration))
         let snapshots = services.snapshots
         let root = try await object.lane.run { () throws(ContainerError) -> RootMount in
+            try self.restoreFiles(document, id)
             do throws(SnapshotError) {
                 try Self.makeSources(configuration.bindMounts)
                 switch try snapshots.mounts(of: WritableLayer(id: id)) {
@@ -144,7 +147,7 @@ extension ContainerStore {
         do throws(RuntimeError) {
             return try await services.runtime.start(start, in: object.lane)
         } catch {
-            throw ContainerError(error)
+            throw ContainerError(error, executing: configuration.arguments(image: document.imageExecution))
         }
     }
 
@@ -162,34 +165,56 @@ extension ContainerStore {
     /// Follows a process to its end.
     func watch(_ object: ContainerObject, _ process: RuntimeContainer) {
         let watcher = Task.detached {
-            let record: ExitRecord
-            do {
-                if let found = try await process.wait() {
-                    record = found
-                } else {
-                    record = try await self.services.runtime.recordLoss(process, in: object.lane)
-                }
-            } catch {
-                // Only when the engine closes: the next one finds it again.
-                return
-            }
+            // Only when the engine closes there is no record: the next one finds it again.
+            guard let record = await self.follow(object, process) else { return }
             await self.ended(object, ExitStatus(record))
         }
         object.state.withLock { $0.watcher = watcher }
     }
 
+    /// Waits for the end, however often the monitor drops the connection. `nil`: the wait was cancelled.
+    private func follow(_ object: ContainerObject, _ first: RuntimeContainer) async -> ExitRecord? {
+        var process = first
+        while true {
+            do throws(RuntimeError) {
+                if let record = try await process.wait() { return record }
+                // The connection is gone. Whether the monitor is, is asked of the monitor.
+                switch try await services.runtime.reconnect(
+                    id: object.id, stateDirectory: "\(services.root)/containers/\(object.id)", in: object.lane)
+                {
+                case .running(let again):
+                    process = again
+                    object.state.withLock { $0.process = again }
+                case .ended(let record), .lost(let record): return record
+                case .nothing:
+                    return ExitRecord(
+                        code: 137, signal: 9, startedAt: process.startedAt, finishedAt: Timestamp.now.nanoseconds, reason: "monitor lost")
+                }
+            } catch {
+                if error.code == .cancelled { return nil }
+                warn(object, error.description)
+                do throws(ReactorError) { try await services.reactor.sleep(for: .seconds(1)) } catch { return nil }
+            }
+        }
+    }
+
+    func warn(_ object: ContainerObject, _ message: String) {
+        services.events.publish(Event(type: "daemon", action: "warning", actorID: object.id, attributes: ["message": message]))
+    }
+
     /// Lets go of everything that runs: it runs on, and whoever opens the root next finds it. What is asked of the store from here on is undefined.
     public func close() async {
-        let watchers = objects().compactMap { object in object.state.withLock { $0.watcher } }
+        let objects = objects()
+        let watchers = objects.compactMap { object in object.state.withLock { $0.watcher } }
         for watcher in watchers { watcher.cancel() }
         for watcher in watchers { await watcher.value }
+        for object in objects { object.state.withLock { $0.process }?.close() }
     }
 
     func ended(_ object: ContainerObject, _ exit: ExitStatus) async {
         // What is left is cleared away before anybody is told: an answer to a wait or a stop means that nothing is left.
         do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
-            services.events.publish(
-                Event(type: "daemon", action: "warning", actorID: object.id, attributes: ["message": error.description]))
+            warn(object, error.description)
         }
         let (executions, end) = object.state.withLock { state -> ([String], Promise<ExitStatus>) in
             _ = state.lifecycle.exited(exit)
@@ -207,28 +232,76 @@ extension ContainerStore {
         end.fulfil(exit)
         index.withLock { index in for id in executions { index.executions[id] = nil } }
         if removesItself {
-            // Somebody else may be at it already; then it is done as well.
-            try? await remove(object, force: true)
+            do throws(ContainerError) { try await remove(object, force: true) } catch {
+                // Somebody else may be at it already; then it is done as well.
+                guard error.code != .conflict else { return }
+                warn(object, error.description)
+                // Who waits for the removal waits no longer: it is there and can be removed.
+                let removal = object.state.withLock { state in
+                    defer { state.removal = Promise() }
+                    return state.removal
+                }
+                var told = exit
+                told.reason = error.description
+                removal.fulfil(told)
+            }
         }
     }
 
     func kill(_ object: ContainerObject, signal text: String) async throws(ContainerError) {
         let signal = try text.isEmpty ? .kill : SignalNumber(parsing: text)
-        guard let process = object.state.withLock({ $0.process }) else {
-            throw ContainerError(.conflict, "Cannot kill container: \(object.name): Container \(object.id) is not running")
-        }
-        do throws(RuntimeError) { try await process.signal(signal.rawValue) } catch {
-            guard error.code != .notRunning else {
-                throw ContainerError(.conflict, "Cannot kill container: \(object.name): Container \(object.id) is not running")
-            }
+        // The end is that of the process which gets the signal: taken together, whatever comes after it.
+        let (running, end) = try await whatRuns(object)
+        let notRunning = ContainerError(
+            .conflict, "Cannot kill container: \(object.name): Container \(object.id) is not running")
+        guard let process = running else { throw notRunning }
+        do throws(RuntimeError) { try process.signal(signal.rawValue) } catch {
+            guard error.code != .notRunning else { throw notRunning }
             throw ContainerError(error)
         }
         publish("kill", object, ["signal": String(signal.rawValue)])
-        if signal == .kill {
-            // Docker answers when the container is gone.
-            let end = object.state.withLock { $0.end }
-            _ = await end.value()
+        // Docker answers when the container is gone.
+        if signal == .kill { try await killed(object, end) }
+    }
+
+    /// The process, if there is one, and the promise of its end. One that is being started is waited for.
+    private func whatRuns(_ object: ContainerObject) async throws(ContainerError) -> (RuntimeContainer?, Promise<ExitStatus>) {
+        try object.requireKnown()
+        while true {
+            let (process, end, starting) = object.state.withLock { state in
+                (state.process, state.end, state.lifecycle.phase == .starting ? state.startEnd : nil)
+            }
+            guard let starting else { return (process, end) }
+            guard await starting.value() != nil else { throw .cancelled }
         }
+    }
+
+    /// Waits for what has been killed.
+    ///
+    /// - Throws: `busy` if it has not ended in time, `cancelled`.
+    private func killed(_ object: ContainerObject, _ end: Promise<ExitStatus>) async throws(ContainerError) {
+        guard try await value(of: end, within: Self.killPatience) == nil else { return }
+        throw ContainerError(
+            .busy,
+            "container \(object.id) was killed and has not ended after \(Self.killPatience.components.seconds) s: the kernel holds a process of it, as in a file system that does not answer. It ends when that does; then try again"
+        )
+    }
+
+    /// A promise's value, or `nil` if it has not come by then.
+    private func value<Value: Sendable>(of promise: Promise<Value>, within bound: Duration) async throws(ContainerError) -> Value? {
+        let reactor = services.reactor
+        let value = await withTaskGroup(of: Value?.self) { group in
+            group.addTask { await promise.value() }
+            group.addTask {
+                try? await reactor.sleep(for: bound)  // cancelled: the value has come
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
+        }
+        if value == nil, Task.isCancelled { throw .cancelled }
+        return value
     }
 
     func stop(_ object: ContainerObject, signal: String?, timeoutSeconds: Int?) async throws(ContainerError) {
@@ -238,34 +311,47 @@ extension ContainerStore {
         }
         let number = try name.map { text throws(ContainerError) in try SignalNumber(parsing: text) } ?? .terminate
         let seconds = timeoutSeconds ?? document.configuration.stopTimeoutSeconds ?? 10
-        let (running, end) = object.state.withLock { state in
-            if state.process != nil { state.isStopping = true }
-            return (state.process, state.end)
-        }
+        let (running, end) = try await whatRuns(object)
         guard let process = running else { throw ContainerError(.notModified, "container \(object.id) does not run") }
+        object.state.withLock { state in if state.process === process { state.isStopping = true } }
 
         // A stop that has begun goes on when whoever asked for it has gone.
-        let reactor = services.reactor
-        let killer = Task.detached { [self] in
-            do throws(RuntimeError) { try await process.signal(number.rawValue) } catch { return }  // it has just ended
-            publish("kill", object, ["signal": String(number.rawValue)])
-            guard seconds >= 0 else { return }
-            do throws(ReactorError) { try await reactor.sleep(for: .seconds(seconds)) } catch { return }  // it ended in time
-            do throws(RuntimeError) { try await process.signal(9) } catch { return }
-            publish("kill", object, ["signal": "9"])
+        let work = Task.detached { [self] () -> Result<Void, ContainerError> in
+            do throws(ContainerError) {
+                send(number.rawValue, to: process, of: object)
+                if seconds < 0 {
+                    guard await end.value() != nil else { throw .cancelled }
+                } else if try await value(of: end, within: .seconds(seconds)) == nil {
+                    send(9, to: process, of: object)
+                    try await killed(object, end)
+                }
+                return .success(())
+            } catch { return .failure(error) }
         }
-        let exit = await end.value()
-        guard exit != nil else { throw .cancelled }
-        killer.cancel()
+        // The work is done when the process has ended, or will not.
+        let outcome = Promise<Result<Void, ContainerError>>()
+        Task.detached { outcome.fulfil(await work.value) }
+        guard let result = await outcome.value() else { throw .cancelled }
+        try result.get()
         publish("stop", object)
+    }
+
+    private func send(_ signal: Int32, to process: RuntimeContainer, of object: ContainerObject) {
+        do throws(RuntimeError) { try process.signal(signal) } catch {
+            if error.code != .notRunning { warn(object, error.description) }  // it has just ended
+            return
+        }
+        publish("kill", object, ["signal": String(signal)])
     }
 
     // MARK: Removing
 
     func remove(_ object: ContainerObject, force: Bool) async throws(ContainerError) {
+        try object.requireKnown()
+        var hasKilledStart = false
         while true {
-            let (decision, startEnd, end) = object.state.withLock { state in
-                (state.lifecycle.removalRequested(force: force), state.startEnd, state.end)
+            let (decision, startEnd, process, end) = object.state.withLock { state in
+                (state.lifecycle.removalRequested(force: force), state.startEnd, state.process, state.end)
             }
             switch decision {
             case .remove: return try await perform(object)
@@ -275,14 +361,21 @@ extension ContainerStore {
                     "You cannot remove a running container \(object.id). Stop the container before attempting removal or force remove")
             case .alreadyInProgress:
                 throw ContainerError(.conflict, "removal of container \(object.id) is already in progress")
-            case .wait: guard await startEnd.value() != nil else { throw .cancelled }
-            case .killFirst:
-                if let process = object.state.withLock({ $0.process }) {
-                    do throws(RuntimeError) { try await process.signal(9) } catch {
-                        guard error.code == .notRunning else { throw ContainerError(error) }
-                    }
+            case .wait:
+                if try await value(of: startEnd, within: Self.killPatience) != nil { continue }
+                guard force, !hasKilledStart else {
+                    throw ContainerError(
+                        .busy, "container \(object.id) is being started, and its start does not come to an end: the kernel holds it")
                 }
-                guard await end.value() != nil else { throw .cancelled }
+                // What it has begun ends, and with it the start.
+                let runtime = services.runtime
+                try await lane.run { () throws(ContainerError) in runtime.killProcesses(of: object.id) }
+                hasKilledStart = true
+            case .killFirst:
+                do throws(RuntimeError) { try process?.signal(9) } catch {
+                    guard error.code == .notRunning else { throw ContainerError(error) }
+                }
+                try await killed(object, end)
             }
         }
     }
@@ -314,17 +407,16 @@ extension ContainerStore {
                 throw Self.storage("cannot remove container \(object.shortID)", error)
             }
         }
-        let (pending, exit) = object.state.withLock { state -> ([Attachment], ExitStatus?) in
+        let (pending, exit, removal) = object.state.withLock { state in
             state.lifecycle.removed()
-            defer { state.pending = [] }
-            return (state.pending, state.lifecycle.lastExit)
+            return (state.takePending(), state.lifecycle.lastExit, state.removal)
         }
         index.withLock { index in
             index.containers[object.id] = nil
             if index.names[object.name] == object.id { index.names[object.name] = nil }
         }
         for attachment in pending { attachment.bind(nil) }
-        object.removal.fulfil(exit ?? ExitStatus(code: 0))
+        removal.fulfil(exit ?? ExitStatus(code: 0))
         publish("destroy", object)
     }
 }

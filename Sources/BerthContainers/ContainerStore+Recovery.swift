@@ -25,30 +25,54 @@ extension ContainerStore {
     }
 
     private func recover(_ object: ContainerObject) async {
-        let directory = "\(services.root)/containers/\(object.id)"
-        let found: Runtime.Found
         do throws(RuntimeError) {
-            found = try await services.runtime.reconnect(id: object.id, stateDirectory: directory, in: object.lane)
+            try await look(for: object)
         } catch {
-            // Nothing is known of it: it is listed as it was made, and the warning says why.
-            services.events.publish(
-                Event(type: "daemon", action: "warning", actorID: object.id, attributes: ["message": error.description]))
-            return
+            // Nothing is known of it, and nothing is done with it, until it can be found out.
+            let unknown = ContainerError(error)
+            warn(object, unknown.description)
+            let seeker = Task.detached { await self.seek(object) }
+            object.state.withLock { state in
+                state.unknown = unknown
+                state.watcher = seeker
+            }
         }
+    }
+
+    private func seek(_ object: ContainerObject) async {
+        while true {
+            // Cancelled: the engine closes.
+            do throws(ReactorError) { try await services.reactor.sleep(for: .seconds(1)) } catch { return }
+            do throws(RuntimeError) { return try await look(for: object) } catch {
+                let unknown = ContainerError(error)
+                object.state.withLock { $0.unknown = unknown }
+            }
+        }
+    }
+
+    private func look(for object: ContainerObject) async throws(RuntimeError) {
+        let directory = "\(services.root)/containers/\(object.id)"
+        let found = try await services.runtime.reconnect(id: object.id, stateDirectory: directory, in: object.lane)
         switch found {
         case .running(let process):
             object.state.withLock { state in
                 state.process = process
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
+                state.unknown = nil
             }
             watch(object, process)
         case .ended(let record), .lost(let record):
-            object.state.withLock { $0.lifecycle = Lifecycle(endedWith: ExitStatus(record), hasRun: true) }
+            object.state.withLock { state in
+                state.lifecycle = Lifecycle(endedWith: ExitStatus(record), hasRun: true)
+                state.unknown = nil
+            }
             try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // tried again when it is removed
         case .nothing:
-            if let failure = object.document.startFailure {
-                object.state.withLock { $0.lifecycle = Lifecycle(endedWith: failure, hasRun: false) }
+            object.state.withLock { state in
+                if let failure = state.document.startFailure { state.lifecycle = Lifecycle(endedWith: failure, hasRun: false) }
+                state.unknown = nil
             }
+            try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // likewise
         }
     }
 

@@ -135,6 +135,11 @@ public final class ContainerStore: Sendable {
         var configuration = configuration
         let owner = try check(&configuration, image)
         let id = RandomID.make()
+        // Sources may lie on a file system that does not answer: only this container waits for it.
+        let (own, mounts) = (Self.lane(of: id), configuration.bindMounts)
+        if mounts.contains(where: { !$0.createsSource }) {
+            try await own.run { () throws(ContainerError) in try Self.checkSources(mounts) }
+        }
         let name = try reserveName(configuration.name, for: id)
         configuration.name = name
         let document = ContainerDocument(
@@ -147,7 +152,7 @@ public final class ContainerStore: Sendable {
             throw error
         }
         let object = ContainerObject(
-            id: id, document: document, lifecycle: Lifecycle(), lane: Self.lane(of: id))
+            id: id, document: document, lifecycle: Lifecycle(), lane: own)
         index.withLock { $0.containers[id] = object }
         publish("create", object)
         return Container(object, in: self)
@@ -214,18 +219,43 @@ public final class ContainerStore: Sendable {
     }
 
     private func writeFiles(_ document: ContainerDocument, _ id: String, in directory: borrowing Directory) throws(Errno) {
-        let configuration = document.configuration
         guard document.sandboxOwner == nil else { return }
+        for (name, contents) in files(document, id) {
+            let file = try directory.createFile(try PathBytes(name), permissions: 0o644)
+            try unsafe file.writeAll(contents.span.bytes)
+        }
+    }
+
+    private func files(_ document: ContainerDocument, _ id: String) -> [(name: String, contents: [UInt8])] {
+        let configuration = document.configuration
         let isHost = configuration.network == .host
         let hostname = hostname(of: document, id)
         let hosts = ContainerFiles.hosts(
             hostname: hostname, domainName: configuration.domainName,
             hostFile: isHost ? Self.hostFile("/etc/hosts") : nil)
         let resolver = ContainerFiles.resolverConfiguration(hostFile: Self.hostFile("/etc/resolv.conf"), sharesHostNetwork: isHost)
-        for (name, contents) in [("hosts", hosts), ("hostname", ContainerFiles.hostname(hostname)), ("resolv.conf", resolver)] {
-            let file = try directory.createFile(try PathBytes(name), permissions: 0o644)
-            try unsafe file.writeAll(contents.span.bytes)
+        return [("hosts", hosts), ("hostname", ContainerFiles.hostname(hostname)), ("resolv.conf", resolver)]
+    }
+
+    /// These files are not synced when they are made: what a loss of power has emptied, or taken, is written again, in place.
+    func restoreFiles(_ document: ContainerDocument, _ id: String) throws(ContainerError) {
+        guard document.sandboxOwner == nil else { return }
+        do throws(Errno) {
+            let directory = try Directory.open("\(services.root)/containers/\(id)")
+            var lost: [String] = []
+            for name in ContainerFiles.names where try Self.isLost(try PathBytes(name), in: directory) { lost.append(name) }
+            if lost.isEmpty { return }
+            for (name, contents) in files(document, id) where lost.contains(name) {
+                try unsafe directory.openForAppending(try PathBytes(name), permissions: 0o644).writeAll(contents.span.bytes)
+            }
+        } catch {
+            throw .storage("cannot restore the files of container \(id.prefix(12))", error)
         }
+    }
+
+    private static func isLost(_ name: PathBytes, in directory: borrowing Directory) throws(Errno) -> Bool {
+        guard try directory.contains(name) else { return true }
+        return try directory.status(name).byteCount == 0
     }
 
     /// A file of the host's that may be missing.

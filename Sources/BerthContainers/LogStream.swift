@@ -34,9 +34,10 @@ public final class LogStream: AsyncSequence, Sendable {
     private struct State {
         var file: FileHolder?
         var changes: FileHolder?
-        /// What was read and is no whole line yet.
-        var rest: [UInt8] = []
+        /// Where the next whole line begins.
         var position: Int64 = 0
+        /// Where reading ends that does not follow: what is written faster than it is read would never end.
+        var end = Int64.max
         var isDone = false
     }
     private let store: ContainerStore
@@ -44,10 +45,8 @@ public final class LogStream: AsyncSequence, Sendable {
     private let options: LogOptions
     private let state = Mutex(State())
 
-    /// The most that is read at once.
+    /// The most that is read at once. A line that is longer is none of ours, and is left out.
     private static var pieceByteCount: Int { 256 << 10 }
-    /// A line that is longer than this is none of ours, and is left out.
-    private static var longestLineByteCount: Int { 1 << 20 }
 
     init(_ store: ContainerStore, _ object: ContainerObject, _ options: LogOptions) throws(ContainerError) {
         guard object.document.configuration.logDriver == .jsonFile else {
@@ -73,31 +72,32 @@ public final class LogStream: AsyncSequence, Sendable {
         }
     }
 
-    /// Reads a piece of the file.
+    /// Reads a piece of the file: whole lines. What is not a whole line yet may still be taken back, as when the disk is full, and is read again.
     private func read() throws(ContainerError) -> (lines: [LogLine], isAtEnd: Bool) {
         do throws(Errno) {
             guard let file = try open() else { return ([], true) }
+            let (position, end) = state.withLock { ($0.position, $0.end) }
+            guard position < end else { return ([], true) }
             var buffer = [UInt8](repeating: 0, count: Self.pieceByteCount)
-            let count = try file.value.read(intoArray: &buffer)
-            guard count > 0 else { return ([], true) }
-            let whole = state.withLock { state -> [UInt8] in
-                var bytes = state.rest
-                bytes += buffer[..<count]
-                let end = bytes.lastIndex(of: 10).map { $0 + 1 } ?? 0
-                state.rest = Array(bytes[end...])
-                if state.rest.count > Self.longestLineByteCount { state.rest = [] }
-                bytes.removeSubrange(end...)
-                return bytes
+            try file.value.seek(to: position)
+            var count = try file.value.read(intoArray: &buffer)
+            count = Int(Swift.min(Int64(count), end - position))
+            let isFull = count == buffer.count
+            guard let last = buffer[..<count].lastIndex(of: 10) else {
+                guard isFull else { return ([], true) }
+                state.withLock { $0.position = position + Int64(count) }
+                return ([], false)
             }
-            return (select(whole), false)
+            state.withLock { $0.position = position + Int64(last) + 1 }
+            return (select(buffer[...last]), false)
         } catch {
             throw .storage("cannot read the log of container \(object.shortID)", error)
         }
     }
 
-    private func select(_ bytes: [UInt8]) -> [LogLine] {
+    private func select(_ bytes: ArraySlice<UInt8>) -> [LogLine] {
         var lines: [LogLine] = []
-        var start = 0
+        var start = bytes.startIndex
         while let end = bytes[start...].firstIndex(of: 10) {
             defer { start = end + 1 }
             guard let line = LogLineParser.parse(bytes[start..<end]) else { continue }
@@ -120,16 +120,19 @@ public final class LogStream: AsyncSequence, Sendable {
             if error == .ENOENT { return nil }
             throw error
         }
-        if let tail = options.tail { try file.value.seek(to: Self.beginning(ofLast: tail, in: file)) }
+        let end = try file.value.status().byteCount
+        let position = try options.tail.map { count throws(Errno) in try Self.beginning(ofLast: count, in: file, of: end) } ?? 0
+        let follows = options.follows
         return state.withLock { state in
             state.file = file
+            state.position = position
+            if !follows { state.end = end }
             return file
         }
     }
 
     /// Where the last lines begin, found from the end.
-    private static func beginning(ofLast count: Int, in file: FileHolder) throws(Errno) -> Int64 {
-        let end = try file.value.status().byteCount
+    private static func beginning(ofLast count: Int, in file: FileHolder, of end: Int64) throws(Errno) -> Int64 {
         guard count > 0 else { return end }
         var (position, found) = (end, 0)
         while position > 0 {
@@ -158,20 +161,34 @@ public final class LogStream: AsyncSequence, Sendable {
                 let changes = FileHolder(try FileChanges.watch(path))
                 return state.withLock { $0.changes = changes }
             }
-            let end = object.state.withLock { $0.lifecycle.isRunning ? $0.end : nil }
-            guard let end else { return }
+            // The end of the process, or of its start: one of the two may have come meanwhile.
+            let (end, startEnd) = object.state.withLock { state in
+                (state.lifecycle.isRunning ? state.end : nil, state.lifecycle.phase == .starting ? state.startEnd : nil)
+            }
+            guard end != nil || startEnd != nil else { return }
             let reactor = store.services.reactor
             let until = options.until
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { try? await reactor.waitReadable(known.value) }  // cancelled: another of the tasks has ended
-                group.addTask { _ = await end.value() }
+            let failure = await withTaskGroup(of: Errno?.self) { group in
+                group.addTask {
+                    do throws(ReactorError) { try await reactor.waitReadable(known.value) } catch { return error.underlying }
+                    return nil
+                }
+                group.addTask {
+                    if let end { _ = await end.value() } else { _ = await startEnd?.value() }
+                    return nil
+                }
                 if let until {
                     let left = until.nanoseconds - Timestamp.now.nanoseconds
-                    group.addTask { try? await reactor.sleep(for: .nanoseconds(Swift.max(0, left))) }
+                    group.addTask {
+                        do throws(ReactorError) { try await reactor.sleep(for: .nanoseconds(Swift.max(0, left))) } catch { return error.underlying }
+                        return nil
+                    }
                 }
-                await group.next()
+                let first = await group.next() ?? nil
                 group.cancelAll()
+                return first
             }
+            if let failure { throw failure }
             if Task.isCancelled { throw Errno.ECANCELED }
             try FileChanges.drain(known.value)
         } catch {

@@ -5,7 +5,8 @@ final class Promise<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var waiters: [UInt64: CheckedContinuation<Value?, Never>] = [:]
-        var cancelled: Set<UInt64> = []
+        /// Begun and not registered yet; `true` for those that were cancelled meanwhile.
+        var beginning: [UInt64: Bool] = [:]
         var lastID: UInt64 = 0
     }
     private let state = Mutex(State())
@@ -24,17 +25,22 @@ final class Promise<Value: Sendable>: Sendable {
     /// The value if it is there.
     var current: Value? { state.withLock { $0.value } }
 
+    /// How many waits there are, for tests.
+    var waitCount: Int { state.withLock { $0.waiters.count + $0.beginning.count } }
+
     /// Waits for it; `nil` if the task is cancelled meanwhile.
     func value() async -> Value? {
         let id = state.withLock { state in
             state.lastID += 1
+            state.beginning[state.lastID] = false
             return state.lastID
         }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let value: Value?? = state.withLock { state in
+                    let isCancelled = state.beginning.removeValue(forKey: id) ?? false
                     if let value = state.value { return .some(value) }
-                    if state.cancelled.remove(id) != nil { return .some(nil) }
+                    if isCancelled { return .some(nil) }
                     state.waiters[id] = continuation
                     return nil
                 }
@@ -43,7 +49,7 @@ final class Promise<Value: Sendable>: Sendable {
         } onCancel: {
             let waiter = state.withLock { state in
                 guard let waiter = state.waiters.removeValue(forKey: id) else {
-                    if state.value == nil { state.cancelled.insert(id) }
+                    if state.beginning[id] != nil { state.beginning[id] = true }
                     return CheckedContinuation<Value?, Never>?.none
                 }
                 return waiter

@@ -32,10 +32,16 @@ public final class Engine: Sendable {
     public let root: String
     /// The directory of what a reboot ends.
     public let execRoot: String
+    /// What keeps the layers: `overlay2` or `vfs`.
+    public var snapshotterName: String { snapshots.name }
     /// Why layers are not kept by overlay2, where they are not.
     public let snapshotterObstacle: String?
 
+    /// The version of this package.
+    public static let version = "0.1.0"
+
     let runtime: Runtime
+    let networks = NetworkDrivers.standard
     let snapshots: any Snapshotter
     private let reactor: Reactor
     private let locks: Mutex<[RootDirectory]>
@@ -92,7 +98,7 @@ public final class Engine: Sendable {
             self.images = images
             containers = try ContainerStore(
                 .init(
-                    root: configuration.root, runtime: runtime, snapshots: snapshots, networks: .standard, reactor: reactor, events: events
+                    root: configuration.root, runtime: runtime, snapshots: snapshots, networks: networks, reactor: reactor, events: events
                 ) { text throws(ContainerError) in
                     do throws(ImageError) {
                         let image = try images.find(text)
@@ -120,7 +126,7 @@ public final class Engine: Sendable {
             if try directory.contains("engine.json") {
                 return try decoded(try directory.readFile("engine.json", limit: 64 << 10), in: root).get()
             }
-            let obstacle = Overlay2.obstacle(at: root + "/overlay2")
+            let obstacle = Overlay2.obstacle(at: root)
             let document = EngineDocument(
                 id: String(RandomEngineID.make()), snapshotter: obstacle == nil ? "overlay2" : "vfs", obstacle: obstacle)
             guard let data = try? JSONEncoder().encode(document) else { throw Errno.EINVAL }  // text and numbers encode

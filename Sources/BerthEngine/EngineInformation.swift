@@ -1,9 +1,11 @@
 internal import BerthContainers
 internal import BerthImages
 internal import BerthLinux
+internal import BerthNetworking
 internal import BerthOCI
 internal import BerthRuntime
 internal import BerthSnapshots
+internal import BerthState
 
 /// What an engine says of itself and of the machine: `berth info`.
 public struct EngineInformation: Sendable, Hashable {
@@ -23,14 +25,28 @@ public struct EngineInformation: Sendable, Hashable {
     public var runningContainerCount: Int
     /// How many images there are.
     public var imageCount: Int
+    /// The network drivers.
+    public var networkDrivers: [String]
     /// 1 or 2.
     public var cgroupVersion: Int
+    /// What control groups can limit: `memory`, `cpu`, `pids` ….
+    public var cgroupControllers: Set<String>
+    /// Whether swap can be limited.
+    public var limitsSwap: Bool
+    /// Whether the host forwards IPv4.
+    public var forwardsIPv4: Bool
+    /// How many descriptors this process has open.
+    public var descriptorCount: Int
+    /// How many subscribers there are to the engine's events.
+    public var eventListenerCount: Int
     /// The kernel's release.
     public var kernelVersion: String
     /// The machine's name.
     public var hostname: String
     /// The distribution, in its own words.
     public var operatingSystem: String
+    /// Its version, in its own words.
+    public var operatingSystemVersion: String
     /// `x86_64`, `aarch64`.
     public var architecture: String
     /// How many processors it has.
@@ -49,16 +65,33 @@ extension Engine {
             (try? HostFile.read(path, limit: 64 << 10)).map { String(decoding: $0, as: UTF8.self) } ?? ""
         }
         let line = { (path: String) -> String in text(path).split(separator: "\n").first.map(String.init) ?? "" }
-        let release = text("/etc/os-release").split(separator: "\n").first { $0.hasPrefix("PRETTY_NAME=") }
+        let release = text("/etc/os-release").split(separator: "\n")
+        let fact = { (name: String) -> String? in
+            release.first { $0.hasPrefix(name + "=") }.map { $0.dropFirst(name.count + 1).filter { $0 != "\"" } }
+        }
+        let groups = runtime.cgroups
+        let swapLimit = groups.version == 1 ? "memory.memsw.limit_in_bytes" : "memory.swap.max"
+        let memoryGroup =
+            groups.version == 1
+            ? groups.directory(of: "memory", runtime.cgroupParent) : groups.unified.map { "\($0)/\(runtime.cgroupParent)" }
         let memory = text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemTotal:") }
         let kibibytes = memory.flatMap { line in UInt64(line.drop { !$0.isNumber }.prefix { $0.isNumber }) } ?? 0
         return EngineInformation(
             id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
             containerCount: all.count, runningContainerCount: all.count { $0.status == .running }, imageCount: images.count,
-            cgroupVersion: runtime.cgroups.version, kernelVersion: line("/proc/sys/kernel/osrelease"),
+            networkDrivers: networks.names, cgroupVersion: groups.version,
+            cgroupControllers: Set(groups.version1.flatMap(\.controllers) + groups.unifiedControllers),
+            limitsSwap: memoryGroup.map { HostFile.exists("\($0)/\(swapLimit)") } ?? false,
+            forwardsIPv4: line("/proc/sys/net/ipv4/ip_forward") == "1", descriptorCount: Self.descriptorCount(),
+            eventListenerCount: events.subscriberCount, kernelVersion: line("/proc/sys/kernel/osrelease"),
             hostname: line("/proc/sys/kernel/hostname"),
-            operatingSystem: release.map { $0.dropFirst(12).filter { $0 != "\"" } } ?? "Linux",
+            operatingSystem: fact("PRETTY_NAME") ?? "Linux", operatingSystemVersion: fact("VERSION_ID") ?? "",
             architecture: Platform.host.architecture == "arm64" ? "aarch64" : "x86_64", processorCount: HostFile.processorCount(),
             memoryByteCount: kibibytes * 1024, unreadableContainers: containers.unreadable)
+    }
+
+    private static func descriptorCount() -> Int {
+        // What cannot be counted is not told.
+        (try? Directory.open("/proc/self/fd").entries().count) ?? 0
     }
 }

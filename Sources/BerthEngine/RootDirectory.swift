@@ -29,11 +29,22 @@ final class RootDirectory: Sendable {
         lock = try Self.acquire(path, permissions)
     }
 
+    /// Takes the lock. One whose holder is dead is given up in a moment: a monitor that was being started then still has it until its program runs.
+    private static func take(_ lock: borrowing OwnedDescriptor, _ path: String) throws(Errno) -> Bool {
+        for _ in 0..<200 {
+            if try lock.lockExclusively() { return true }
+            let text = String(decoding: try HostFile.read(path + "/lock", limit: 64), as: UTF8.self)
+            guard let holder = text.split(separator: "\n").first, !HostFile.exists("/proc/\(holder)") else { return false }
+            HostFile.pause(milliseconds: 10)
+        }
+        return false
+    }
+
     private static func acquire(_ path: String, _ permissions: UInt32) throws(EngineError) -> OwnedDescriptor {
         do throws(Errno) {
             let directory = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: permissions)
             let lock = try directory.openForAppending("lock", permissions: 0o600)
-            if try lock.lockExclusively() {
+            if try Self.take(lock, path) {
                 try lock.truncate(to: 0)
                 try unsafe lock.writeAll(Array("\(HostFile.ownProcessID)\n".utf8).span.bytes)
                 return lock

@@ -131,6 +131,20 @@ extension OwnedDescriptor {
         }
     }
 
+    /// Waits, blocking, until there is something to read or the other side has gone: `false` if that has not happened by then.
+    public borrowing func waitReadable(milliseconds: Int32) throws(Errno) -> Bool {
+        let deadline = monotonicNanoseconds() + Int64(milliseconds) * 1_000_000
+        while true {
+            let left = Int32(clamping: max(0, (deadline - monotonicNanoseconds() + 999_999) / 1_000_000))
+            let count = withRawDescriptor { raw in
+                var polled = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+                return unsafe poll(&polled, 1, left)
+            }
+            if count >= 0 { return count > 0 }
+            guard Errno.current == .EINTR else { throw .current }
+        }
+    }
+
     /// Makes calls fail with `EAGAIN` instead of waiting, or wait again.
     public borrowing func setBlocking(_ blocks: Bool) throws(Errno) {
         _ = try withRawDescriptor { (raw) throws(Errno) in

@@ -59,6 +59,9 @@ public enum HostFile {
     /// This process's id.
     public static var ownProcessID: Int32 { getpid() }
 
+    /// Blocks the calling thread for so long.
+    public static func pause(milliseconds: Int32) { _ = unsafe poll(nil, 0, milliseconds) }
+
     /// How many processors the machine has.
     public static func processorCount() -> Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 

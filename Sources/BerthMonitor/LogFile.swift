@@ -7,11 +7,32 @@ struct LogFile: ~Copyable {
     private var output = LineFormat(streamName: "stdout")
     private var errors = LineFormat(streamName: "stderr")
     private var buffer: [UInt8] = []
-    private var missingEntryCount = 0
+    private var missing: (entryCount: Int, byteCount: UInt64) = (0, 0)
+    /// How much of the output is in entries that were written, or counted as missing.
+    private var accountedByteCount: UInt64 = 0
+    /// Whether the file ends within a line.
+    private var isTorn: Bool
 
     init(appendingTo name: PathBytes, in directory: borrowing Directory) throws(Errno) {
-        file = try directory.openForAppending(name, permissions: 0o640)
+        let file = try directory.openForAppending(name, permissions: 0o640)
+        isTorn = try Self.endsWithinLine(file, name, in: directory)
+        self.file = file
     }
+
+    /// A monitor that was killed may have left half a line, which would spoil the next one too.
+    private static func endsWithinLine(_ file: borrowing OwnedDescriptor, _ name: PathBytes, in directory: borrowing Directory) throws(Errno)
+        -> Bool
+    {
+        let byteCount = try file.status().byteCount
+        guard byteCount > 0 else { return false }
+        let reading = try directory.openForReading(name)
+        try reading.seek(to: byteCount - 1)
+        var last: [UInt8] = [0]
+        return try reading.read(intoArray: &last) == 1 && last != [10]
+    }
+
+    /// Whether the log says nothing yet of what it lacks.
+    var hasMissing: Bool { missing.entryCount > 0 }
 
     mutating func append(_ bytes: borrowing Span<UInt8>, isError: Bool) {
         let time = LogTime.text(realtimeNanoseconds())
@@ -24,36 +45,39 @@ struct LogFile: ~Copyable {
         output.finish(time: time, to: &buffer)
         errors.finish(time: time, to: &buffer)
         flush()
+        if hasMissing { sayWhatIsMissing() }
+    }
+
+    /// Writes the line that says what is missing, if there is room for it now.
+    mutating func sayWhatIsMissing() {
+        guard hasMissing else { return }
+        let notice =
+            #"{"log":"[berth: \#(missing.byteCount) bytes in \#(missing.entryCount) log entries are missing here: the log could not be written]\n","stream":"stderr","time":""#
+        if writeWhole(Array(notice.utf8) + LogTime.text(realtimeNanoseconds()) + Array("\"}\n".utf8)) { missing = (0, 0) }
     }
 
     private mutating func flush() {
         guard !buffer.isEmpty else { return }
-        defer {
-            buffer.removeAll(keepingCapacity: true)
+        let formatted = output.formattedByteCount + errors.formattedByteCount
+        sayWhatIsMissing()
+        if hasMissing || !writeWhole(buffer) {
+            missing.entryCount += buffer.reduce(0) { $1 == 10 ? $0 + 1 : $0 }
+            missing.byteCount += formatted - accountedByteCount
         }
-        if missingEntryCount > 0 {
-            let notice =
-                #"{"log":"[berth: \#(missingEntryCount) log entries are missing here: the log could not be written]\n","stream":"stderr","time":""#
-            let line = Array(notice.utf8) + LogTime.text(realtimeNanoseconds()) + Array("\"}\n".utf8)
-            guard writeWhole(line) else { return count() }
-            missingEntryCount = 0
-        }
-        if !writeWhole(buffer) { count() }
-    }
-
-    private mutating func count() {
-        missingEntryCount += buffer.reduce(0) { $1 == 10 ? $0 + 1 : $0 }
+        accountedByteCount = formatted
+        buffer.removeAll(keepingCapacity: true)
     }
 
     /// Writes all or leaves the file as it was: half a line would spoil the next one too.
-    private func writeWhole(_ bytes: [UInt8]) -> Bool {
+    private mutating func writeWhole(_ bytes: [UInt8]) -> Bool {
         guard let before = try? file.status().byteCount else { return false }  // a file that cannot be asked cannot be written either
         do {
+            if isTorn { try unsafe file.writeAll("\n".utf8Span.span.bytes) }
+            isTorn = false
             try unsafe file.writeAll(bytes.span.bytes)
             return true
         } catch {
-            // Best effort: what stays is an unfinished line, which readers pass over.
-            try? file.truncate(to: before)
+            do throws(Errno) { try file.truncate(to: before) } catch { isTorn = true }
             return false
         }
     }

@@ -29,11 +29,19 @@ internal import Glibc
     private final class Connection {
         let socket: MessageSocket
         var hasGone = false
-        init(_ socket: consuming MessageSocket) { self.socket = socket }
+        init(_ socket: consuming MessageSocket) throws(Errno) {
+            self.socket = socket
+            try self.socket.descriptor.setBlocking(false)
+        }
 
+        /// Never waits for the engine: one that has stopped listening loses this connection and the news, not the facts. They are in the exit record,
+        /// and it can connect again and ask.
         func send(_ answer: MonitorAnswer, number: UInt64) {
-            // An engine that does not listen loses the news, not the facts: they are in the exit record and can be asked for.
             do { try socket.send(answer.encoded(number: number)) } catch { hasGone = true }
+        }
+
+        func send(_ answer: MonitorAnswer, number: UInt64, _ descriptor: borrowing OwnedDescriptor) {
+            do { try socket.send(answer.encoded(number: number), descriptor) } catch { hasGone = true }
         }
     }
 
@@ -55,7 +63,7 @@ internal import Glibc
         let signals = berth_monitor_signals()
         guard signals >= 0 else { throw .current }
         childSignals = OwnedDescriptor(adopting: signals)
-        connections = [Connection(MessageSocket(adopting: engine))]
+        connections = [try Connection(MessageSocket(adopting: engine))]
         // Hello: the engine entrusts nothing to a program that cannot say this.
         connections[0].send(.done, number: 0)
     }
@@ -112,8 +120,11 @@ internal import Glibc
                 watch(.client(process, client), client.socket, events)
             }
         }
-        // With an exit recorded, only slow clients are waited for, and not for ever.
-        let timeout: Int32 = exitStatus == nil ? -1 : Int32(clamping: max(0, (lingersUntil - monotonicNanoseconds()) / 1_000_000))
+        // With an exit recorded, only slow clients are waited for, and not for ever. A log that had no room is tried again, whether or not more comes.
+        let hasMissing = log?.hasMissing ?? false
+        let timeout: Int32 =
+            exitStatus != nil ? Int32(clamping: max(0, (lingersUntil - monotonicNanoseconds()) / 1_000_000)) : hasMissing ? 1000 : -1
+        if hasMissing { log?.sayWhatIsMissing() }
         if unsafe poll(&polled, nfds_t(polled.count), timeout) < 0 {
             guard Errno.current == .EINTR else { throw .current }
             return
@@ -129,7 +140,9 @@ internal import Glibc
         case .signals: reap()
         case .listener:
             // A connection that fails at once is the connecting side's to notice.
-            if let accepted = try? listener!.acceptConnection() { connections.append(Connection(MessageSocket(adopting: accepted))) }
+            if let accepted = try? listener!.acceptConnection(), let connection = try? Connection(MessageSocket(adopting: accepted)) {
+                connections.append(connection)
+            }
         case .connection(let connection): serve(connection)
         case .output(let process, let source): if !pump(process, source) { endIfDone(process) }
         case .input(let process): process.writeInput()
@@ -192,6 +205,8 @@ internal import Glibc
             finish(execution)
         }
         record(status, durability: .synchronized)
+        // A client that is slow to read keeps the monitor, not the root.
+        root = nil
     }
 
     private func record(_ status: MonitorAnswer.ExitStatus, durability: Directory.Durability) {
@@ -264,7 +279,7 @@ internal import Glibc
                 case .directory(let path): try DetachedMount.bind(path)
                 }
             let descriptor = try made.descriptor.duplicate()
-            try connection.socket.send(MonitorAnswer.done.encoded(number: number), descriptor)
+            connection.send(.done, number: number, descriptor)
             root = consume descriptor
             return
         case .launch(let launch):
@@ -289,7 +304,7 @@ internal import Glibc
             try pair.take { (ours, theirs) throws in
                 let client = try StreamClient(ours, streams)
                 if let process { process.clients.append(client) } else { earlyClients.append(client) }
-                try connection.socket.send(MonitorAnswer.done.encoded(number: number), theirs)
+                connection.send(.done, number: number, theirs)
             }
             return
         case .state:
@@ -355,7 +370,7 @@ internal import Glibc
         let pair = try SocketPair(.stream)
         try pair.take { (ours, theirs) throws in
             process.clients.append(try StreamClient(ours, execution.streams))
-            try connection.socket.send(answer.encoded(number: number), theirs)
+            connection.send(answer, number: number, theirs)
         }
     }
 }

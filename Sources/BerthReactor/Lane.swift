@@ -20,15 +20,26 @@ public final class Lane: Sendable {
     /// The lane's name, for errors.
     public let name: String
 
+    /// A call that waits: done by a thread, or refused. One of the two, once.
+    private struct Call {
+        let perform: @Sendable () -> Void
+        let refuse: @Sendable (_ waitingCount: Int) -> Void
+    }
     private struct State {
-        var waiting: [@Sendable () -> Void] = []
+        var waiting: [Call] = []
         var threadCount = 0
     }
     private let state = Mutex(State())
+    private let makeThread: @Sendable (@escaping @Sendable () -> Void) throws(Errno) -> Void
 
     /// A lane with nothing in it.
-    public init(named name: String) {
+    public convenience init(named name: String) {
+        self.init(named: name) { body throws(Errno) in try startThread(body) }
+    }
+
+    init(named name: String, makeThread: @escaping @Sendable (@escaping @Sendable () -> Void) throws(Errno) -> Void) {
         self.name = name
+        self.makeThread = makeThread
     }
 
     /// Runs a call that may block, and waits for it without blocking.
@@ -39,21 +50,23 @@ public final class Lane: Sendable {
         _ body: @escaping @Sendable () throws(Failure) -> Result
     ) async throws(Failure) -> Result {
         let result: Swift.Result<Result, Failure> = await withCheckedContinuation { continuation in
-            let refusal = enqueue {
-                do throws(Failure) {
-                    let value = try body()
-                    continuation.resume(returning: .success(value))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-            if let refusal { continuation.resume(returning: .failure(Failure.busy(lane: name, waitingCount: refusal))) }
+            enqueue(
+                Call {
+                    do throws(Failure) {
+                        let value = try body()
+                        continuation.resume(returning: .success(value))
+                    } catch {
+                        continuation.resume(returning: .failure(error))
+                    }
+                } refuse: { [name] waitingCount in
+                    continuation.resume(returning: .failure(Failure.busy(lane: name, waitingCount: waitingCount)))
+                })
         }
         return try result.get()
     }
 
-    /// Takes the call, or says how many wait.
-    private func enqueue(_ call: @escaping @Sendable () -> Void) -> Int? {
+    /// Takes the call, or refuses it.
+    private func enqueue(_ call: Call) {
         let (refusal, needsThread) = state.withLock { state -> (Int?, Bool) in
             guard state.waiting.count < Self.waitingLimit else { return (state.waiting.count, false) }
             state.waiting.append(call)
@@ -61,24 +74,25 @@ public final class Lane: Sendable {
             state.threadCount += 1
             return (nil, true)
         }
-        guard needsThread else { return refusal }
+        if let refusal { return call.refuse(refusal) }
+        guard needsThread else { return }
         do {
-            try startThread { [self] in work() }
-            return nil
+            try makeThread { [self] in work() }
         } catch {
-            // No thread to be had: another of the lane's may still do it; if there is none, nobody will.
-            return state.withLock { state -> Int? in
+            // No thread to be had: another of the lane's may still do it. If there is none, nobody does what waits, whoever brought it.
+            let abandoned = state.withLock { state -> [Call] in
                 state.threadCount -= 1
-                guard state.threadCount == 0 else { return nil }
-                state.waiting.removeLast()
-                return state.waiting.count
+                guard state.threadCount == 0 else { return [] }
+                defer { state.waiting = [] }
+                return state.waiting
             }
+            for call in abandoned { call.refuse(abandoned.count) }
         }
     }
 
     private func work() {
         while true {
-            let call = state.withLock { state -> (@Sendable () -> Void)? in
+            let call = state.withLock { state -> Call? in
                 guard !state.waiting.isEmpty else {
                     state.threadCount -= 1
                     return nil
@@ -86,7 +100,7 @@ public final class Lane: Sendable {
                 return state.waiting.removeFirst()
             }
             guard let call else { return }
-            call()
+            call.perform()
         }
     }
 }

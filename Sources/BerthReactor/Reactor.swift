@@ -13,6 +13,9 @@ public final class Reactor: Sendable {
 
     deinit { core.shutDown() }
 
+    /// How many waits there are, for tests: none when nobody waits.
+    var waitCount: Int { core.waitCount }
+
     /// Starts the thread.
     ///
     /// - Throws: `EMFILE` where the process may open no more descriptors, `EAGAIN` where it may start no thread.
@@ -42,8 +45,10 @@ public final class Reactor: Sendable {
     /// Waits until so much time has gone by.
     public func sleep(for duration: Duration) async throws(ReactorError) {
         let (seconds, attoseconds) = duration.components
-        let (nanoseconds, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let deadline = monotonicNanoseconds().addingReportingOverflow(overflow ? Int64.max / 2 : nanoseconds + attoseconds / 1_000_000_000)
+        // 292 years are as good as for ever, and less than nothing is now.
+        let longest: Int64 = 9_000_000_000
+        let nanoseconds = seconds >= longest ? Int64.max : max(0, seconds) * 1_000_000_000 + max(0, attoseconds / 1_000_000_000)
+        let deadline = monotonicNanoseconds().addingReportingOverflow(nanoseconds)
         try await suspend { core.addTimer($0, at: deadline.overflow ? Int64.max : deadline.partialValue, $1) }
     }
 
@@ -74,8 +79,9 @@ private final class Core: Sendable {
     private struct State {
         var waits: [UInt64: (continuation: CheckedContinuation<ReactorError?, Never>, descriptor: CInt)] = [:]
         var deadlines: [UInt64: Int64] = [:]
-        /// Finished before they were registered: cancelled tasks.
-        var finishedEarly: [UInt64: ReactorError] = [:]
+        /// Begun and not registered yet, with the error of those that were cancelled meanwhile. A cancellation that comes after the end of its wait
+        /// finds its number nowhere.
+        var beginning: [UInt64: ReactorError?] = [:]
         var lastID: UInt64 = 1
         var isShutDown = false
     }
@@ -103,13 +109,17 @@ private final class Core: Sendable {
     func nextID() -> UInt64 {
         state.withLock {
             $0.lastID += 1
+            $0.beginning[$0.lastID] = .some(nil)
             return $0.lastID
         }
     }
 
+    /// How many waits there are, for tests.
+    var waitCount: Int { state.withLock { $0.waits.count + $0.deadlines.count + $0.beginning.count } }
+
     func add(_ id: UInt64, _ descriptor: CInt, forWriting: Bool, _ continuation: CheckedContinuation<ReactorError?, Never>) {
         let failure: ReactorError? = state.withLock { state in
-            if let early = state.finishedEarly.removeValue(forKey: id) { return early }
+            if let early = state.beginning.removeValue(forKey: id) ?? nil { return early }
             if state.isShutDown { return .cancelled }
             guard berth_epoll_add(epoll, descriptor, id, forWriting ? 1 : 0, 0) == 0 else { return .system(.current) }
             state.waits[id] = (continuation, descriptor)
@@ -120,7 +130,7 @@ private final class Core: Sendable {
 
     func addTimer(_ id: UInt64, at deadline: Int64, _ continuation: CheckedContinuation<ReactorError?, Never>) {
         let failure: ReactorError? = state.withLock { state in
-            if let early = state.finishedEarly.removeValue(forKey: id) { return early }
+            if let early = state.beginning.removeValue(forKey: id) ?? nil { return early }
             if state.isShutDown { return .cancelled }
             state.waits[id] = (continuation, -1)
             state.deadlines[id] = deadline
@@ -132,7 +142,7 @@ private final class Core: Sendable {
     func finish(_ id: UInt64, _ error: ReactorError?) {
         let continuation = state.withLock { state -> CheckedContinuation<ReactorError?, Never>? in
             guard let wait = state.waits.removeValue(forKey: id) else {
-                if let error { state.finishedEarly[id] = error }
+                if let error, state.beginning[id] != nil { state.beginning[id] = error }
                 return nil
             }
             state.deadlines[id] = nil

@@ -86,7 +86,11 @@ public final class AttachStream: Sendable {
                 guard error == .EAGAIN else {
                     throw RuntimeError(.notRunning, "nobody reads the container's standard input any more", underlying: error)
                 }
-                do throws(ReactorError) { try await reactor.waitWritable(socket) } catch { throw RuntimeError(.cancelled, "\(error)") }
+                do throws(ReactorError) { try await reactor.waitWritable(socket) } catch {
+                    // Half a frame is the end of this client: the next one's head would be taken for the rest of it.
+                    if sent > 0 { detach() }
+                    throw RuntimeError(.cancelled, "\(error)")
+                }
             }
         }
     }

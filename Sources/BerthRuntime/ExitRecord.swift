@@ -39,6 +39,22 @@ public struct ExitRecord: Hashable, Sendable, Codable {
         return try? JSONDecoder().decode(ExitRecord.self, from: Data(bytes))
     }
 
+    /// What is said where a record was begun and never written: the machine went down while the container ran. `nil` if none was begun.
+    static func unknown(in directory: String) -> ExitRecord? {
+        // Without a directory, or a file that can be asked, there is nothing to say.
+        guard let status = try? Directory.open(directory).status("exit.json") else { return nil }
+        let begun = status.modificationTime.seconds * 1_000_000_000 + status.modificationTime.nanoseconds
+        return ExitRecord(
+            code: 255, startedAt: begun, finishedAt: begun, reason: "exit unknown: the machine went down while the container ran")
+    }
+
+    /// Nothing ran after all: the empty record of a start that failed goes.
+    static func forgetBegun(in directory: String) {
+        // What stays says that the exit is unknown, which is all that there is to say.
+        guard let directory = try? Directory.open(directory), (try? directory.status("exit.json").byteCount) == 0 else { return }
+        try? directory.removeFile("exit.json")
+    }
+
     func write(in directory: String) throws(Errno) {
         guard let data = try? JSONEncoder().encode(self) else { throw .EINVAL }  // numbers and text always encode
         try unsafe Directory.open(directory).replaceFile("exit.json", with: Array(data).span.bytes)

@@ -18,22 +18,35 @@ final class MonitorConnection: Sendable {
         func takeDescriptor() -> OwnedDescriptor? { descriptor.withLock { $0.take() } }
     }
 
-    private enum End: Sendable { case exited(MonitorAnswer.ExitStatus), lost }
+    private enum End: Sendable { case exited(MonitorAnswer.ExitStatus), lost, closed }
+    /// How a request ended that got no answer.
+    private enum NoAnswer: Error { case gone, notTaken, cancelled }
+    private typealias Waiter = CheckedContinuation<Result<Received, NoAnswer>, Never>
+    /// An execution that somebody of this engine's wants to know about.
+    private struct Execution {
+        var exit: MonitorAnswer.ExitStatus?
+        var waiters: [CheckedContinuation<MonitorAnswer.ExitStatus?, Never>] = []
+    }
     private struct State {
+        /// 1 is the question with which a container is found again.
         var lastNumber: UInt64 = 1
-        var waiting: [UInt64: CheckedContinuation<Received?, Never>] = [:]
+        var lastExecution: UInt64 = 0
+        var waiting: [UInt64: Waiter] = [:]
         var end: End?
+        /// Whether nothing comes any more.
+        var isOver = false
         var endWaiters: [UInt64: CheckedContinuation<End?, Never>] = [:]
-        var executionExits: [UInt64: MonitorAnswer.ExitStatus] = [:]
-        var executionWaiters: [UInt64: [CheckedContinuation<MonitorAnswer.ExitStatus?, Never>]] = [:]
+        var executions: [UInt64: Execution] = [:]
     }
     private let socket: MessageSocket
     private let reactor: Reactor
     private let state = Mutex(State())
 
-    init(_ socket: consuming MessageSocket, reactor: Reactor) {
+    init(_ socket: consuming MessageSocket, reactor: Reactor) throws(RuntimeError) {
         self.socket = socket
         self.reactor = reactor
+        // A monitor that does not read must not hold up a thread of Swift's own.
+        do throws(Errno) { try self.socket.descriptor.setBlocking(false) } catch { throw .system("cannot use the monitor's socket", error) }
     }
 
     /// Starts to listen. The connection lives until the monitor goes.
@@ -41,35 +54,71 @@ final class MonitorConnection: Sendable {
         Task.detached { await self.loop() }
     }
 
-    /// The next number of an execution; unique on this connection, and across engines because it starts with the time.
-    static func executionNumber() -> UInt64 { UInt64(bitPattern: monotonicNanoseconds()) | 1 }
+    /// Stops listening. Who waits for the container's end is told that the wait is over, not that the container is: it runs on.
+    func close() {
+        finish(.closed)
+        socket.descriptor.shutDown()
+    }
 
+    /// A number for an execution, whose end is kept until ``forgetExecution(_:)``. Unique on this connection, and across engines because it starts
+    /// with the time.
+    func beginExecution() -> UInt64 {
+        state.withLock { state in
+            state.lastExecution = max(state.lastExecution + 1, UInt64(bitPattern: monotonicNanoseconds()))
+            state.executions[state.lastExecution] = Execution()
+            return state.lastExecution
+        }
+    }
+
+    func forgetExecution(_ number: UInt64) {
+        let waiters = state.withLock { $0.executions.removeValue(forKey: number) }?.waiters ?? []
+        for waiter in waiters { waiter.resume(returning: nil) }
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// - Throws: what the monitor says, `notRunning` if it has gone, `busy` if it has not taken earlier requests, `cancelled`: what was asked may
+    ///   still be done then.
     func request(_ request: MonitorRequest, sending memory: [UInt8]? = nil) async throws(RuntimeError) -> Received {
         let number = state.withLock {
             $0.lastNumber += 1
             return $0.lastNumber
         }
         let bytes = request.encoded(number: number)
-        let received = await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state -> Bool in
-                if state.end != nil { return true }
-                state.waiting[number] = continuation
-                return false
-            }
-            if isOver { return continuation.resume(returning: nil) }
-            do throws(Errno) {
-                if let memory {
-                    try socket.send(bytes, try HostFile.inMemory(named: "plan", memory))
-                } else {
-                    try socket.send(bytes)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: Waiter) in
+                let isOver = state.withLock { state -> Bool in
+                    if state.isOver { return true }
+                    state.waiting[number] = continuation
+                    return false
                 }
-            } catch {
-                state.withLock { $0.waiting.removeValue(forKey: number) }?.resume(returning: nil)
+                if isOver { return continuation.resume(returning: .failure(.gone)) }
+                if Task.isCancelled { return answer(number, .failure(.cancelled)) }
+                do throws(Errno) {
+                    if let memory {
+                        try socket.send(bytes, try HostFile.inMemory(named: "plan", memory))
+                    } else {
+                        try socket.send(bytes)
+                    }
+                } catch {
+                    answer(number, .failure(error == .EPIPE || error == .ECONNRESET ? .gone : .notTaken))
+                }
             }
+        } onCancel: {
+            answer(number, .failure(.cancelled))
         }
-        guard let received else { throw RuntimeError(.notRunning, "the container is not running") }
-        if case .failed(let stage, let errno, let reason) = received.answer { throw Self.error(stage, errno, reason) }
-        return received
+        switch result {
+        case .success(let received):
+            if case .failed(let stage, let errno, let reason) = received.answer { throw Self.error(stage, errno, reason) }
+            return received
+        case .failure(.gone): throw RuntimeError(.notRunning, "the container is not running")
+        case .failure(.notTaken): throw RuntimeError(.busy, "the container's monitor does not take requests now; try again")
+        case .failure(.cancelled): throw RuntimeError(.cancelled, "the wait was cancelled")
+        }
+    }
+
+    private func answer(_ number: UInt64, _ result: Result<Received, NoAnswer>) {
+        state.withLock { $0.waiting.removeValue(forKey: number) }?.resume(returning: result)
     }
 
     static func error(_ stage: UInt8, _ errno: Int32, _ reason: String) -> RuntimeError {
@@ -103,7 +152,7 @@ final class MonitorConnection: Sendable {
         switch end {
         case .exited(let status): return status
         case .lost: return nil
-        case nil: throw RuntimeError(.cancelled, "the wait was cancelled")
+        case .closed, nil: throw RuntimeError(.cancelled, "the wait was cancelled")
         }
     }
 
@@ -111,13 +160,14 @@ final class MonitorConnection: Sendable {
         state.withLock { $0.endWaiters.removeValue(forKey: number) }?.resume(returning: nil)
     }
 
-    /// Waits for an execution's end. `nil`: the container's monitor has gone.
+    /// Waits for an execution's end. `nil`: the container's monitor has gone, or the execution is forgotten.
     func exit(ofExecution number: UInt64) async -> MonitorAnswer.ExitStatus? {
         await withCheckedContinuation { continuation in
             let known: MonitorAnswer.ExitStatus?? = state.withLock { state in
-                if let status = state.executionExits[number] { return status }
-                if state.end != nil { return .some(nil) }
-                state.executionWaiters[number, default: []].append(continuation)
+                guard let execution = state.executions[number] else { return .some(nil) }
+                if let exit = execution.exit { return exit }
+                if state.isOver { return .some(nil) }
+                state.executions[number]?.waiters.append(continuation)
                 return nil
             }
             if let known { continuation.resume(returning: known) }
@@ -127,33 +177,55 @@ final class MonitorConnection: Sendable {
     // MARK: What comes
 
     private func loop() async {
-        while true {
-            do {
+        while !state.withLock({ $0.isOver }) {
+            do throws(ReactorError) {
                 try await reactor.waitReadable(socket.descriptor)
+            } catch {
+                // No descriptor to wait with, say: that is this process's trouble. Nothing of it means that the monitor has gone.
+                do throws(ReactorError) { try await reactor.sleep(for: .milliseconds(100)) } catch { return finish(.closed) }
+                continue
+            }
+            guard receive() else { return finish(.lost) }
+        }
+    }
+
+    /// Takes everything that has come. `false` once the monitor has gone.
+    private func receive() -> Bool {
+        while true {
+            do throws(Errno) {
                 var message = try socket.receive(waiting: false)
-                if message.bytes.isEmpty { break }
-                let (number, answer) = try MonitorAnswer.decode(message.bytes)
+                if message.bytes.isEmpty { return false }
+                // What a later monitor says and this engine does not know is not for this engine.
+                guard let (number, answer) = try? MonitorAnswer.decode(message.bytes) else { continue }
                 take(number, answer, message.takeDescriptor())
             } catch {
-                if (error as? Errno) == .EAGAIN { continue }
-                break
+                switch error {
+                case .EAGAIN: return true
+                case .EMSGSIZE:
+                    // An answer whose descriptors found no room here. Whose it was is not known: all who wait are told.
+                    let waiting = state.withLock { state in
+                        defer { state.waiting = [:] }
+                        return Array(state.waiting.values)
+                    }
+                    for continuation in waiting { continuation.resume(returning: .failure(.notTaken)) }
+                default: return false
+                }
             }
         }
-        finish(.lost)
     }
 
     private func take(_ number: UInt64, _ answer: MonitorAnswer, _ descriptor: consuming OwnedDescriptor?) {
-        if number != 0 {
+        if number > 1 {
             let received = Received(answer, descriptor)
-            state.withLock { $0.waiting.removeValue(forKey: number) }?.resume(returning: received)
-            return
+            return self.answer(number, .success(received))
         }
         switch answer {
         case .exited(let status): finish(.exited(status))
         case .executionExited(let execution, let status):
             let waiters = state.withLock { state -> [CheckedContinuation<MonitorAnswer.ExitStatus?, Never>] in
-                state.executionExits[execution] = status
-                return state.executionWaiters.removeValue(forKey: execution) ?? []
+                state.executions[execution]?.exit = status
+                defer { state.executions[execution]?.waiters = [] }
+                return state.executions[execution]?.waiters ?? []
             }
             for waiter in waiters { waiter.resume(returning: status) }
         default: break
@@ -164,18 +236,21 @@ final class MonitorConnection: Sendable {
         let (waiting, ends, executions) = state.withLock { state in
             state.end = state.end ?? end
             // After the container's end the monitor still answers; once it has gone nobody does.
-            var waiting: [CheckedContinuation<Received?, Never>] = []
+            var waiting: [Waiter] = []
             var executions: [CheckedContinuation<MonitorAnswer.ExitStatus?, Never>] = []
-            if case .lost = end {
+            if case .exited = end {} else {
+                state.isOver = true
                 waiting = Array(state.waiting.values)
                 state.waiting = [:]
-                executions = state.executionWaiters.values.flatMap(\.self)
-                state.executionWaiters = [:]
+                for number in state.executions.keys {
+                    executions += state.executions[number]?.waiters ?? []
+                    state.executions[number]?.waiters = []
+                }
             }
             defer { state.endWaiters = [:] }
             return (waiting, state.endWaiters.values.map { ($0, state.end) }, executions)
         }
-        for continuation in waiting { continuation.resume(returning: nil) }
+        for continuation in waiting { continuation.resume(returning: .failure(.gone)) }
         for (continuation, end) in ends { continuation.resume(returning: end) }
         for continuation in executions { continuation.resume(returning: nil) }
     }

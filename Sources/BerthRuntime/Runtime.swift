@@ -95,14 +95,14 @@ public final class Runtime: Sendable {
     /// - Throws: `commandNotFound` and `commandNotExecutable` for the program, what `specification` throws, and the rest of ``RuntimeError``.
     public func start(_ start: Start, in lane: Lane) async throws(RuntimeError) -> RuntimeContainer {
         let begun = try await lane.run { () throws(RuntimeError) in try self.begin(start) }
-        let connection = MonitorConnection(begun.takeSocket(), reactor: reactor)
+        let connection = try MonitorConnection(begun.takeSocket(), reactor: reactor)
         connection.listen()
         return RuntimeContainer(
             begun.facts, connection, reactor, executions: begun.input, filters,
             initialStreams: begun.streams)
     }
 
-    /// What has become of a container that an earlier engine started.
+    /// What has become of a container that was started on this boot.
     public enum Found: Sendable {
         /// It runs.
         case running(RuntimeContainer)
@@ -114,24 +114,21 @@ public final class Runtime: Sendable {
         case nothing
     }
 
-    /// Looks for a container that an earlier engine started on this boot.
+    /// Looks for a container that an earlier engine started on this boot, or whose monitor has closed its connection. Only a monitor that is
+    /// known to be gone is taken for gone: then what it left behind is killed, and the loss written down.
+    ///
+    /// - Throws: `system`, `monitor` where nothing can be found out; nothing was changed then, and it can be tried again.
     public func reconnect(id: String, stateDirectory: String, in lane: Lane) async throws(RuntimeError) -> Found {
-        let found = try await lane.run { () throws(RuntimeError) in self.look(for: id, stateDirectory) }
+        let found = try await lane.run { () throws(RuntimeError) in try self.look(for: id, stateDirectory) }
         switch found {
         case .running(let facts, let socket):
-            let connection = MonitorConnection(socket.take(), reactor: reactor)
+            let connection = try MonitorConnection(socket.take(), reactor: reactor)
             connection.listen()
             return .running(RuntimeContainer(facts, connection, reactor, executions: executionBase(id), filters))
         case .ended(let record): return .ended(record)
         case .lost(let record): return .lost(record)
         case .nothing: return .nothing
         }
-    }
-
-    /// Ends what a monitor that is gone has left behind, and writes down that it was lost. Repeating is fine.
-    public func recordLoss(_ container: RuntimeContainer, in lane: Lane) async throws(RuntimeError) -> ExitRecord {
-        let facts = container.facts
-        return try await lane.run { () throws(RuntimeError) in self.recordLoss(facts) }
     }
 
     /// Removes what a container that has ended has outside the root: its control groups and its directory in the exec-root. Repeating is fine.
@@ -186,7 +183,9 @@ public final class Runtime: Sendable {
         do {
             return try launch(start)
         } catch {
-            // Nothing of it stays; a group that is still busy for a moment is found at the next start or clean-up.
+            // Nothing of it stays, whatever step it was; a group that is still busy for a moment is found at the next start or clean-up.
+            killProcesses(of: start.id)
+            ExitRecord.forgetBegun(in: start.stateDirectory)
             try? removeTraces(of: start.id)
             throw error
         }
@@ -200,7 +199,8 @@ public final class Runtime: Sendable {
             try execDirectory.makeDirectory(try PathBytes(start.id), permissions: 0o700)
             let own = try execDirectory.openDirectory(try PathBytes(start.id))
             let state = try Directory.open(start.stateDirectory)
-            do { try state.removeFile("exit.json") } catch { if error != .ENOENT { throw error } }
+            // From now on nothing is known of its end: what an empty record says also after a loss of power.
+            try unsafe state.replaceFile("exit.json", with: [UInt8]().span.bytes, durability: .none)
 
             let pair = try SocketPair(.messages)
             var monitorProcess: ProcessHandle?
@@ -325,43 +325,99 @@ public final class Runtime: Sendable {
             let id: Int32
             let startTicks: UInt64
         }
-        let version: Int
+        struct VersionOnly: Decodable {
+            let version: Int
+        }
         let bootID: String
         let monitor: Process
         let container: Process
         let startedAt: Int64
+
+        func facts(_ id: String, _ stateDirectory: String) -> ContainerFacts {
+            ContainerFacts(
+                id: id, stateDirectory: stateDirectory, processID: container.id, startTicks: container.startTicks, startedAt: startedAt)
+        }
     }
 
-    private func look(for id: String, _ stateDirectory: String) -> Look {
-        let recorded = ExitRecord.read(in: stateDirectory)
-        guard let name = try? PathBytes(id),
-            let directory = try? Directory.open("\(configuration.execRoot)/containers").openDirectory(name),
-            let bytes = try? directory.readFile("run.json", limit: 4096),
-            let run = try? JSONDecoder().decode(RunRecord.self, from: Data(bytes)),
-            run.version == 1, let boot = try? ProcessTable.bootID(), boot == run.bootID
-        else {
-            // Never started on this boot, or killed between the first steps of a start.
+    private func look(for id: String, _ stateDirectory: String) throws(RuntimeError) -> Look {
+        guard let directory = try runDirectory(of: id) else {
+            // Not started on this boot, or ended and cleared away.
             killProcesses(of: id)
-            return recorded.map { .ended($0) } ?? .nothing
+            return (ExitRecord.read(in: stateDirectory) ?? .unknown(in: stateDirectory)).map { .ended($0) } ?? .nothing
         }
-        let facts = ContainerFacts(
-            id: id, stateDirectory: stateDirectory, processID: run.container.id, startTicks: run.container.startTicks,
-            startedAt: run.startedAt)
-        do {
+        let run = try runRecord(of: id, in: directory)
+        let answer: (SocketHolder, MonitorAnswer?)?
+        do throws(Errno) { answer = try Self.ask(directory) } catch {
+            throw .system("cannot speak to the monitor of container \(id.prefix(12))", error)
+        }
+        switch (answer, run) {
+        case ((_, .exited(let status))?, _): return .ended(ExitRecord(status))
+        case ((let socket, .running(let process, let ticks, let at))?, _) where process != 0:
+            let facts = ContainerFacts(id: id, stateDirectory: stateDirectory, processID: process, startTicks: ticks, startedAt: at)
+            return .running(facts, socket)
+        case ((let socket, nil)?, let run?):
+            // It is busy; the answer comes when it comes. Until then, what it wrote down is true.
+            return .running(run.facts(id, stateDirectory), socket)
+        case ((_, nil)?, nil):
+            throw RuntimeError(.monitor, "the monitor of container \(id.prefix(12)) does not answer; it is in the middle of a start")
+        case ((_, _?)?, let run?), (nil, let run?): return .lost(recordLoss(run.facts(id, stateDirectory)))
+        case ((_, _?)?, nil), (nil, nil):
+            // Killed between the first steps of a start. A monitor without a container ends when nobody is connected to it.
+            killProcesses(of: id)
+            ExitRecord.forgetBegun(in: stateDirectory)
+            return ExitRecord.read(in: stateDirectory).map { .ended($0) } ?? .nothing
+        }
+    }
+
+    /// The container's directory in the exec-root; `nil` if there is none.
+    private func runDirectory(of id: String) throws(RuntimeError) -> Directory? {
+        do throws(Errno) {
+            let all = try Directory.open("\(configuration.execRoot)/containers")
+            let name = try PathBytes(id)
+            return try all.contains(name) ? try all.openDirectory(name) : nil
+        } catch {
+            throw .system("cannot look for container \(id.prefix(12)) in the exec-root '\(configuration.execRoot)'", error)
+        }
+    }
+
+    /// What was written down at the start; `nil` if nothing was, or if that was on another boot.
+    private func runRecord(of id: String, in directory: borrowing Directory) throws(RuntimeError) -> RunRecord? {
+        let bytes: [UInt8]
+        let boot: String
+        do throws(Errno) {
+            boot = try ProcessTable.bootID()
+            guard try directory.contains("run.json") else { return nil }
+            bytes = try directory.readFile("run.json", limit: 64 << 10)
+        } catch {
+            throw .system("cannot read 'run.json' of container \(id.prefix(12))", error)
+        }
+        guard let version = try? JSONDecoder().decode(RunRecord.VersionOnly.self, from: Data(bytes)).version, version <= 1,
+            let run = try? JSONDecoder().decode(RunRecord.self, from: Data(bytes))
+        else {
+            throw RuntimeError(
+                .monitor, "'run.json' of container \(id.prefix(12)) is damaged, or a later version of Berth has written it: what runs is let be")
+        }
+        return run.bootID == boot ? run : nil
+    }
+
+    /// Connects to a monitor and asks how things are. `nil`: nobody listens. No answer within five seconds: it is busy.
+    private static func ask(_ directory: borrowing Directory) throws(Errno) -> (SocketHolder, MonitorAnswer?)? {
+        do throws(Errno) {
             let socket = try directory.connectForMessages(to: "monitor.sock")
             try socket.send(MonitorRequest.state.encoded(number: 1))
-            switch try Self.receive(socket, expecting: 1).answer {
-            case .running: return .running(facts, SocketHolder(socket))
-            case .exited(let status): return .ended(ExitRecord(status))
-            default: break
-            }
+            guard try socket.descriptor.waitReadable(milliseconds: 5000) else { return (SocketHolder(socket), nil) }
+            let message = try socket.receive(waiting: false)
+            guard !message.bytes.isEmpty, let (_, answer) = try? MonitorAnswer.decode(message.bytes) else { return nil }
+            return (SocketHolder(socket), answer)
         } catch {
-            // Nobody listens any more: it has ended, or was killed. The record says which.
-            if let record = ExitRecord.read(in: stateDirectory), record.startedAt == run.startedAt { return .ended(record) }
+            switch error {
+            case .ENOENT, .ECONNREFUSED, .ECONNRESET, .EPIPE: return nil
+            default: throw error
+            }
         }
-        return .lost(recordLoss(facts))
     }
 
+    /// Ends what a monitor that is gone has left behind, and writes down that it was lost; unless it wrote down how the container ended.
     private func recordLoss(_ facts: ContainerFacts) -> ExitRecord {
         if let record = ExitRecord.read(in: facts.stateDirectory), record.startedAt == facts.startedAt { return record }
         // The first process is held by a descriptor before it is believed to be the one: ids are used again.

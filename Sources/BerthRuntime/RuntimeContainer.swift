@@ -54,10 +54,21 @@ public final class RuntimeContainer: Sendable {
         return record
     }
 
-    /// Sends a signal to the first process. `notRunning` if it has ended.
-    public func signal(_ number: Int32) async throws(RuntimeError) {
-        _ = try await connection.request(.signal(number: number, execution: 0))
+    /// Sends a signal to the first process, whatever its monitor is doing. `notRunning` if it has ended.
+    public func signal(_ number: Int32) throws(RuntimeError) {
+        do throws(Errno) {
+            // Held by a descriptor before it is believed to be the one: ids are used again.
+            let process = try ProcessHandle(opening: facts.processID)
+            guard try ProcessTable.startTicks(of: facts.processID) == facts.startTicks else { throw .ESRCH }
+            try process.signal(number)
+        } catch {
+            guard error == .ESRCH || error == .ENOENT else { throw .system("cannot send a signal to container \(facts.id.prefix(12))", error) }
+            throw RuntimeError(.notRunning, "the container is not running")
+        }
     }
+
+    /// Lets go of the monitor: waits are `cancelled`, requests fail, the container runs on.
+    public func close() { connection.close() }
 
     /// Sets the terminal's size. `system` with `ENOTTY` if it has none.
     public func resize(rows: UInt16, columns: UInt16) async throws(RuntimeError) {
@@ -86,13 +97,18 @@ public final class RuntimeContainer: Sendable {
         input.hasInput = hasInput
         input.filter = try filters.filter(for: seccomp)
         let plan = try LaunchPlan.compileExecution(input)
-        let number = MonitorConnection.executionNumber()
-        let received = try await connection.request(.execute(.init(number: number, streams: streams)), sending: plan.encoded())
-        guard case .started(let id, _, let at) = received.answer, let socket = received.takeDescriptor() else {
-            throw RuntimeError(.monitor, "the monitor's answer to an execution makes no sense")
+        let number = connection.beginExecution()
+        do throws(RuntimeError) {
+            let received = try await connection.request(.execute(.init(number: number, streams: streams)), sending: plan.encoded())
+            guard case .started(let id, _, let at) = received.answer, let socket = received.takeDescriptor() else {
+                throw RuntimeError(.monitor, "the monitor's answer to an execution makes no sense")
+            }
+            return RuntimeExecution(
+                processID: id, startedAt: at, stream: try AttachStream(socket, reactor: reactor), number: number, connection: connection)
+        } catch {
+            connection.forgetExecution(number)
+            throw error
         }
-        return RuntimeExecution(
-            processID: id, startedAt: at, stream: try AttachStream(socket, reactor: reactor), number: number, connection: connection)
     }
 
     /// The container's root as it is now, through its first process. The descriptor is valid as long as it is held.
@@ -117,6 +133,8 @@ public final class RuntimeExecution: Sendable {
     init(processID: Int32, startedAt: Int64, stream: AttachStream, number: UInt64, connection: MonitorConnection) {
         (self.processID, self.startedAt, self.stream, self.number, self.connection) = (processID, startedAt, stream, number, connection)
     }
+
+    deinit { connection.forgetExecution(number) }
 
     /// Waits for its end. `nil`: the container's monitor has gone.
     public func wait() async -> ExitRecord? { await connection.exit(ofExecution: number).map { ExitRecord($0) } }

@@ -57,11 +57,14 @@ public final class EventHub: Sendable {
         }
     }
 
+    /// How many read what happens.
+    public var subscriberCount: Int { state.withLock { $0.subscribers.count } }
+
     /// The latest events, and from now on those that come.
     ///
     /// - Parameters:
     ///   - since: nanoseconds since 1970; kept events from then on come first. `nil`: only what is new.
-    ///   - until: the sequence ends after the kept events if this is not later than now. A later end is the reader's to watch for.
+    ///   - until: nanoseconds since 1970; the sequence ends then. If that is not later than now, kept events are all that there is.
     public func subscribe(since: Int64? = nil, until: Int64? = nil) -> AsyncThrowingStream<Event, any Error> {
         let (stream, continuation) = AsyncThrowingStream<Event, any Error>.makeStream(bufferingPolicy: .bufferingOldest(4096))
         state.withLock { state in
@@ -70,7 +73,15 @@ public final class EventHub: Sendable {
             state.lastID += 1
             let id = state.lastID
             state.subscribers[id] = continuation
+            let clock = until.map { until in
+                Task {
+                    // A subscriber that has gone cancels it.
+                    do { try await Task.sleep(for: .nanoseconds(until - realtimeNanoseconds())) } catch { return }
+                    continuation.finish()
+                }
+            }
             continuation.onTermination = { [weak self] _ in
+                clock?.cancel()
                 // Not within `publish`, which holds the lock when a subscriber is too slow.
                 Task { self?.state.withLock { $0.subscribers[id] = nil } }
             }

@@ -195,7 +195,7 @@ public enum ProgressMessage: JSONWritable, Hashable {
                         if let current { writer.member("current", current) }
                         if let total { writer.member("total", total) }
                     }
-                    if let current, total == nil { writer.member("progress", Self.size(current)) }
+                    if let current, total == nil { writer.member("progress", HumanText.size(Int64(clamping: current), digits: 4)) }
                 }
                 if !id.isEmpty { writer.member("id", id) }
             case .failure(let text):
@@ -203,16 +203,5 @@ public enum ProgressMessage: JSONWritable, Hashable {
                 writer.member("error", text)
             }
         }
-    }
-
-    /// A count of bytes in four digits, as Docker shows it: `12.35MB`.
-    static func size(_ byteCount: UInt64) -> String {
-        let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
-        var (value, unit) = (Double(byteCount), 0)
-        while value >= 1000, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
-        let digits = value >= 100 ? 1.0 : value >= 10 ? 10 : 100
-        let rounded = (value * digits).rounded() / digits
-        let text = rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
-        return text + units[unit]
     }
 }

@@ -1,1 +1,109 @@
-@main struct Main { static func main() {} }
+internal import ArgumentParser
+internal import Berth
+internal import BerthDaemon
+internal import BerthLinux
+internal import Glibc
+internal import Logging
+
+/// The daemon: an engine, served by Docker's Engine API. The flags are dockerd's.
+@main struct Program: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "berthd", abstract: "Serve containers on this machine by Docker's Engine API.",
+        discussion: """
+            Examples:
+              berthd                                     the default root, /var/lib/berth, at unix:///run/berth/berth.sock
+              berthd -H unix:///run/docker.sock          where unmodified Docker clients look
+              berthd --root /srv/b --exec-root /run/b    a second engine beside the first
+
+            Containers run on when the daemon ends, however it ends; the next one on the same root finds them again.
+            """,
+        version: "berthd version \(Engine.version)")
+
+    @Option(name: [.customShort("H"), .long], help: "Where to listen: unix:///PATH or tcp://HOST:PORT. May be given several times.")
+    var host: [String] = []
+    @Option(
+        name: [.customLong("data-root"), .customLong("root"), .customShort("g")], help: "Where everything is kept that outlives a reboot.")
+    var root = EngineConfiguration.defaultRoot
+    @Option(help: "Where sockets are kept, and what is true until the next reboot. (default: /run/berth, or /run/berth-ID of another root)")
+    var execRoot: String?
+    @Option(name: [.customShort("p"), .long], help: "A file for the daemon's process id.")
+    var pidfile: String?
+    @Option(
+        name: [.customShort("G"), .long], help: "Whose members may use the Unix sockets. (default: docker where that exists, else root)")
+    var group: String?
+    @Option(help: "Where berth-monitor is. (default: beside this program, else on PATH)")
+    var monitor: String?
+    @Option(name: [.customShort("l"), .long], help: "How much is logged: debug, info, warn, error or fatal.")
+    var logLevel = "info"
+    @Flag(name: [.customShort("D"), .long], help: "Log what is asked, and say that this is being debugged.")
+    var debug = false
+    @Option(
+        help:
+            "TCP without TLS lets anybody who reaches it be root: --tls=false says that this is meant. TLS itself does not exist here yet.")
+    var tls: Bool?
+
+    func run() throws {
+        let level = try Self.level(logLevel)
+        let addresses = try addresses()
+        guard geteuid() == 0 else { throw Refusal("berthd needs to be started as root: it makes namespaces, mounts and control groups.") }
+        // Before any other thread exists, so that all of them leave the signals to this one.
+        let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
+        _ = signal(SIGPIPE, SIG_IGN)
+        let service = Service(
+            engine: EngineConfiguration(
+                root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic),
+            daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, pidFile: pidfile,
+            log: Self.log(debug ? .debug : level))
+        Task {
+            do {
+                try await service.run()
+                Glibc.exit(0)
+            } catch {
+                service.log.critical("\(error)")
+                Glibc.exit(1)
+            }
+        }
+        while true {
+            var waiting = signals.descriptor.withRawDescriptor { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            _ = unsafe poll(&waiting, 1, -1)
+            while let number = signals.next() {
+                // Nothing is read again by a hang-up: there is no configuration that could have changed.
+                if number != SIGHUP { service.stop() }
+            }
+        }
+    }
+
+    /// Where to listen, once the engine's exec-root is known: `unix://` alone, and no address at all, are the socket below it.
+    private func addresses() throws -> @Sendable (Engine) throws -> [ListenAddress] {
+        let texts = host.isEmpty ? ["unix://"] : host
+        for text in texts {
+            guard case .tcp = try ListenAddress(parsing: text, defaultSocket: "/") else { continue }
+            guard tls == false else {
+                throw Refusal(
+                    "'\(text)' would let anybody who reaches it be root on this machine, and TLS does not exist here yet: listen on a Unix socket, or say --tls=false if this is meant."
+                )
+            }
+        }
+        return { engine in try texts.map { try ListenAddress(parsing: $0, defaultSocket: "\(engine.execRoot)/berth.sock") } }
+    }
+
+    private static func level(_ text: String) throws -> Logger.Level {
+        let levels: [String: Logger.Level] = [
+            "debug": .debug, "info": .info, "warn": .warning, "warning": .warning, "error": .error, "fatal": .critical,
+        ]
+        guard let level = levels[text] else { throw ValidationError("unable to parse logging level: \(text)") }
+        return level
+    }
+
+    private static func log(_ level: Logger.Level) -> Logger {
+        var log = Logger(label: "berthd", factory: { StreamLogHandler.standardError(label: $0) })
+        log.logLevel = level
+        return log
+    }
+}
+
+/// Why the daemon does not start, in a sentence.
+struct Refusal: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}

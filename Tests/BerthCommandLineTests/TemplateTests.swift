@@ -1,5 +1,6 @@
 import BerthClient
 import BerthCommandLine
+import DockerAPI
 import Testing
 
 private let data = JSONTree.object([

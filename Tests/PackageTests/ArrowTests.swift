@@ -29,7 +29,7 @@ private let foreign: [Group: Set<String>] = [
 ]
 private let exceptions: [String: Set<String>] = [
     "BerthContent": ["Crypto"], "BerthLayers": ["Crypto"], "BerthImages": ["Crypto"],
-    "BerthDaemon": ["NIOCore", "NIOPosix", "NIOHTTP1"],
+    "BerthDaemon": ["NIOCore", "NIOPosix", "NIOHTTP1", "Logging"], "berthd": ["Logging"],
     "BerthCommandLine": ["ArgumentParser"],
     "BerthContracts": ["Testing"],
 ]

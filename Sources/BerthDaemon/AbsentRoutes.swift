@@ -1,0 +1,50 @@
+internal import DockerAPI
+internal import NIOHTTP1
+
+/// What Docker's API has and this daemon has not: said by name, so that nobody takes it for a mistake of their own.
+enum AbsentRoutes {
+    static var routes: [Route] { lookups + missing.map { method, pattern, what in Route(method, pattern) { _ in throw absent(what) } } }
+
+    private static func absent(_ what: String) -> APIFailure { APIFailure(.notImplemented, "not supported here: \(what)") }
+
+    /// Clients that look a name up everywhere are told that it is not here, and go on.
+    private static var lookups: [Route] {
+        [
+            Route(.GET, "/networks/{id}") { throw APIFailure.notFound("network \($0.subject) not found") },
+            Route(.GET, "/volumes/{name}") { throw APIFailure.notFound("get \($0.subject): no such volume") },
+            Route(.GET, "/plugins/{name}/json") { throw APIFailure.notFound("plugin \"\($0.subject)\" not found") },
+        ]
+            + ["services", "nodes", "tasks", "secrets", "configs"].map { kind in
+                Route(.GET, "/\(kind)/{id}") { _ in
+                    throw APIFailure(
+                        .serviceUnavailable,
+                        "This node is not a swarm manager: engines of this kind are for one machine, and have no swarms."
+                    )
+                }
+            }
+    }
+
+    private static let missing: [(HTTPMethod, String, String)] = [
+        (.POST, "/build", "building images"), (.POST, "/build/prune", "the build cache"), (.POST, "/session", "building images"),
+        (.POST, "/auth", "registries"), (.GET, "/images/search", "registries"), (.GET, "/distribution/{name}/json", "registries"),
+        (.POST, "/images/{name}/push", "pushing images"), (.GET, "/images/get", "saving images"),
+        (.GET, "/images/{name}/get", "saving images"), (.POST, "/images/load", "loading images: docker import takes a root file system"),
+        (.GET, "/images/{name}/history", "the history of images"), (.POST, "/images/prune", "pruning images: docker rmi removes one"),
+        (.POST, "/commit", "committing containers"), (.GET, "/containers/{id}/changes", "the changes of a container"),
+        (.GET, "/containers/{id}/export", "exporting containers"), (.GET, "/containers/{id}/stats", "statistics"),
+        (.GET, "/containers/{id}/top", "listing processes: docker exec CONTAINER ps"),
+        (.POST, "/containers/{id}/restart", "restarting in one step: docker stop, docker start"),
+        (.POST, "/containers/{id}/update", "changing a container's limits"), (.POST, "/containers/{id}/rename", "renaming containers"),
+        (.POST, "/containers/{id}/pause", "pausing containers"), (.POST, "/containers/{id}/unpause", "pausing containers"),
+        (.GET, "/containers/{id}/attach/ws", "attaching over WebSocket: POST /containers/{id}/attach"),
+        (.HEAD, "/containers/{id}/archive", "copying files"), (.GET, "/containers/{id}/archive", "copying files"),
+        (.PUT, "/containers/{id}/archive", "copying files"), (.POST, "/containers/prune", "pruning containers: docker rm removes some"),
+        (.GET, "/system/df", "disk usage"), (.GET, "/volumes", "volumes"), (.POST, "/volumes/create", "volumes"),
+        (.DELETE, "/volumes/{name}", "volumes"), (.POST, "/volumes/prune", "volumes"), (.GET, "/networks", "networks"),
+        (.POST, "/networks/create", "networks"), (.DELETE, "/networks/{id}", "networks"), (.POST, "/networks/prune", "networks"),
+        (.POST, "/networks/{id}/connect", "networks"), (.POST, "/networks/{id}/disconnect", "networks"), (.GET, "/plugins", "plugins"),
+        (.GET, "/swarm", "swarms"), (.POST, "/swarm/init", "swarms"), (.POST, "/swarm/join", "swarms"), (.POST, "/swarm/leave", "swarms"),
+        (.GET, "/nodes", "swarms"), (.GET, "/services", "swarms"), (.GET, "/tasks", "swarms"), (.GET, "/secrets", "swarms"),
+        (.GET, "/configs", "swarms"),
+    ]
+}

@@ -1,0 +1,121 @@
+internal import Berth
+internal import DockerAPI
+internal import NIOHTTP1
+
+/// Containers: made, listed, looked at, started, ended and removed.
+struct ContainerRoutes: Sendable {
+    let engine: Engine
+
+    var routes: [Route] {
+        [
+            Route(.GET, "/containers/json") { try await list($0) },
+            Route(.POST, "/containers/create") { try await create($0) },
+            Route(.GET, "/containers/{id}/json") { try await inspect($0) },
+            Route(.POST, "/containers/{id}/start") { try await start($0) },
+            Route(.POST, "/containers/{id}/stop") { try await stop($0) },
+            Route(.POST, "/containers/{id}/kill") { try await kill($0) },
+            Route(.POST, "/containers/{id}/wait") { try await wait($0) },
+            Route(.POST, "/containers/{id}/resize") { try await resize($0) },
+            Route(.DELETE, "/containers/{id}") { try await remove($0) },
+        ]
+    }
+
+    private func container(_ call: Call) throws(ContainerError) -> Container { try engine.containers.find(call.subject) }
+
+    private func list(_ call: Call) async throws {
+        try call.query.refuse("size", "containers' sizes are not counted yet")
+        let limit = try call.query.integer("limit").flatMap { $0 > 0 ? $0 : nil }
+        let found = try engine.containers.list(
+            ContainerQuery(
+                includesAll: call.query.bool("all"), limit: limit, filters: try Filters.parse(call.query["filters"] ?? "")))
+        let now = Timestamp.now
+        try await call.reply.json(found.map { ContainerSummary($0, now: now) })
+    }
+
+    private func create(_ call: Call) async throws {
+        let request = try ContainerCreateRequest(parsing: try await call.jsonBody())
+        var configuration = try ContainerConfiguration(request, version: call.version)
+        configuration.name = call.query["name"]
+        if let text = call.query["platform"] {
+            guard let platform = Platform(parsing: text) else {
+                throw APIFailure.invalid("\"\(text)\" is an invalid platform: it must be OS[/ARCHITECTURE[/VARIANT]]")
+            }
+            let image = try engine.images.find(configuration.image)
+            guard image.configuration.platform.fits(platform) else {
+                throw APIFailure.notFound(
+                    "image with reference \(configuration.image) was found but its platform (\(image.configuration.platform)) does not match the specified platform (\(platform))"
+                )
+            }
+        }
+        let container = try await engine.containers.create(configuration)
+        try await call.reply.json(ContainerCreateResponse(id: container.id), .created)
+    }
+
+    private func inspect(_ call: Call) async throws {
+        try call.query.refuse("size", "containers' sizes are not counted yet")
+        try await call.reply.json(ContainerInspect(try container(call).details()))
+    }
+
+    private func start(_ call: Call) async throws {
+        for name in ["checkpoint", "checkpoint-dir"] { try call.query.refuse(name, "checkpoints do not exist here") }
+        let body = try await call.parts.body(limit: 1 << 20)
+        guard body.isEmpty || body == Array("null".utf8) || body == Array("{}".utf8) else {
+            throw APIFailure.invalid("starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24")
+        }
+        try await container(call).start()
+        try await call.reply.empty(.noContent)
+    }
+
+    private func stop(_ call: Call) async throws {
+        try await container(call).stop(signal: call.query["signal"], timeoutSeconds: try call.query.integer("t"))
+        try await call.reply.empty(.noContent)
+    }
+
+    private func kill(_ call: Call) async throws {
+        try await container(call).kill(signal: call.query["signal"] ?? "KILL")
+        try await call.reply.empty(.noContent)
+    }
+
+    private func wait(_ call: Call) async throws {
+        let text = call.query["condition"] ?? WaitCondition.notRunning.rawValue
+        guard let condition = WaitCondition(rawValue: text) else { throw APIFailure.invalid("invalid condition: \"\(text)\"") }
+        let waiter = try container(call).waiter(condition)
+        // The answer begins when the wait is registered: who has its first bytes may start the container.
+        try await call.reply.begin(type: "application/json")
+        let exit = try await waiter.value()
+        // A process that could not be started has no code of its own: Docker's clients ask the start's answer for the reason.
+        try await call.reply.write(ContainerWaitResponse(statusCode: exit.code).json + [10])
+        try await call.reply.end()
+    }
+
+    private func resize(_ call: Call) async throws {
+        let (rows, columns) = try call.query.terminalSize()
+        try await container(call).resize(rows: rows, columns: columns)
+        try await call.reply.whole(.ok, type: "text/plain; charset=utf-8", [])
+    }
+
+    private func remove(_ call: Call) async throws {
+        try call.query.refuse("link", "links do not exist here")
+        // `v` asks for volumes to be removed as well; a container has none here.
+        try await container(call).remove(force: call.query.bool("force"))
+        try await call.reply.empty(.noContent)
+    }
+}
+
+extension Query {
+    /// The parameters `h` and `w`.
+    func terminalSize() throws(APIFailure) -> (rows: UInt16, columns: UInt16) {
+        guard let rows = try integer("h").flatMap(UInt16.init(exactly:)), let columns = try integer("w").flatMap(UInt16.init(exactly:))
+        else {
+            throw .invalid("a terminal's size must be given as h and w, each 0 to 65535")
+        }
+        return (rows, columns)
+    }
+}
+
+extension Platform {
+    /// Whether this is what somebody asks for: what is not said matters nothing.
+    fileprivate func fits(_ wanted: Platform) -> Bool {
+        os == wanted.os && architecture == wanted.architecture && (wanted.variant == nil || variant == nil || variant == wanted.variant)
+    }
+}

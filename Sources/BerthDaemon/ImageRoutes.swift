@@ -1,0 +1,89 @@
+internal import Berth
+internal import BerthLinux
+internal import DockerAPI
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// Images: made, listed, looked at, named and removed.
+struct ImageRoutes: Sendable {
+    let engine: Engine
+    let group: MultiThreadedEventLoopGroup
+
+    var routes: [Route] {
+        [
+            Route(.GET, "/images/json") { try await list($0) },
+            Route(.POST, "/images/create") { try await create($0) },
+            Route(.GET, "/images/{name}/json") { try await inspect($0) },
+            Route(.POST, "/images/{name}/tag") { try await tag($0) },
+            Route(.DELETE, "/images/{name}") { try await remove($0) },
+        ]
+    }
+
+    private func list(_ call: Call) async throws {
+        // `all` would show images that builds leave between, and `digests` what is shown anyway.
+        for name in ["shared-size", "manifests"] { try call.query.refuse(name, "it is not told yet") }
+        var filters = try Filters.parse(call.query["filters"] ?? "")
+        // What clients before 1.41 say.
+        if let old = call.query["filter"] { filters["reference", default: []].append(old) }
+        let found = try engine.images.list(ImageQuery(filters: filters))
+        try await call.reply.json(found.map { ImageSummary($0) })
+    }
+
+    private func inspect(_ call: Call) async throws {
+        try call.query.refuse("manifests", "it is not told yet")
+        let image = ImageInspect(try engine.images.find(call.subject), snapshotter: engine.snapshotterName)
+        try await call.reply.json(image.json(for: call.version))
+    }
+
+    private func tag(_ call: Call) async throws {
+        guard let repository = call.query["repo"] else { throw APIFailure.invalid("the parameter 'repo' is missing: the name to give") }
+        try await engine.images.tag(call.subject, as: try Self.reference(repository, call.query["tag"]))
+        try await call.reply.empty(.created)
+    }
+
+    private func remove(_ call: Call) async throws {
+        // `noprune` keeps parents without names; images have none here.
+        let done = try await engine.removeImage(call.subject, force: call.query.bool("force"))
+        let items = done.map { removal -> ImageDeleteItem in
+            switch removal {
+            case .untagged(let name): .untagged(name.familiar)
+            case .deleted(let digest): .deleted(digest.description)
+            }
+        }
+        try await call.reply.json(items)
+    }
+
+    private static func reference(_ repository: String, _ tag: String?) throws -> ImageReference {
+        try ImageReference(parsing: tag.map { $0.contains(":") ? "\(repository)@\($0)" : "\(repository):\($0)" } ?? repository)
+    }
+
+    private func create(_ call: Call) async throws {
+        if let image = call.query["fromImage"] {
+            throw APIFailure(
+                .notImplemented,
+                "not supported here: pulling '\(image)' from a registry: docker import makes an image of a root file system")
+        }
+        guard let source = call.query["fromSrc"] else {
+            throw APIFailure.invalid("one of the parameters fromSrc and fromImage must be given")
+        }
+        guard source == "-" else {
+            throw APIFailure(
+                .notImplemented, "not supported here: importing from '\(source)': fetch it yourself, and give it on standard input")
+        }
+        let platform = try call.query["platform"].map { text throws(APIFailure) in
+            guard let platform = Platform(parsing: text) else { throw .invalid("\"\(text)\" is an invalid platform") }
+            return platform
+        }
+        let reference = try call.query["repo"].map { try Self.reference($0, call.query["tag"]) }
+        let changes = call.query.all("changes")
+        let message = call.query["message"]
+        let (job, writing) = try BerthLinux.Pipe().take { reading, writing throws(ImageError) in
+            // The import has one end from now on, and the upload the other.
+            let job = try engine.images.importRootFileSystem(
+                from: reading, as: reference, changes: changes, message: message, platform: platform ?? .host)
+            return (job, writing.release())
+        }
+        try await ImportUpload(group: group, job: job, call: call).perform(into: writing)
+    }
+}

@@ -1,0 +1,60 @@
+internal import Berth
+internal import DockerAPI
+internal import NIOCore
+internal import NIOPosix
+
+/// A request's body on its way into an import, and the import's progress on its way back.
+struct ImportUpload {
+    let group: MultiThreadedEventLoopGroup
+    let job: Job<ImageRecord>
+    let call: Call
+
+    /// How often the client is told how far it is.
+    private static let interval = Duration.milliseconds(100)
+
+    /// Feeds the job, tells how far it is, and answers with the image's id. A client that goes away ends the import, which then leaves nothing.
+    func perform(into descriptor: CInt) async throws {
+        do { try await feed(descriptor) } catch {
+            job.cancel()
+            // The reason is the upload's, not the import's.
+            _ = try? await job.value
+            throw error
+        }
+        let result: ImageRecord
+        do { result = try await job.value } catch {
+            // The rest of a body that was refused is not read.
+            call.reply.closes = true
+            guard call.reply.hasBegun else { throw error }
+            try await call.reply.write(ProgressMessage.failure(APIFailure(error).message).line)
+            return try await call.reply.end()
+        }
+        if !call.reply.hasBegun { try await call.reply.begin(type: "application/json") }
+        try await call.reply.write(ProgressMessage.status(result.id.description).line)
+        try await call.reply.end()
+    }
+
+    private func feed(_ descriptor: CInt) async throws {
+        let pipe = try await NIOPipeBootstrap(group: group).takingOwnershipOfDescriptor(output: descriptor).get()
+        do { try await feed(pipe) } catch {
+            // Only told to cancel, it must not take the end of the pipe for the end of the archive.
+            job.cancel()
+            pipe.close(promise: nil)
+            throw error
+        }
+        // An import that has failed has closed its end, which closes this one.
+        try? await pipe.close().get()
+    }
+
+    private func feed(_ pipe: any Channel) async throws {
+        var (count, told) = (UInt64(0), ContinuousClock.now)
+        while let piece = try await call.parts.nextBody() {
+            count += UInt64(piece.readableBytes)
+            // An import that has failed does not read on, and its own error is the better one.
+            do { try await pipe.writeAndFlush(piece).get() } catch { return }
+            guard ContinuousClock.now - told >= Self.interval else { continue }
+            told = .now
+            if !call.reply.hasBegun { try await call.reply.begin(type: "application/json") }
+            try await call.reply.write(ProgressMessage.status("Importing", current: count).line)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import Berth
+internal import DockerAPI
+internal import NIOCore
+internal import NIOHTTP1
+
+/// The daemon itself, and what happens in it.
+struct SystemRoutes: Sendable {
+    let engine: Engine
+    let isDebugging: Bool
+
+    var routes: [Route] {
+        [
+            Route(.HEAD, "/_ping") { try await ping($0) },
+            Route(.GET, "/_ping") { try await ping($0) },
+            Route(.GET, "/version") { try await version($0) },
+            Route(.GET, "/info") { try await info($0) },
+            Route(.GET, "/events") { try await events($0) },
+        ]
+    }
+
+    private func ping(_ call: Call) async throws {
+        let headers = [("Cache-Control", "no-cache, no-store, must-revalidate"), ("Pragma", "no-cache"), ("Swarm", "inactive")]
+        let body = call.head.method == .HEAD ? [] : Array("OK".utf8)
+        try await call.reply.whole(.ok, type: "text/plain; charset=utf-8", body, headers: headers)
+    }
+
+    private func version(_ call: Call) async throws {
+        let facts = engine.information()
+        try await call.reply.json(
+            SystemVersion(
+                version: Engine.version, commit: "", architecture: Platform.host.architecture, kernelVersion: facts.kernelVersion))
+    }
+
+    private func info(_ call: Call) async throws {
+        try await call.reply.json(SystemInfo(engine.information(), isDebugging: isDebugging))
+    }
+
+    private func events(_ call: Call) async throws {
+        let filter = try EventFilter(try Filters.parse(call.query["filters"] ?? ""))
+        let since = try call.query.time("since")
+        let until = try call.query.time("until")
+        let stream = engine.events.subscribe(since: since?.nanoseconds, until: until?.nanoseconds)
+        try await call.reply.begin(type: "application/json")
+        for try await event in stream {
+            guard filter.matches(event) else { continue }
+            try await call.reply.write(EventMessage(event).json + [10])
+        }
+        try await call.reply.end()
+    }
+}

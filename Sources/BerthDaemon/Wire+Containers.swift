@@ -1,0 +1,160 @@
+internal import Berth
+internal import DockerAPI
+
+extension ContainerSummary {
+    /// A container in a list.
+    init(_ container: ContainerDetails, now: Timestamp) {
+        self.init()
+        (id, name, labels) = (container.id, container.name, container.labels)
+        (image, imageID) = (container.configuration.image, container.imageID.description)
+        command = container.arguments.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
+        createdAt = container.createdAt.seconds
+        state = container.status.rawValue
+        status = container.statusText(now: now)
+        networkMode = container.configuration.network.description
+        networks = container.networks
+        mounts = container.configuration.bindMounts.map { MountPoint($0) }
+    }
+}
+
+extension ContainerDetails {
+    /// What it is in, in a few words: `Up 3 minutes`, `Exited (0) 2 hours ago`.
+    fileprivate func statusText(now: Timestamp) -> String {
+        func since(_ time: Timestamp) -> String { HumanText.duration(seconds: max(0, now.nanoseconds - time.nanoseconds) / 1_000_000_000) }
+        switch status {
+        case .running: return "Up \(startedAt.map(since) ?? "Less than a second")"
+        case .exited:
+            guard let exit = lastExit else { return "Exited" }
+            return "Exited (\(exit.code))" + (exit.finishedAt.map { " \(since($0)) ago" } ?? "")
+        case .created: return "Created"
+        case .removing: return "Removal In Progress"
+        case .unreadable: return "Dead"
+        }
+    }
+
+    fileprivate var networks: [String: EndpointSettings] {
+        switch configuration.network {
+        case .none, .host: [configuration.network.description: EndpointSettings(networkID: "", endpointID: "")]
+        default: [:]
+        }
+    }
+}
+
+extension MountPoint {
+    fileprivate init(_ mount: BindMount) {
+        self.init(
+            type: "bind", source: mount.source, destination: mount.target, mode: mount.readOnly ? "ro" : "", isWritable: !mount.readOnly,
+            propagation: mount.propagation.rawValue)
+    }
+}
+
+extension ContainerInspect {
+    /// All that is known of a container.
+    init(_ container: ContainerDetails) {
+        self.init()
+        (id, name, created) = (container.id, container.name, container.createdAt.rfc3339)
+        (path, arguments) = (container.arguments.first ?? "", Array(container.arguments.dropFirst()))
+        state = ContainerState(container)
+        image = container.imageID.description
+        (directory, logPath, driver) = (container.directory, container.logPath ?? "", container.snapshotter)
+        executionIDs = container.executionIDs.isEmpty ? nil : container.executionIDs
+        host = HostConfig(container.configuration)
+        config = ContainerConfig(container)
+        mounts = container.configuration.bindMounts.map { MountPoint($0) }
+        sandboxKey = container.processID.map { "/proc/\($0)/ns/net" } ?? ""
+        networks = container.networks
+    }
+}
+
+extension ContainerState {
+    fileprivate init(_ container: ContainerDetails) {
+        self.init()
+        (status, isRunning) = (container.status.rawValue, container.status == .running)
+        isDead = container.status == .unreadable
+        processID = container.processID ?? 0
+        startedAt = container.startedAt?.rfc3339 ?? Self.zeroTime
+        guard let exit = container.lastExit else { return }
+        // Of the run before, only its end is told while another runs.
+        finishedAt = exit.startedAt == nil ? Self.zeroTime : exit.finishedAt?.rfc3339 ?? Self.zeroTime
+        guard !isRunning else { return }
+        (exitCode, outOfMemory, error) = (exit.code, exit.outOfMemory, exit.reason ?? "")
+    }
+}
+
+extension ContainerConfig {
+    fileprivate init(_ container: ContainerDetails) {
+        self.init()
+        let (configuration, execution) = (container.configuration, container.image)
+        hostname = configuration.network == .host ? container.hostname : configuration.sharesNetwork ? "" : container.hostname
+        domainName = configuration.domainName ?? ""
+        user = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? execution.user ?? ""
+        attachesStandardInput = configuration.attachesStandardInput
+        (attachesStandardOutput, attachesStandardError) = (configuration.attachesStandardOutput, configuration.attachesStandardError)
+        (terminal, openStandardInput) = (configuration.terminal, configuration.openStandardInput)
+        standardInputOnce = configuration.standardInputOnce
+        environment = container.environment
+        if let own = configuration.entrypoint {
+            (entrypoint, command) = (own == [""] ? nil : own, configuration.command)
+        } else {
+            entrypoint = execution.entrypoint
+            command = configuration.command.flatMap { $0.isEmpty ? nil : $0 } ?? execution.command
+        }
+        image = configuration.image
+        workingDirectory = configuration.workingDirectory.flatMap { $0.isEmpty ? nil : $0 } ?? execution.workingDirectory ?? ""
+        labels = container.labels
+        stopSignal = configuration.stopSignal ?? execution.stopSignal
+        stopTimeoutSeconds = configuration.stopTimeoutSeconds.map { Int64($0) }
+    }
+}
+
+extension ContainerConfiguration {
+    fileprivate var sharesNetwork: Bool { if case .container = network { true } else { false } }
+}
+
+extension HostConfig {
+    fileprivate init(_ configuration: ContainerConfiguration) {
+        self.init()
+        let binds = configuration.bindMounts.filter(\.createsSource)
+        self.binds = binds.isEmpty ? nil : binds.map(\.text)
+        mounts = configuration.bindMounts.filter { !$0.createsSource }.map {
+            Mount(
+                type: "bind", source: $0.source, target: $0.target, readOnly: $0.readOnly, propagation: $0.propagation.rawValue,
+                createsSource: false)
+        }
+        (logDriver, networkMode) = (configuration.logDriver.rawValue, configuration.network.description)
+        (autoRemove, privileged, readOnlyRoot) = (configuration.removesItself, configuration.privileged, configuration.readOnlyRoot)
+        consoleSize = (Int64(configuration.initialTerminalRows ?? 0), Int64(configuration.initialTerminalColumns ?? 0))
+        addedCapabilities = configuration.addedCapabilities.isEmpty ? nil : configuration.addedCapabilities
+        droppedCapabilities = configuration.droppedCapabilities.isEmpty ? nil : configuration.droppedCapabilities
+        securityOptions = configuration.securityOptions
+        sharedMemoryByteCount = Int64(clamping: configuration.sharedMemoryByteCount)
+        ulimits = configuration.resourceLimits.map { Ulimit(name: $0.name, soft: $0.soft, hard: $0.hard) }
+        let limits = configuration.resources
+        (memory, memorySwap) = (limits.memoryByteCount ?? 0, limits.memorySwapByteCount ?? 0)
+        memoryReservation = limits.memoryReservationByteCount ?? 0
+        (cpuShares, cpuQuota) = (Int64(clamping: limits.cpuShares ?? 0), limits.cpuQuota ?? 0)
+        (cpuPeriod, nanoCPUs) = (Int64(clamping: limits.cpuPeriod ?? 0), limits.nanoCPUs ?? 0)
+        (cpusetCPUs, cpusetMems) = (limits.cpusetCPUs ?? "", limits.cpusetMems ?? "")
+        (pidsLimit, oomKillDisabled) = (limits.pidsLimit, limits.oomKillDisabled)
+    }
+}
+
+extension BindMount {
+    /// As `-v` takes it.
+    fileprivate var text: String {
+        let options = (readOnly ? ["ro"] : []) + (propagation == .rprivate ? [] : [propagation.rawValue])
+        return "\(source):\(target)" + (options.isEmpty ? "" : ":" + options.joined(separator: ","))
+    }
+}
+
+extension ContainerConfiguration {
+    fileprivate var securityOptions: [String]? {
+        var options = noNewPrivileges ? ["no-new-privileges"] : []
+        switch seccomp {
+        case .default: break
+        case .unconfined: options.append("seccomp=unconfined")
+        case .profile(let text): options.append("seccomp=\(text)")
+        }
+        return options.isEmpty ? nil : options
+    }
+}

@@ -1,0 +1,136 @@
+internal import Berth
+internal import DockerAPI
+
+extension ContainerConfiguration {
+    /// What a client's request to make a container means here.
+    ///
+    /// - Throws: for what makes no sense, and for what does not exist here.
+    init(_ request: ContainerCreateRequest, version: APIVersion) throws(APIFailure) {
+        let (config, host) = (request.config, request.host)
+        guard !config.image.isEmpty else { throw .invalid("no image specified") }
+        self.init(image: config.image)
+        (command, entrypoint, environment) = (config.command, config.entrypoint, config.environment ?? [])
+        workingDirectory = Self.said(config.workingDirectory)
+        (user, hostname, domainName) = (Self.said(config.user), Self.said(config.hostname), Self.said(config.domainName))
+        labels = config.labels
+        (terminal, openStandardInput) = (config.terminal, config.openStandardInput)
+        standardInputOnce = config.standardInputOnce
+        attachesStandardInput = config.attachesStandardInput
+        (attachesStandardOutput, attachesStandardError) = (config.attachesStandardOutput, config.attachesStandardError)
+        stopSignal = config.stopSignal.flatMap(Self.said)
+        stopTimeoutSeconds = config.stopTimeoutSeconds.map { Int(clamping: $0) }
+        network = NetworkMode(parsing: host.networkMode)
+        for name in request.networks where NetworkMode(parsing: name) != network {
+            throw .invalid("not supported here: a second network ('\(name)' beside '\(network)')")
+        }
+        bindMounts = try (host.binds ?? []).map { text throws(APIFailure) in try BindMount(parsing: text) }
+        bindMounts += try host.mounts.map { mount throws(APIFailure) in try BindMount(mount) }
+        (addedCapabilities, droppedCapabilities) = (host.addedCapabilities ?? [], host.droppedCapabilities ?? [])
+        (privileged, readOnlyRoot, removesItself) = (host.privileged, host.readOnlyRoot, host.autoRemove)
+        for option in host.securityOptions ?? [] { try apply(securityOption: option) }
+        logDriver = try Self.logDriver(host)
+        guard host.sharedMemoryByteCount >= 0 else { throw .invalid("SHM size can not be less than 0") }
+        if host.sharedMemoryByteCount > 0 { sharedMemoryByteCount = UInt64(host.sharedMemoryByteCount) }
+        resourceLimits = host.ulimits.map { ResourceLimit(name: $0.name, soft: $0.soft, hard: $0.hard) }
+        resources = try Resources(host)
+        initialTerminalRows = UInt16(exactly: host.consoleSize.rows).flatMap { $0 > 0 ? $0 : nil }
+        initialTerminalColumns = UInt16(exactly: host.consoleSize.columns).flatMap { $0 > 0 ? $0 : nil }
+    }
+
+    private static func said(_ text: String) -> String? { text.isEmpty ? nil : text }
+
+    private static func logDriver(_ host: HostConfig) throws(APIFailure) -> LogDriver {
+        guard host.logOptions.isEmpty else {
+            throw .invalid("not supported here: log options (\(host.logOptions.keys.sorted().joined(separator: ", ")))")
+        }
+        guard !host.logDriver.isEmpty else { return .jsonFile }
+        guard let driver = LogDriver(rawValue: host.logDriver) else {
+            let known = LogDriver.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .invalid("logger: no log driver named '\(host.logDriver)' is registered: there are \(known)")
+        }
+        return driver
+    }
+
+    /// One `--security-opt`.
+    private mutating func apply(securityOption text: String) throws(APIFailure) {
+        if text == "no-new-privileges" {
+            noNewPrivileges = true
+            return
+        }
+        // A colon is what very old clients write.
+        guard let separator = text.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
+            throw .invalid("invalid --security-opt: \"\(text)\"")
+        }
+        let (name, value) = (text[..<separator], String(text[text.index(after: separator)...]))
+        switch (name, value) {
+        case ("no-new-privileges", "true"): noNewPrivileges = true
+        case ("no-new-privileges", "false"): noNewPrivileges = false
+        case ("no-new-privileges", _): throw .invalid("invalid --security-opt: \"\(text)\": it must be true or false")
+        case ("seccomp", "unconfined"): seccomp = .unconfined
+        case ("seccomp", "builtin"): seccomp = .default
+        case ("seccomp", _): seccomp = .profile(value)
+        // Neither of the two confines anything here anyway.
+        case ("apparmor", "unconfined"), ("label", "disable"): break
+        case ("apparmor", _), ("label", _), ("systempaths", _), ("writable-cgroups", _):
+            throw .invalid("not supported here: --security-opt \(text)")
+        default: throw .invalid("invalid --security-opt: \"\(text)\"")
+        }
+    }
+}
+
+extension Resources {
+    fileprivate init(_ host: HostConfig) throws(APIFailure) {
+        self.init()
+        func positive(_ value: Int64, _ name: String) throws(APIFailure) -> Int64? {
+            guard value >= 0 else { throw .invalid("\(name) can not be less than 0: \(value)") }
+            return value == 0 ? nil : value
+        }
+        memoryByteCount = try positive(host.memory, "Memory")
+        memorySwapByteCount = host.memorySwap == 0 ? nil : host.memorySwap
+        memoryReservationByteCount = try positive(host.memoryReservation, "MemoryReservation")
+        cpuShares = try positive(host.cpuShares, "CpuShares").map { UInt64($0) }
+        cpuQuota = host.cpuQuota == 0 ? nil : host.cpuQuota
+        cpuPeriod = try positive(host.cpuPeriod, "CpuPeriod").map { UInt64($0) }
+        nanoCPUs = try positive(host.nanoCPUs, "NanoCpus")
+        (cpusetCPUs, cpusetMems) = (host.cpusetCPUs.isEmpty ? nil : host.cpusetCPUs, host.cpusetMems.isEmpty ? nil : host.cpusetMems)
+        pidsLimit = host.pidsLimit.flatMap { $0 == 0 ? nil : $0 }
+        oomKillDisabled = host.oomKillDisabled ?? false
+    }
+}
+
+extension BindMount {
+    /// `/source:/target[:options]`, as `-v` has it.
+    fileprivate init(parsing text: String) throws(APIFailure) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard (2...3).contains(parts.count), !parts[0].isEmpty, !parts[1].isEmpty else {
+            throw .invalid("invalid volume specification: '\(text)'")
+        }
+        guard parts[0].hasPrefix("/") else {
+            throw .invalid(
+                "volumes do not exist here yet: '\(parts[0])' in '\(text)' names one: say a directory of the host's, from its root on")
+        }
+        self.init(source: String(parts[0]), target: String(parts[1]))
+        var hasMode = false
+        for option in parts.count == 3 ? parts[2].split(separator: ",", omittingEmptySubsequences: false) : [] {
+            switch option {
+            case "ro", "rw":
+                guard !hasMode else { throw .invalid("invalid mode: \(parts[2])") }
+                (hasMode, readOnly) = (true, option == "ro")
+            // Labels are SELinux's, which is not spoken here; the others mean something on other systems only.
+            case "z", "Z", "consistent", "cached", "delegated": break
+            default:
+                guard let propagation = Propagation(rawValue: String(option)) else { throw .invalid("invalid mode: \(parts[2])") }
+                self.propagation = propagation
+            }
+        }
+    }
+
+    fileprivate init(_ mount: HostConfig.Mount) throws(APIFailure) {
+        self.init(source: mount.source, target: mount.target, readOnly: mount.readOnly, createsSource: mount.createsSource)
+        guard !mount.propagation.isEmpty else { return }
+        guard let propagation = Propagation(rawValue: mount.propagation) else {
+            throw .invalid("invalid mount config for type \"bind\": invalid propagation mode: \(mount.propagation)")
+        }
+        self.propagation = propagation
+    }
+}

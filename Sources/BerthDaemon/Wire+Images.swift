@@ -1,0 +1,50 @@
+internal import Berth
+internal import DockerAPI
+
+extension ImageSummary {
+    /// An image in a list.
+    init(_ image: ImageRecord) {
+        self.init()
+        id = image.id.description
+        (tags, digests) = (image.tags, image.digests)
+        (createdAt, byteCount, labels) = (image.createdAt.seconds, image.byteCount, image.configuration.execution.labels)
+    }
+}
+
+extension ImageInspect {
+    /// All that is known of an image.
+    init(_ image: ImageRecord, snapshotter: String) {
+        self.init()
+        let configuration = image.configuration
+        id = image.id.description
+        (tags, digests, comment) = (image.tags, image.digests, image.comment)
+        created = configuration.created?.rfc3339
+        author = configuration.author ?? ""
+        config = ImageConfig(configuration.execution)
+        (architecture, variant, os) = (configuration.platform.architecture, configuration.platform.variant, configuration.platform.os)
+        (byteCount, driver) = (image.byteCount, snapshotter)
+        diffIDs = configuration.diffIDs.map(\.description)
+    }
+}
+
+extension ImageConfig {
+    fileprivate init(_ execution: ImageConfiguration.Execution) {
+        self.init()
+        user = execution.user ?? ""
+        (exposedPorts, environment, command, volumes) = (
+            execution.exposedPorts, execution.environment, execution.command, execution.volumes
+        )
+        (workingDirectory, entrypoint, onBuild) = (execution.workingDirectory ?? "", execution.entrypoint, execution.onBuild)
+        (labels, stopSignal, shell) = (execution.labels, execution.stopSignal, execution.shell)
+    }
+}
+
+extension ImageRecord {
+    fileprivate var tags: [String] { references.filter { $0.tag != nil && $0.digest == nil }.map(\.familiar) }
+
+    /// The names with the digest by which a registry would know the image; each name once.
+    fileprivate var digests: [String] {
+        var seen: Set<String> = []
+        return references.map { $0.withDigest(manifest.digest).familiar }.filter { seen.insert($0).inserted }
+    }
+}

@@ -1,0 +1,36 @@
+internal import Berth
+internal import DockerAPI
+
+extension SystemInfo {
+    /// What an engine and its machine are.
+    init(_ facts: EngineInformation, isDebugging: Bool) {
+        self.init()
+        (id, root, driver) = (facts.id, facts.root, facts.snapshotter)
+        (containerCount, runningContainerCount, imageCount) = (facts.containerCount, facts.runningContainerCount, facts.imageCount)
+        if let obstacle = facts.snapshotterObstacle { driverStatus = [("Instead of overlay2", obstacle)] }
+        (networkDrivers, logDrivers) = (facts.networkDrivers, LogDriver.allCases.map(\.rawValue))
+        let has = { (name: String) in facts.cgroupControllers.contains(name) }
+        (limitsMemory, limitsSwap, limitsProcesses, choosesProcessors) = (has("memory"), facts.limitsSwap, has("pids"), has("cpuset"))
+        (limitsProcessorTime, weighsProcessors) = (has("cpu"), has("cpu"))
+        disablesOutOfMemoryKiller = facts.cgroupVersion == 1 && has("memory")
+        forwardsIPv4 = facts.forwardsIPv4
+        self.isDebugging = isDebugging
+        descriptorCount = facts.descriptorCount
+        systemTime = Timestamp.now.rfc3339
+        eventListenerCount = facts.eventListenerCount
+        cgroupVersion = String(facts.cgroupVersion)
+        (kernelVersion, operatingSystem) = (facts.kernelVersion, facts.operatingSystem)
+        (operatingSystemVersion, architecture) = (facts.operatingSystemVersion, facts.architecture)
+        (processorCount, memoryByteCount, hostName) = (facts.processorCount, facts.memoryByteCount, facts.hostname)
+        serverVersion = Engine.version
+        securityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"]
+        warnings = facts.unreadableContainers.sorted { $0.key < $1.key }.map { "WARNING: container \($0.key) is unreadable: \($0.value)" }
+    }
+}
+
+extension EventMessage {
+    /// An event of the engine's.
+    init(_ event: Event) {
+        self.init(type: event.type, action: event.action, actorID: event.actorID, attributes: event.attributes, time: event.time)
+    }
+}

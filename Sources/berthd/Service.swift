@@ -1,0 +1,64 @@
+internal import Berth
+internal import BerthDaemon
+internal import BerthLinux
+internal import Logging
+
+/// The daemon's life: the engine is opened, the clients are answered, and both are let go of.
+final class Service: Sendable {
+    let log: Logger
+    private let engineConfiguration: EngineConfiguration
+    private let daemonConfiguration: @Sendable (Engine) throws -> Daemon.Configuration
+    private let pidFile: String?
+    private let (end, ending) = AsyncStream<Void>.makeStream()
+
+    init(
+        engine: EngineConfiguration, daemon: @escaping @Sendable (Engine) throws -> Daemon.Configuration, pidFile: String?, log: Logger
+    ) {
+        (engineConfiguration, daemonConfiguration, self.pidFile, self.log) = (engine, daemon, pidFile, log)
+    }
+
+    /// Serves until ``stop()`` is called.
+    func run() async throws {
+        let engine = try await Engine.open(engineConfiguration)
+        let warnings = Task { await tellWarnings(of: engine) }
+        for (id, reason) in engine.containers.unreadable { log.warning("container \(id) is unreadable, and is left as it is: \(reason)") }
+        if let obstacle = engine.snapshotterObstacle { log.warning("layers are kept by \(engine.snapshotterName): \(obstacle)") }
+        let daemon = try await Daemon(engine: engine, try daemonConfiguration(engine), log: log)
+        if let pidFile { try Self.write(pidFile, HostFile.ownProcessID) }
+        for address in daemon.addresses { log.info("API listen on \(address)") }
+        for await _ in end {}
+        await daemon.stop()
+        warnings.cancel()
+        await engine.close()
+        if let pidFile { Self.remove(pidFile) }
+        log.info("stopped; what runs goes on")
+    }
+
+    /// Ends the daemon, also one that is still starting.
+    func stop() { ending.finish() }
+
+    private func tellWarnings(of engine: Engine) async {
+        do {
+            for try await event in engine.events.subscribe(since: 0) where event.type == "daemon" && event.action == "warning" {
+                log.warning("\(event.attributes["message"] ?? "") (\(event.actorID.prefix(12)))")
+            }
+        } catch {
+            log.error("warnings are not told any longer: \(error)")
+        }
+    }
+
+    private static func write(_ path: String, _ id: Int32) throws {
+        do {
+            let place = try HostPlace(path)
+            try unsafe place.directory.replaceFile(place.name, with: Array("\(id)\n".utf8).span.bytes, durability: .none)
+        } catch {
+            throw Refusal("cannot write the pidfile '\(path)': \(error)")
+        }
+    }
+
+    private static func remove(_ path: String) {
+        // It is of no use any more, and does no harm.
+        guard let place = try? HostPlace(path) else { return }
+        try? place.directory.removeFile(place.name)
+    }
+}
