@@ -95,6 +95,7 @@ def berth(daemon, probe_tar):
 
     out("import", probe_tar, "probe:latest")
     yield out
+    assert out("ps", "-a", "--format", "{{.Names}} {{.Status}} {{.Command}}") == ""
     out("rmi", "probe:latest")
 
 
