@@ -122,6 +122,7 @@ public final class Overlay2: Snapshotter {
     /// A file of a new directory's. A container's are on the disk before its document is; a read-only layer is synced as a whole.
     private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory, synced: Bool) throws(Errno) {
         let file = try directory.createFile(name, permissions: 0o600)
+        try SystemCallSeam.passWrite()
         try unsafe file.writeAll(text.utf8Span.span.bytes)
         if synced { try file.synchronize() }
     }

@@ -12,7 +12,7 @@ struct ProgressTests {
             (999_999, "1000kB"), (18_446_744_073_709_551_615, "18.45EB"),
         ] as [(UInt64, String)])
     func sizes(byteCount: UInt64, text: String) {
-        #expect(ProgressMessage.size(byteCount) == text)
+        #expect(HumanText.size(byteCount, digits: 4) == text)
     }
 
     @Test("A line is JSON and ends as Docker's do")

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 
 /// A place for engines: a folder with a root, an exec-root and an image of busybox with all its tools.
-final class Scene {
+final class Scene: Sendable {
     let folder: String
     let root: String
     let execRoot: String

@@ -1,0 +1,136 @@
+import Berth
+import BerthLinux
+import Foundation
+import Testing
+
+/// What there is on this machine that containers are made of.
+private struct Inventory: Equatable, CustomStringConvertible {
+    var mounts: Set<String> = []
+    var cgroups: Set<String> = []
+    var processes: Set<String> = []
+    var namespaces: Set<String> = []
+    var files: Set<String> = []
+    var keys: Set<String> = []
+    var descriptors: [String: Int] = [:]
+
+    /// - Parameters:
+    ///   - folders: whose every name is taken down.
+    ///   - engineID: whose cgroups are.
+    init(_ folders: [String], engineID: String) throws {
+        mounts = Set(try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8).split(separator: "\n").map(String.init))
+        for directory in try CgroupLayout.detect().directories(of: "berth-\(engineID)") { add(directory, to: &cgroups) }
+        for folder in folders { add(folder, to: &files) }
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") where name.allSatisfy(\.isNumber) {
+            // Those of this engine and of its monitors: below this process, or in its cgroups. Others' come and go meanwhile.
+            guard let groups = try? String(contentsOfFile: "/proc/\(name)/cgroup", encoding: .utf8),
+                let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8)
+            else { continue }
+            let isOurs = groups.contains("berth-\(engineID)") || status.contains("\nPPid:\t\(getpid())\n")
+            guard isOurs else { continue }
+            processes.insert("\(name) \(status.prefix { $0 != "\n" })")
+            for namespace in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(name)/ns")) ?? [] {
+                if let text = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(name)/ns/\(namespace)") {
+                    namespaces.insert(text)
+                }
+            }
+        }
+        // Serial, flags, use count and time change; what a key is and what it is called does not.
+        for line in try String(contentsOfFile: "/proc/keys", encoding: .utf8).split(separator: "\n") where line.contains("_ses.") {
+            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+            if !fields[1].contains("D") { keys.insert(fields.dropFirst(7).joined(separator: " ")) }
+        }
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)") else { continue }
+            descriptors[target.split(separator: ":").first.map(String.init) ?? target, default: 0] += 1
+        }
+    }
+
+    private func add(_ folder: String, to set: inout Set<String>) {
+        for case let path as String in FileManager.default.enumerator(atPath: folder) ?? FileManager.DirectoryEnumerator() {
+            // Files of a control group are the kernel's.
+            if !folder.hasPrefix("/sys/")
+                || !path.contains(".") && !["tasks", "notify_on_release"].contains(path.split(separator: "/").last)
+            {
+                set.insert(folder + "/" + path)
+            }
+        }
+    }
+
+    var description: String {
+        "mounts \(mounts.count) cgroups \(cgroups) processes \(processes) namespaces \(namespaces) files \(files.count) keys \(keys) descriptors \(descriptors)"
+    }
+}
+
+@Suite(.kernelTier, .serialized) struct LeftoverTests {
+    /// Forty containers, or two hundred with BERTH_LONG: started, attached, executed in, listed, stopped, removed. Then nothing is left.
+    @Test func containersLeaveNothingBehind() async throws {
+        let count = ProcessInfo.processInfo.environment["BERTH_LONG"] == nil ? 40 : 200
+        let scene = try await Scene()
+        let engine = try await scene.open()
+        @Sendable func life(_ index: Int) async throws {
+            let container = try await engine.containers.create(
+                scene.configuration(index % 2 == 0 ? ["sleep", "1000"] : ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done"]) {
+                    ($0.terminal, $0.openStandardInput) = (index % 3 == 0, index % 4 == 0)
+                    $0.bindMounts = [BindMount(source: scene.folder + "/shared", target: "/shared")]
+                })
+            let attachment = try await container.attach(AttachOptions(input: index % 4 == 0))
+            try await container.start()
+            let execution = try await container.makeExecution(ExecutionConfiguration(command: ["true"]))
+            _ = try await execution.start()
+            #expect(try await execution.wait() == 0)
+            #expect(try engine.containers.list().contains { $0.id == container.id })
+            for try await _ in try container.logs() {}
+            try await container.stop(timeoutSeconds: index % 2 == 0 ? 0 : 10)
+            #expect(try await attachment.read() == nil)
+            try await container.remove()
+        }
+        // What is made once, such as threads' own descriptors, is made by the first.
+        try await life(0)
+        try await until("the first monitor to have ended") {
+            try CgroupLayout.detect().processes(in: "berth-\(engine.id)/monitors").isEmpty
+        }
+        let before = try Inventory([scene.root, scene.execRoot], engineID: engine.id)
+
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 1...8 { group.addTask { try await life(index) } }
+            for index in 9..<count {
+                try await group.next()
+                group.addTask { try await life(index) }
+            }
+            try await group.waitForAll()
+        }
+        // Nothing of the containers is left when they are removed; their monitors, and what the kernel tears down by itself, follow.
+        #expect(try engine.containers.list(ContainerQuery(includesAll: true)).isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scene.execRoot + "/containers") == [])
+        var after = try Inventory([scene.root, scene.execRoot], engineID: engine.id)
+        try await until("the rest to be gone, where there was: \(before)\nand is: \(after)") {
+            after = try Inventory([scene.root, scene.execRoot], engineID: engine.id)
+            return after == before
+        }
+        #expect(after == before)
+        try await scene.remove(with: engine)
+    }
+
+    /// An engine that is closed gives back what it held, though its containers run on.
+    @Test func aClosedEngineGivesItsDescriptorsBack() async throws {
+        let scene = try await Scene()
+        let first = try await scene.open()
+        for _ in 0..<5 { try await first.containers.create(scene.configuration(["sleep", "1000"])).start() }
+        await first.close()
+        func sockets() throws -> Int {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)"))?.hasPrefix("socket:") ?? false
+            }
+        }
+        for _ in 0..<3 {
+            let engine = try await scene.open()
+            #expect(engine.containers.all().count { $0.status == .running } == 5)
+            await engine.close()
+        }
+        // Five connections an engine would be fifteen more.
+        let known = try sockets()
+        for _ in 0..<3 { await (try await scene.open()).close() }
+        try await until("the connections to be closed") { try sockets() <= known }
+        try await scene.remove(with: try await scene.open())
+    }
+}
