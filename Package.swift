@@ -111,6 +111,7 @@ let testTargets: [Target] = [
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
+    tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
     tests(
         "KernelTests",
