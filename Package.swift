@@ -111,6 +111,13 @@ let testTargets: [Target] = [
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", argumentParser]),
+    tests("BerthTarTests", of: ["BerthTar", "BerthLinux"]),
+    tests("BerthArchiveTests", of: ["BerthArchive", "BerthTar"]),
+    tests("BerthStateTests", of: ["BerthState"]),
+    tests("BerthContentTests", of: ["BerthContent", "BerthOCI"]),
+    tests(
+        "BerthImagesTests",
+        of: ["BerthImages", "BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI"]),
     tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
     tests(
