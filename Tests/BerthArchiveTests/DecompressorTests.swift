@@ -47,10 +47,10 @@ func decompress(_ bytes: [UInt8], piece: Int = .max, buffer size: Int = 256 << 1
 
 @Suite("What was compressed is what is read")
 struct DecompressorTests {
-    /// 300 KB of lines that compress well, with a third that does not.
+    /// 200 KB of lines that compress well, with a third that does not.
     private static let plain: [UInt8] = {
         var chance = SystemRandomNumberGenerator()
-        return (0..<300_000).map { (index: Int) -> UInt8 in
+        return (0..<200_000).map { (index: Int) -> UInt8 in
             index % 3000 < 1000 ? UInt8.random(in: 0...255, using: &chance) : UInt8(index / 7 % 50 + 40)
         }
     }()
@@ -65,9 +65,9 @@ struct DecompressorTests {
     func roundTrip(_ command: String) throws {
         let compression: Compression = command.contains("zstd") ? .zstd : command.contains("gzip") ? .gzip : .none
         let packed = try shell(command, Self.plain)
-        let (pieces, sizes): ([Int], [Int]) = ([1, 7, 4096, .max], [1, 1000, 100_000, 256 << 10])
+        let (pieces, sizes): ([Int], [Int]) = ([1, 7, 4096, .max], [1, 1000, 256 << 10])
         for piece in pieces {
-            for size in sizes where piece > 1 || size > 1000 {
+            for size in sizes where piece == .max || size > 1000 {
                 let result = try decompress(packed, piece: piece, buffer: size)
                 #expect(result.bytes == Self.plain, "pieces of \(piece), buffer of \(size)")
                 #expect(result.compression == compression)
@@ -102,10 +102,10 @@ struct DecompressorTests {
     @Test("Limits are kept, and named")
     func limits() throws {
         let packed = try shell("gzip", Self.plain)
-        #expect(try decompress(packed, limits: ArchiveLimits(unpackedByteCount: 300_000)).bytes.count == 300_000)
+        #expect(try decompress(packed, limits: ArchiveLimits(unpackedByteCount: 200_000)).bytes.count == 200_000)
         for bytes in [packed, Self.plain] {
-            #expect { try decompress(bytes, limits: ArchiveLimits(unpackedByteCount: 299_999)) } throws: {
-                ($0 as? ByteSourceError)?.kind == .tooLarge && "\($0)".contains("299999")
+            #expect { try decompress(bytes, limits: ArchiveLimits(unpackedByteCount: 199_999)) } throws: {
+                ($0 as? ByteSourceError)?.kind == .tooLarge && "\($0)".contains("199999")
             }
         }
     }

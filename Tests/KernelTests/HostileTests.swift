@@ -256,7 +256,7 @@ struct HostileTests {
 
     @Test("Archives changed at random never harm: the store is clean, and what is outside is as it was")
     func fuzz() throws {
-        let room = try LayerRoom("overlay2", limits: ArchiveLimits(unpackedByteCount: 64 << 20, entryCount: 1000))
+        let room = try LayerRoom("overlay2", limits: ArchiveLimits(unpackedByteCount: 64 << 20, entryCount: 1000), inMemory: true)
         try room.scratch.makeRandomTree(seed: 77, "tree")
         try room.scratch.shell(
             """

@@ -14,9 +14,11 @@ final class LayerRoom {
     let snapshots: any Snapshotter
     let layers: LayerStore
 
-    init(_ snapshotter: String, limits: ArchiveLimits = ArchiveLimits()) throws {
+    /// - Parameter inMemory: whether nothing of it is on a disk: syncing then costs nothing.
+    init(_ snapshotter: String, limits: ArchiveLimits = ArchiveLimits(), inMemory: Bool = false) throws {
         scratch = try Scratch()
         try scratch.shell("mkdir root")
+        if inMemory { _ = try scratch.mount("tmpfs", at: "root") }
         content = try ContentStore(directory: scratch.path + "/root/content")
         snapshots = try Snapshotters.open(snapshotter, in: scratch.path + "/root")
         layers = LayerStore(content: content, snapshots: snapshots, limits: limits)
