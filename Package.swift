@@ -113,6 +113,13 @@ let testTargets: [Target] = [
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
     tests("BerthOCITests", of: ["BerthOCI"]),
+    tests("BerthTarTests", of: ["BerthTar", "BerthLinux"]),
+    tests("BerthArchiveTests", of: ["BerthArchive", "BerthTar"]),
+    tests("BerthStateTests", of: ["BerthState"]),
+    tests("BerthContentTests", of: ["BerthContent", "BerthOCI"]),
+    tests(
+        "BerthImagesTests",
+        of: ["BerthImages", "BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI"]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
@@ -121,6 +128,7 @@ let testTargets: [Target] = [
     tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
+    tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
     tests(
         "KernelTests",
         of: [

@@ -104,7 +104,13 @@ public final class Overlay2: Snapshotter {
             try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
             let own = try directories.root.openDirectory(try PathBytes(id))
             try own.makeDirectory("diff", permissions: 0o755)
-            try own.setPermissions("diff", 0o755)  // whatever this process's umask is: it may become a container's root
+            if let top = chain.first {
+                // The uppermost directory says what the root is: the same as below, if nobody says otherwise.
+                try TreeCopy.copyAttributes(
+                    from: try directories.root.openDirectory(try PathBytes(top.directory + "/diff")), to: try own.openDirectory("diff"))
+            } else {
+                try own.setPermissions("diff", 0o755)  // whatever this process's umask is: it may become a container's root
+            }
             let link = Self.newLink()
             try Self.write(link, to: "link", in: own, synced: hasWork)
             let empty = lowers.isEmpty && hasWork
