@@ -180,7 +180,9 @@ public final class LogStream: AsyncSequence, Sendable {
                 if let until {
                     let left = until.nanoseconds - Timestamp.now.nanoseconds
                     group.addTask {
-                        do throws(ReactorError) { try await reactor.sleep(for: .nanoseconds(Swift.max(0, left))) } catch { return error.underlying }
+                        do throws(ReactorError) { try await reactor.sleep(for: .nanoseconds(Swift.max(0, left))) } catch {
+                            return error.underlying
+                        }
                         return nil
                     }
                 }

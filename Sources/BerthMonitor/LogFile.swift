@@ -20,7 +20,8 @@ struct LogFile: ~Copyable {
     }
 
     /// A monitor that was killed may have left half a line, which would spoil the next one too.
-    private static func endsWithinLine(_ file: borrowing OwnedDescriptor, _ name: PathBytes, in directory: borrowing Directory) throws(Errno)
+    private static func endsWithinLine(_ file: borrowing OwnedDescriptor, _ name: PathBytes, in directory: borrowing Directory)
+        throws(Errno)
         -> Bool
     {
         let byteCount = try file.status().byteCount

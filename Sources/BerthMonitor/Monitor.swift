@@ -196,7 +196,7 @@ internal import Glibc
         exitStatus = status
         lingersUntil = monotonicNanoseconds() + 30_000_000_000
         // Renamed at once, so that whoever is told can read it, and synced after the telling.
-        record(status, durability: .none)
+        record(status)
         for connection in connections { connection.send(.exited(status), number: 0) }
         process.clients.forEach { $0.end() }
         for execution in executions {
@@ -204,16 +204,23 @@ internal import Glibc
             for source in [MonitoredProcess.Source.terminal, .output, .errors] { while pump(execution, source) {} }
             finish(execution)
         }
-        record(status, durability: .synchronized)
+        synchronizeRecord()
         // A client that is slow to read keeps the monitor, not the root.
         root = nil
     }
 
-    private func record(_ status: MonitorAnswer.ExitStatus, durability: Directory.Durability) {
+    private func record(_ status: MonitorAnswer.ExitStatus) {
         let text =
             #"{"version":1,"code":\#(status.code),"signal":\#(status.signal),"outOfMemory":\#(status.outOfMemory),"startedAt":\#(status.startedAt),"finishedAt":\#(status.finishedAt)}"#
         // Without room for it the engine finds "exit unknown"; those who listen have been told.
-        try? unsafe stateDirectory?.replaceFile("exit.json", with: Array((text + "\n").utf8).span.bytes, durability: durability)
+        try? unsafe stateDirectory?.replaceFile("exit.json", with: Array((text + "\n").utf8).span.bytes, durability: .none)
+    }
+
+    /// Whoever was told may be removing the directory already: from here on no name is made in it.
+    private func synchronizeRecord() {
+        // Gone, it has no one to be synced for; and what a disk does not take, it says to whoever reads it.
+        try? stateDirectory?.openForReading("exit.json").synchronize()
+        try? stateDirectory?.synchronize()
     }
 
     private func endIfDone(_ process: MonitoredProcess) {

@@ -238,7 +238,8 @@ final class MonitorConnection: Sendable {
             // After the container's end the monitor still answers; once it has gone nobody does.
             var waiting: [Waiter] = []
             var executions: [CheckedContinuation<MonitorAnswer.ExitStatus?, Never>] = []
-            if case .exited = end {} else {
+            if case .exited = end {
+            } else {
                 state.isOver = true
                 waiting = Array(state.waiting.values)
                 state.waiting = [:]

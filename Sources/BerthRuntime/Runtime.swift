@@ -395,7 +395,8 @@ public final class Runtime: Sendable {
             let run = try? JSONDecoder().decode(RunRecord.self, from: Data(bytes))
         else {
             throw RuntimeError(
-                .monitor, "'run.json' of container \(id.prefix(12)) is damaged, or a later version of Berth has written it: what runs is let be")
+                .monitor,
+                "'run.json' of container \(id.prefix(12)) is damaged, or a later version of Berth has written it: what runs is let be")
         }
         return run.bootID == boot ? run : nil
     }

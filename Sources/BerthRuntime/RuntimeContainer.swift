@@ -62,7 +62,9 @@ public final class RuntimeContainer: Sendable {
             guard try ProcessTable.startTicks(of: facts.processID) == facts.startTicks else { throw .ESRCH }
             try process.signal(number)
         } catch {
-            guard error == .ESRCH || error == .ENOENT else { throw .system("cannot send a signal to container \(facts.id.prefix(12))", error) }
+            guard error == .ESRCH || error == .ENOENT else {
+                throw .system("cannot send a signal to container \(facts.id.prefix(12))", error)
+            }
             throw RuntimeError(.notRunning, "the container is not running")
         }
     }

@@ -22,7 +22,9 @@ import Testing
 
     private func groups(of id: String) throws -> [String] {
         try CgroupLayout.detect().directories(of: "").flatMap { hierarchy in
-            (try FileManager.default.contentsOfDirectory(atPath: hierarchy)).filter { $0.hasPrefix("berth-") }.map { "\(hierarchy)/\($0)/\(id)" }
+            (try FileManager.default.contentsOfDirectory(atPath: hierarchy)).filter { $0.hasPrefix("berth-") }.map {
+                "\(hierarchy)/\($0)/\(id)"
+            }
         }.filter { FileManager.default.fileExists(atPath: $0) }
     }
 
@@ -205,7 +207,9 @@ import Testing
         let second = try await scene.open()
         let found = try second.containers.find(container.id)
         #expect(!isGone(process))
-        for action in [{ try await found.start() }, { try await found.remove(force: true) }, { try await found.kill() }] as [() async throws -> Void] {
+        for action in [{ try await found.start() }, { try await found.remove(force: true) }, { try await found.kill() }]
+            as [() async throws -> Void]
+        {
             await #expect { try await action() } throws: { ($0 as? ContainerError)?.code == .busy && "\($0)".contains("run.json") }
         }
         #expect(!isGone(process))
@@ -221,7 +225,8 @@ import Testing
         let engine = try await scene.open()
         let container = try await engine.containers.create(scene.configuration(["sleep", "1000"]))
         try await container.start()
-        let execution = try await container.makeExecution(ExecutionConfiguration(command: ["sh", "-c", "until [ -e /go ]; do sleep 0.01; done"]))
+        let execution = try await container.makeExecution(
+            ExecutionConfiguration(command: ["sh", "-c", "until [ -e /go ]; do sleep 0.01; done"]))
         _ = try await execution.start()
         let process = try #require(try container.details().processID)
 
@@ -252,7 +257,9 @@ import Testing
             let containers = URL(fileURLWithPath: scene.root + "/containers")
             // Some containers later, and then at any moment.
             let first = try FileManager.default.contentsOfDirectory(atPath: containers.path).count
-            try await until("the other engine to be at work") { try FileManager.default.contentsOfDirectory(atPath: containers.path).count > first }
+            try await until("the other engine to be at work") {
+                try FileManager.default.contentsOfDirectory(atPath: containers.path).count > first
+            }
             try await Task.sleep(for: .microseconds(Int64.random(in: 0...300_000)))
             host.kill()
             let engine = try await scene.open()
