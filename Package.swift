@@ -108,14 +108,24 @@ let programs: [Target] = [
 let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
-    tests("CrashTests", of: ["BerthLinux"]),
     tests("BerthReactorTests", of: ["BerthReactor", "BerthLinux"]),
-    tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
+    tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
+    tests("BerthOCITests", of: ["BerthOCI"]),
+    tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
+    tests("BerthNetworkingTests", of: ["BerthNetworking"]),
+    tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
+    tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
+    tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
-    tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthOCI", "BerthLinux"]),
-    tests("KernelTests", of: ["Berth", "BerthLaunch", "BerthLinux"]),
+    tests(
+        "KernelTests",
+        of: [
+            "Berth", "BerthContainers", "BerthNetworking", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux", "BerthTar",
+            "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
+            "BerthImages", "BerthState", "BerthContracts",
+        ]),
 ]
 
 let products: [Product] =

@@ -11,7 +11,6 @@ echo "== building Berth"
 bin=$(bash Examples/build.sh)
 
 echo "== making a Debian root file system from Debian packages"
-bash Examples/install-packages.sh mmdebstrap ca-certificates
 work=$(mktemp -d /tmp/berth-quickstart.XXXXXX)
 finish() {
     if [ -n "${daemon:-}" ]; then
@@ -20,11 +19,7 @@ finish() {
     rm -rf "$work"
 }
 trap finish EXIT
-sources=()
-for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-    [ -s "$file" ] && sources+=("$file")
-done
-mmdebstrap --quiet --variant=essential "" "$work/debian.tar" "${sources[@]}"
+bash Examples/debian-tar.sh "$work/debian.tar"
 
 echo "== starting berthd, importing, running"
 export DOCKER_HOST=unix://$work/berth.sock

@@ -11,10 +11,15 @@ public enum Compression: Hashable, Sendable {
     /// RFC 8878.
     case zstd
 
-    /// What the first bytes say; four are enough. What is neither is not compressed.
+    /// How many first bytes say it.
+    static let telltaleByteCount = 262
+
+    /// What the first bytes say. What is neither is not compressed.
     ///
     /// - Throws: `unsupported` for formats that are known by their first bytes, and not read here.
     static func of(_ bytes: [UInt8]) throws(ByteSourceError) -> Compression {
+        // A tar begins with a name, which may look like anything.
+        if bytes.count >= 262, bytes[257..<262].elementsEqual("ustar".utf8) { return .none }
         if bytes.starts(with: [0x1f, 0x8b]) { return .gzip }
         if bytes.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) { return .zstd }
         // zstd's skippable frames come before what they skip.
@@ -43,6 +48,8 @@ public final class Decompressor: ByteSource {
     private var filled = 0..<0
     private var hasEnded = false
     private var isMemberOpen = false
+    /// Whether the last step filled its buffer: it may hold more, though it has taken all its input.
+    private var mayHoldMore = false
     private var readByteCount: UInt64 = 0
     private var unpackedByteCount: UInt64 = 0
 
@@ -79,11 +86,11 @@ public final class Decompressor: ByteSource {
 
     private func begin() throws(ByteSourceError) {
         // A pipe may give the first bytes one by one.
-        while filled.count < 4 {
+        while filled.count < Compression.telltaleByteCount {
             let count = try fill(from: filled.upperBound)
             if count == 0 { break }
         }
-        let found = try Compression.of(Array(input[filled.prefix(4)]))
+        let found = try Compression.of(Array(input[filled.prefix(Compression.telltaleByteCount)]))
         compression = found
         switch found {
         case .none: break
@@ -119,7 +126,7 @@ public final class Decompressor: ByteSource {
             return count
         }
         while !hasEnded {
-            if filled.isEmpty {
+            if filled.isEmpty && !mayHoldMore {
                 filled = 0..<0
                 if try fill(from: 0) == 0 {
                     guard !isMemberOpen else {
@@ -134,6 +141,7 @@ public final class Decompressor: ByteSource {
                 unsafe inflater.step(UnsafeRawBufferPointer(rebasing: bytes[range]), buffer)
             }.get()
             filled = range.lowerBound + step.consumed..<range.upperBound
+            mayHoldMore = step.state == .inside && step.produced == buffer.count
             switch step.state {
             case .inside: isMemberOpen = true
             case .betweenMembers: isMemberOpen = false
@@ -198,6 +206,7 @@ protocol Inflater: AnyObject {
         let step = unsafe InflateStep(
             consumed: input.count - Int(stream.pointee.avail_in), produced: output.count - Int(stream.pointee.avail_out), state: .inside)
         switch result {
+        // The second: nothing could be done without more input.
         case Z_OK, Z_BUF_ERROR: return .success(step)
         case Z_STREAM_END:
             hasEnded = true

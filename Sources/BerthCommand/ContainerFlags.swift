@@ -25,13 +25,15 @@ struct ContainerFlags: ParsableArguments {
     @Option(name: [.short, .long], help: help("Set meta data on a container", "list")) var label: [String] = []
     @Option(help: help("Read in a line delimited file of labels", "list")) var labelFile: [String] = []
     @Option(help: help("Where the output is kept: json-file or none")) var logDriver: String?
-    @Option(name: [.short, .long], help: help("Memory limit", "bytes")) var memory: String?
+    @Option(name: [.short, .long], help: help("Memory limit: a number of bytes, or one with k, m or g", "bytes")) var memory: String?
     @Option(help: help("Memory soft limit", "bytes")) var memoryReservation: String?
     @Option(help: help("Swap limit equal to memory plus swap: '-1' to enable unlimited swap", "bytes")) var memorySwap: String?
     @Option(help: help("Attach a filesystem mount to the container: type=bind,source=PATH,target=PATH[,readonly]", "mount"))
     var mount: [String] = []
     @Option(help: help("Assign a name to the container")) var name: String?
-    @Option(name: [.customLong("network"), .customLong("net")], help: help("Connect a container to a network", "network"))
+    @Option(
+        name: [.customLong("network"), .customLong("net")],
+        help: help("The network: none, host or container:NAME; others do not exist yet", "network"))
     var network: String?
     @Flag(help: "Disable OOM Killer") var oomKillDisable = false
     @Option(help: help("Tune container pids limit (set -1 for unlimited)", "int")) var pidsLimit: Int64?
@@ -40,14 +42,14 @@ struct ContainerFlags: ParsableArguments {
     @Flag(help: "Mount the container's root filesystem as read only") var readOnly = false
     @Option(help: help("Restart policy: only no is there yet")) var restart: String = "no"
     @Flag(help: "Automatically remove the container when it exits") var rm = false
-    @Option(help: help("Security Options", "list")) var securityOpt: [String] = []
+    @Option(help: help("no-new-privileges, seccomp=FILE or seccomp=unconfined", "list")) var securityOpt: [String] = []
     @Option(help: help("Size of /dev/shm", "bytes")) var shmSize: String?
     @Option(help: help("Signal to stop the container")) var stopSignal: String?
     @Option(help: help("Timeout (in seconds) to stop a container", "int")) var stopTimeout: Int64?
     @Flag(name: [.short, .long], help: "Allocate a pseudo-TTY") var tty = false
-    @Option(help: help("Ulimit options", "ulimit")) var ulimit: [String] = []
+    @Option(help: help("A limit of setrlimit(2): NAME=SOFT[:HARD]", "ulimit")) var ulimit: [String] = []
     @Option(name: [.short, .long], help: help("Username or UID (format: <name|uid>[:<group|gid>])")) var user: String?
-    @Option(name: [.short, .long], help: help("Bind mount a directory or file", "list")) var volume: [String] = []
+    @Option(name: [.short, .long], help: help("Bind mount a directory or file: SOURCE:TARGET[:ro]", "list")) var volume: [String] = []
     @Option(name: [.short, .long], help: help("Working directory inside the container")) var workdir: String?
 
     /// What Docker has besides.

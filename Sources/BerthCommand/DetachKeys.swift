@@ -8,7 +8,7 @@ struct DetachKeys {
     /// What Docker takes unless told otherwise: Ctrl-P Ctrl-Q.
     static let standard = "ctrl-p,ctrl-q"
 
-    /// Parses `ctrl-p,ctrl-q`, `a`, `ctrl-@,x`.
+    /// Parses `ctrl-p,ctrl-q`, `a`, `ctrl-@,x`, `DEL`.
     init(parsing text: String) throws(Failure) {
         var keys: [UInt8] = []
         for key in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -16,6 +16,8 @@ struct DetachKeys {
                 keys.append(byte)
             } else if key.hasPrefix("ctrl-"), key.utf8.count == 6, let byte = key.utf8.last, let code = Self.control(byte) {
                 keys.append(code)
+            } else if key == "DEL" {
+                keys.append(127)
             } else {
                 throw Failure("invalid detach keys (\(text)): unknown character '\(key)'")
             }

@@ -45,6 +45,24 @@ enum Front {
         ("system", "Manage the engine", [Entry(names: ["events"], type: Events.self), Entry(names: ["info"], type: Info.self)]),
     ]
 
+    /// What Docker has besides, and why it is not here.
+    private static let absent: [(names: [String], why: String)] = [
+        (
+            ["pull", "push", "search", "login", "logout", "manifest", "trust"],
+            "registries cannot be used yet; make an image with `berth import`"
+        ),
+        (["build", "builder", "buildx", "commit"], "images cannot be built yet; make one with `berth import`"),
+        (["save", "load", "export", "history"], "images come by `berth import` alone yet"),
+        (["network"], "there are no networks of one's own yet, only --network none, host or container:NAME"),
+        (["port"], "ports cannot be published yet"),
+        (["volume"], "there are no volumes yet; -v and --mount take directories of the host's"),
+        (["cp", "diff"], "files cannot be copied yet; a directory of the host's can be mounted with -v"),
+        (["pause", "unpause"], "containers cannot be paused yet"), (["restart"], "say `berth stop` and `berth start`"),
+        (["stats", "top"], "what a container uses cannot be asked yet"), (["rename", "update"], "a container stays as it was made"),
+        (["context"], "there are no contexts; name the daemon with -H"),
+        (["swarm", "node", "service", "stack", "secret", "config", "compose", "plugin"], "an engine of one machine has none"),
+    ]
+
     private static let flags: [FlagDeclaration] = [
         FlagDeclaration(name: "host", shorthand: "H", kind: .value(kind: "list")),
         FlagDeclaration(name: "version", shorthand: "v", kind: .boolean(negative: nil)),
@@ -101,6 +119,9 @@ enum Front {
         if name == "__complete" { return try Completion.offer(Array(words.dropFirst()), options) }
         if let group = groups.first(where: { $0.name == name }) { return try perform(group, Array(words.dropFirst()), options) }
         guard let entry = commands.first(where: { $0.names.contains(name) }) else {
+            if let absence = absent.first(where: { $0.names.contains(name) }) {
+                throw Failure("berth: '\(name)' is not available: \(absence.why).\nSee 'berth --help'")
+            }
             let meant = Suggestion.line(for: name, among: commands.flatMap(\.names) + groups.map(\.name), prefix: "berth ")
             throw Failure("berth: '\(name)' is not a berth command.\(meant)\nSee 'berth --help'")
         }

@@ -117,6 +117,9 @@ public enum CommandLineReader {
         }
     }
 
+    /// Where ArgumentParser writes what a flag is for.
+    private static var purposeColumn: Int { 26 }
+
     /// The line that shows how a command is written.
     public static func usage(of type: any DockerCommand.Type, path: String) -> String {
         "Usage:  \(path)" + (type.synopsis.isEmpty ? "" : " \(type.synopsis)")
@@ -129,10 +132,17 @@ public enum CommandLineReader {
         var result = "\(usage(of: type, path: path))\n\n\(type.configuration.abstract)\n"
         if let start = text.range(ofLine: "OPTIONS:") {
             result += "\nOptions:\n"
-            // Docker's users write --name=false; the second name is the parser's own way to be told so.
-            for line in text[start...].split(separator: "\n") {
+            var lines = text[start...].split(separator: "\n")[...]
+            while let line = lines.popFirst() {
+                // Docker's users write --name=false; the second name is the parser's own way to be told so.
                 let words = line.split(separator: "/", maxSplits: 1)
-                result += (words.count == 2 && words[1].hasPrefix("--no-") ? "\(words[0])" : "\(line)") + "\n"
+                guard words.count == 2, words[1].hasPrefix("--no-"), let purpose = lines.popFirst() else {
+                    result += "\(line)\n"
+                    continue
+                }
+                let name = words[0].drop { $0 == " " }
+                result += words[0] + String(repeating: " ", count: max(1, purposeColumn - words[0].count))
+                result += purpose.drop { $0 == " " }.replacing("(default: \(name))", with: "(default: true)") + "\n"
             }
         }
         if !type.examples.isEmpty { result += "\nExamples:\n" + type.examples.map { "  \($0)\n" }.joined() }

@@ -1,8 +1,8 @@
 /// What somebody may have meant who typed a name that does not exist.
 public enum Suggestion {
-    /// The names that are at most two slips of the finger away (one where the word is short), the nearest first, at most three.
+    /// The names that are at most two slips of the finger away (one where the word has up to four letters), the nearest first, at most three.
     public static func nearest(to word: String, among names: [String]) -> [String] {
-        let limit = word.count <= 3 ? 1 : 2
+        let limit = word.count <= 4 ? 1 : 2
         let near = names.compactMap { name -> (name: String, distance: Int)? in
             guard name != word, abs(name.count - word.count) <= limit else { return nil }
             let distance = distance(Array(word.utf8), Array(name.utf8))

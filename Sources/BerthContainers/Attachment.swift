@@ -34,10 +34,15 @@ public final class Attachment: Sendable {
     private let stream = Promise<AttachStream?>()
     private let keys: Mutex<DetachKeys.Matcher>?
     private let detached: @Sendable () -> Void
+    /// Waited for before the end of the streams is told.
+    private let settled: (@Sendable () async -> Void)?
     private let hasDetached = Atomic<Bool>(false)
     let choice: MonitorRequest.StreamChoice
 
-    init(_ options: AttachOptions, terminal: Bool, detached: @escaping @Sendable () -> Void) {
+    init(
+        _ options: AttachOptions, terminal: Bool, settled: (@Sendable () async -> Void)? = nil, detached: @escaping @Sendable () -> Void
+    ) {
+        self.settled = settled
         choice = options.streams
         keys = terminal && options.input ? Mutex(DetachKeys.Matcher(options.detachKeys)) : nil
         self.detached = detached
@@ -62,7 +67,7 @@ public final class Attachment: Sendable {
         do throws(RuntimeError) {
             let chunk = try await bound?.read()
             // Whom the process has left cannot leave it any more.
-            if chunk == nil { hasDetached.store(true, ordering: .sequentiallyConsistent) }
+            if chunk == nil, !hasDetached.exchange(true, ordering: .sequentiallyConsistent) { await settled?() }
             return chunk
         } catch { throw ContainerError(error) }
     }

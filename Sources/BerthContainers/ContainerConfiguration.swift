@@ -10,7 +10,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var image: String
     /// The command, or the arguments of the entry point. Default `nil`: the image's, unless ``entrypoint`` is given.
     public var command: [String]?
-    /// What stands before the command. Default `nil`: the image's. An empty list, or one empty word, removes the image's.
+    /// What stands before the command. Default `nil`: the image's. An empty list removes the image's; one empty word, or any other entry point,
+    /// removes the image's command too.
     public var entrypoint: [String]?
     /// `NAME=value`, laid over the image's environment; a `NAME` alone removes it. Default: nothing.
     public var environment: [String]

@@ -1,5 +1,6 @@
 public import BerthLinux
 public import BerthReactor
+internal import BerthRuntime
 
 /// Why something could not be done with a container. Its words are Docker's where Docker has them.
 public struct ContainerError: Error, Sendable, CustomStringConvertible, LaneRefusable {
@@ -40,7 +41,7 @@ public struct ContainerError: Error, Sendable, CustomStringConvertible, LaneRefu
     /// The kind.
     public let code: Code
     /// A sentence: what failed, on what, why, what to try.
-    public let description: String
+    public private(set) var description: String
     /// The kernel's reason, where it gave one.
     public let underlying: Errno?
 
@@ -61,4 +62,20 @@ public struct ContainerError: Error, Sendable, CustomStringConvertible, LaneRefu
     }
 
     static var cancelled: ContainerError { ContainerError(.cancelled, "the wait was cancelled") }
+
+    /// That a command could not be executed, in Docker's words: its clients make exit codes of them.
+    init(_ error: RuntimeError, executing arguments: [String]) {
+        self.init(error)
+        let program = arguments.first ?? ""
+        let reason: String
+        switch (error.code, error.underlying) {
+        case (.commandNotFound, _) where !program.contains("/"): reason = "executable file not found in $PATH"
+        case (.commandNotFound, _): reason = "stat \(program): no such file or directory"
+        case (.commandNotExecutable, .EACCES?): reason = "permission denied"
+        case (.commandNotExecutable, .EISDIR?): reason = "is a directory"
+        case (.commandNotExecutable, .ENOEXEC?): reason = "exec format error"
+        default: return
+        }
+        description = "unable to start container process: exec: \"\(program)\": \(reason)"
+    }
 }

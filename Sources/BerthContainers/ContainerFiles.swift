@@ -2,7 +2,7 @@ internal import BerthNetworking
 
 /// The three files that a container finds below `/etc` and that are the engine's: kept in the container's directory, where it may write them.
 enum ContainerFiles {
-    static let names = ["hosts", "hostname", "resolv.conf"]
+    static let names = ["resolv.conf", "hostname", "hosts"]
 
     /// What `/etc/hosts` says: the names of the loopback addresses, and with the host's network, what the host's says.
     static func hosts(hostname: String, domainName: String?, hostFile: [UInt8]?) -> [UInt8] {

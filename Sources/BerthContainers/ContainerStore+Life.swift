@@ -147,7 +147,7 @@ extension ContainerStore {
         do throws(RuntimeError) {
             return try await services.runtime.start(start, in: object.lane)
         } catch {
-            throw ContainerError(error)
+            throw ContainerError(error, executing: configuration.arguments(image: document.imageExecution))
         }
     }
 

@@ -11,7 +11,7 @@ public struct DetachKeys: Hashable, Sendable, CustomStringConvertible {
     /// The most keys of a sequence.
     public static var maximumCount: Int { 64 }
 
-    /// Parses Docker's text: keys between commas, each one character, or `ctrl-` and one of `a` … `z`, `@`, `[`, `\`, `]`, `^`, `_`.
+    /// Parses Docker's text: keys between commas, each one character, `DEL`, or `ctrl-` and one of `a` … `z`, `@`, `[`, `\`, `]`, `^`, `_`.
     ///
     /// The empty text is the default.
     /// - Throws: `invalid`.
@@ -27,9 +27,12 @@ public struct DetachKeys: Hashable, Sendable, CustomStringConvertible {
                 sequence.append(bytes[0])
             } else if key.lowercased().hasPrefix("ctrl-"), bytes.count == 6, let code = Self.control(bytes[5]) {
                 sequence.append(code)
+            } else if key == "DEL" {
+                sequence.append(127)
             } else {
                 throw ContainerError(
-                    .invalid, "Invalid detach keys (\(text)) provided: '\(key)' is neither one character nor ctrl- with one of a-z@[\\]^_")
+                    .invalid,
+                    "Invalid detach keys (\(text)) provided: '\(key)' is neither one character nor DEL nor ctrl- with one of a-z@[\\]^_")
             }
         }
         guard sequence.count <= Self.maximumCount else {
@@ -55,6 +58,7 @@ public struct DetachKeys: Hashable, Sendable, CustomStringConvertible {
             case 0: "ctrl-@"
             case 1...26: "ctrl-\(Character(Unicode.Scalar(byte + 96)))"
             case 27...31: "ctrl-\(Character(Unicode.Scalar(byte + 64)))"
+            case 127: "DEL"
             default: String(Character(Unicode.Scalar(byte)))
             }
         }.joined(separator: ",")

@@ -57,6 +57,8 @@ public final class Execution: Sendable {
     private struct State {
         var phase = Phase.created
         var process: RuntimeExecution?
+        /// The size that its terminal is to have once it has one.
+        var awaitedSize: (rows: UInt16, columns: UInt16)?
     }
     private let state = Mutex(State())
     private let end = Promise<Int32>()
@@ -88,11 +90,17 @@ public final class Execution: Sendable {
             input: configuration.attachesInput && !detached, output: configuration.attachesOutput && !detached,
             errors: configuration.attachesErrors && !detached)
         options.detachKeys = configuration.detachKeys
-        let attachment = Attachment(options, terminal: configuration.terminal) {}
+        // Whoever has read to the end can ask how it ended.
+        let attachment = Attachment(options, terminal: configuration.terminal, settled: { [end] in _ = await end.value() }, detached: {})
         do throws(ContainerError) {
             let process = try await store.execute(configuration, in: object, attachment.choice, rows, columns)
             attachment.bind(process.stream)
-            state.withLock { $0 = State(phase: .running(processID: process.processID), process: process) }
+            let size = state.withLock { state in
+                (state.phase, state.process) = (.running(processID: process.processID), process)
+                return state.awaitedSize
+            }
+            // Of one that has ended meanwhile, nobody sees the size.
+            if let size { try? await process.resize(rows: size.rows, columns: size.columns) }
             store.publish("exec_start: \(configuration.command.joined(separator: " "))", object, ["execID": id])
             Task.detached { [self] in
                 let record = await process.wait()
@@ -115,17 +123,20 @@ public final class Execution: Sendable {
         return code
     }
 
-    /// Sets its terminal's size.
+    /// Sets its terminal's size. One that has not been started yet gets it when it is.
     ///
-    /// - Throws: `conflict` if it does not run, `invalid` if it has no terminal.
+    /// - Throws: `invalid` if it has no terminal, or has ended.
     public func resize(rows: UInt16, columns: UInt16) async throws(ContainerError) {
-        guard let process = state.withLock({ $0.process }) else {
-            throw ContainerError(.conflict, "Exec command \(id) is not running")
+        guard configuration.terminal else { throw ContainerError(.invalid, "Exec command \(id) has no terminal") }
+        let process = try state.withLock { state throws(ContainerError) -> RuntimeExecution? in
+            switch state.phase {
+            case .created, .starting: state.awaitedSize = (rows, columns)
+            case .running: break
+            case .ended: throw ContainerError(.invalid, "Exec command \(id) is not running")
+            }
+            return state.process
         }
-        do throws(RuntimeError) { try await process.resize(rows: rows, columns: columns) } catch {
-            if error.underlying == .ENOTTY { throw ContainerError(.invalid, "Exec command \(id) has no terminal") }
-            throw ContainerError(error)
-        }
+        do throws(RuntimeError) { try await process?.resize(rows: rows, columns: columns) } catch { throw ContainerError(error) }
     }
 
     private func finish(_ code: Int32) {
@@ -227,7 +238,7 @@ extension ContainerStore {
             return try await process.execute(
                 specification, seccomp: filter, hasInput: streams.contains(.input), streams: streams)
         } catch {
-            throw ContainerError(error)
+            throw ContainerError(error, executing: execution.command)
         }
     }
 }

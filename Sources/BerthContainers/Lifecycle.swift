@@ -86,7 +86,7 @@ struct Lifecycle: Hashable, Sendable {
     }
 
     /// The removal did not come to its end: it may be asked for again.
-    mutating func removalFailed() { phase = .idle }
+    mutating func removalFailed() { if phase == .removing { phase = .idle } }
 
     mutating func removed() { phase = .removed }
 }

@@ -41,11 +41,12 @@ struct LogLineParser {
         guard take(UInt8(ascii: "{")) else { return nil }
         repeat {
             guard let key = string(), take(UInt8(ascii: ":")), let value = string() else { return nil }
-            switch key.count {
-            case 3: log = value  // "log"
-            case 6: stream = value.last == UInt8(ascii: "t") ? .output : .errors  // "stream": stdout, stderr
-            case 4: time = Timestamp(rfc3339: String(decoding: value, as: UTF8.self))  // "time"
-            default: break
+            if key.elementsEqual("log".utf8) {
+                log = value
+            } else if key.elementsEqual("stream".utf8) {
+                stream = value.elementsEqual("stdout".utf8) ? .output : value.elementsEqual("stderr".utf8) ? .errors : nil
+            } else if key.elementsEqual("time".utf8) {
+                time = Timestamp(rfc3339: String(decoding: value, as: UTF8.self))
             }
         } while take(UInt8(ascii: ","))
         guard take(UInt8(ascii: "}")), let log, let stream, let time else { return nil }
@@ -73,6 +74,7 @@ struct LogLineParser {
                 position += 1
                 guard escape(into: &result) else { return nil }
                 plainStart = position
+            case 0..<0x20: return nil  // a JSON text has none: what a loss of power leaves is full of zeros
             default: position += 1
             }
         }
@@ -98,13 +100,23 @@ struct LogLineParser {
                 position += 6
             }
             result += Array(String(Unicode.Scalar(scalar) ?? "\u{fffd}").utf8)
-        case let byte: result.append(byte)  // the quotation mark, the backslash and the slash stand for themselves
+        case let byte where byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "/"): result.append(byte)
+        default: return false
         }
         return true
     }
 
     private func hexadecimal(at index: Int) -> UInt32? {
         guard index + 4 <= line.endIndex else { return nil }
-        return UInt32(String(decoding: line[index..<index + 4], as: UTF8.self), radix: 16)
+        var value: UInt32 = 0
+        for byte in line[index..<index + 4] {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt32(byte - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt32(byte - UInt8(ascii: "a") + 10)
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt32(byte - UInt8(ascii: "A") + 10)
+            default: return nil
+            }
+        }
+        return value
     }
 }

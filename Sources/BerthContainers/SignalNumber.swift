@@ -28,13 +28,20 @@ struct SignalNumber: Hashable, Sendable {
         if name.hasPrefix("SIG") { name.removeFirst(3) }
         if let number = Self.names[name] {
             rawValue = number
-        } else if name.hasPrefix("RTMIN+"), let offset = Int32(name.dropFirst(6)), (1...15).contains(offset) {
+        } else if name.hasPrefix("RTMIN+"), let offset = Self.offset(name.dropFirst(6)), offset <= 15 {
             rawValue = 34 + offset
-        } else if name.hasPrefix("RTMAX-"), let offset = Int32(name.dropFirst(6)), (1...14).contains(offset) {
+        } else if name.hasPrefix("RTMAX-"), let offset = Self.offset(name.dropFirst(6)), offset <= 14 {
             rawValue = 64 - offset
         } else {
             throw Self.invalid(text)
         }
+    }
+
+    /// A number from 1 on, in digits alone.
+    private static func offset(_ text: Substring) -> Int32? {
+        guard (1...2).contains(text.utf8.count), text.utf8.first != UInt8(ascii: "0"), text.utf8.allSatisfy({ (48...57).contains($0) })
+        else { return nil }
+        return Int32(text)
     }
 
     private static func invalid(_ text: String) -> ContainerError { ContainerError(.invalid, "Invalid signal: \(text)") }

@@ -5,8 +5,7 @@ extension SpecificationInput {
     func process(runningAs user: ResolvedUser) throws(ContainerError) -> RuntimeSpec.Process {
         let arguments = configuration.arguments(image: image)
         guard let first = arguments.first, !first.isEmpty else { throw ContainerError(.invalid, "No command specified") }
-        var process = RuntimeSpec.Process(args: arguments, cwd: configuration.workingDirectory ?? image.workingDirectory ?? "/")
-        if process.cwd.isEmpty { process.cwd = "/" }
+        var process = RuntimeSpec.Process(args: arguments, cwd: configuration.directory(image: image))
         process.terminal = configuration.terminal ? true : nil
         if configuration.terminal, let rows = configuration.initialTerminalRows, let columns = configuration.initialTerminalColumns {
             process.consoleSize = RuntimeSpec.ConsoleSize(height: rows, width: columns)
@@ -41,18 +40,25 @@ extension SpecificationInput {
 extension ContainerConfiguration {
     /// The image's words and the maker's: Docker's rules for what stands before what.
     func arguments(image: ImageConfiguration.Execution) -> [String] {
-        guard let entrypoint else {
+        guard let entrypoint, !entrypoint.isEmpty else {
+            // An empty list removes the image's entry point alone; the command stays the image's unless there is another.
             let command = command.flatMap { $0.isEmpty ? nil : $0 } ?? image.command ?? []
-            return (image.entrypoint ?? []) + command
+            return entrypoint == nil ? (image.entrypoint ?? []) + command : command
         }
-        // One empty word removes the image's entry point, and with any entry point of the maker's the image's command goes.
+        // With any other entry point of the maker's the image's command goes, also with one empty word, which is none.
         return (entrypoint == [""] ? [] : entrypoint) + (command ?? [])
+    }
+
+    /// Where the process starts.
+    func directory(image: ImageConfiguration.Execution) -> String {
+        [workingDirectory, image.workingDirectory].compactMap(\.self).first { !$0.isEmpty } ?? "/"
     }
 
     /// What Docker shows as the container's environment: the maker's, then what the image has beside it.
     func mergedEnvironment(image: ImageConfiguration.Execution) -> [String] {
-        let said = Set(environment.map(Environment.name))
-        return environment + image.environment.filter { !said.contains(Environment.name($0)) }
+        // Of two of one name in an image the first counts, as with Docker.
+        var said = Set(environment.map(Environment.name))
+        return environment + image.environment.filter { said.insert(Environment.name($0)).inserted }
     }
 
     func mergedLabels(image: ImageConfiguration.Execution) -> [String: String] { image.labels.merging(labels) { $1 } }

@@ -90,7 +90,12 @@ struct SpecificationInput: Sendable {
         let binds = (chosen + own).enumerated().sorted {
             (depth($0.element.destination), $0.offset) < (depth($1.element.destination), $1.offset)
         }
-        return base.filter { mount in !chosen.contains { $0.destination == mount.destination } } + binds.map(\.element)
+        // Docker's rule: what is chosen stands for what would be there, and a chosen /dev for all below it.
+        let hasDevices = chosen.contains { $0.destination == "/dev" }
+        let kept = base.filter { mount in
+            !chosen.contains { $0.destination == mount.destination } && !(hasDevices && mount.destination.hasPrefix("/dev/"))
+        }
+        return kept + binds.map(\.element)
     }
 }
 

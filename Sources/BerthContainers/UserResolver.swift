@@ -17,7 +17,7 @@ struct ResolvedUser: Hashable, Sendable {
 ///
 /// Docker's rules: a number needs no entry; without a group named, the user's own group and those that list the user count; with one, that alone.
 enum UserResolver {
-    /// The most that is read of either file. What is beyond is not seen.
+    /// The most that is read of either file. A larger one is an error.
     static let maximumByteCount = 4 << 20
     /// The most supplementary groups: the kernel's own bound.
     static let maximumGroupCount = 65_536
@@ -93,6 +93,12 @@ enum UserResolver {
             return try root.readFile(path, limit: maximumByteCount, .inRoot)
         } catch {
             if error == .ENOENT || error == .ENOTDIR { return [] }
+            if error == .EINVAL { throw ContainerError(.invalid, "'/\(path)' of the image is not a regular file", underlying: error) }
+            if error == .EFBIG {
+                throw ContainerError(
+                    .invalid, "'/\(path)' of the image has more than \(maximumByteCount) bytes, which is the most that is read",
+                    underlying: error)
+            }
             throw .storage("cannot read '\(path)' of the image", error)
         }
     }

@@ -174,6 +174,8 @@ public struct Ingest: ~Copyable {
             let target = try store.directory(of: digest)
             let name = try PathBytes(digest.hex)
             if try !target.contains(name) { try pending.commit(as: name, in: target) }
+            // Also where it was there: who named it may have been stopped before this.
+            try target.synchronize()
         } catch {
             throw .storage("cannot commit blob \(digest)", error, digest)
         }
@@ -202,6 +204,5 @@ private final class PendingFile: Sendable {
     func commit(as newName: PathBytes, in target: borrowing Directory) throws(Errno) {
         try file.synchronize()
         try directory.rename(name, to: newName, in: target)
-        try target.synchronize()
     }
 }

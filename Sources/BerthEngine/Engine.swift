@@ -126,7 +126,7 @@ public final class Engine: Sendable {
             if try directory.contains("engine.json") {
                 return try decoded(try directory.readFile("engine.json", limit: 64 << 10), in: root).get()
             }
-            let obstacle = Overlay2.obstacle(at: root + "/overlay2")
+            let obstacle = Overlay2.obstacle(at: root)
             let document = EngineDocument(
                 id: String(RandomEngineID.make()), snapshotter: obstacle == nil ? "overlay2" : "vfs", obstacle: obstacle)
             guard let data = try? JSONEncoder().encode(document) else { throw Errno.EINVAL }  // text and numbers encode

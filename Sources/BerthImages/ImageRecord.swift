@@ -40,6 +40,8 @@ struct ImageDocument: Sendable, Codable, Hashable {
 struct ReferenceDocument: Sendable, Codable, Hashable {
     var name: ImageReference
     var image: Digest
+    /// What had the name before: it still has it while there is no such `image`, whose document is written after this one.
+    var previous: Digest?
 }
 
 /// What was done when an image was removed.

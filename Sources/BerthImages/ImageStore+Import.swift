@@ -71,50 +71,81 @@ extension ImageStore {
             layer = try services.layers.importLayer(from: descriptor, on: nil) { (count) throws(LayerError) in
                 if context.isCancelled { throw LayerError(.cancelled, "the import was cancelled") }
                 context.report(Progress(status: "Importing", completedByteCount: count))
+            } arrived: { blob, layer in
+                // What this import has brought is unwanted, unless a document names it when it has ended.
+                index.withLock { index in
+                    index.candidates.blobs.insert(blob)
+                    index.candidates.layers.insert(layer)
+                }
             }
         } catch { throw ImageError(error) }
-        // What this import has brought is unwanted, unless a document names it when it has ended.
-        index.withLock { index in
-            index.candidates.blobs.insert(layer.blob.digest)
-            index.candidates.layers.insert(layer.name)
-        }
         let now = Timestamp.now
         let configuration = ImageConfiguration(
             platform: platform, created: now, execution: execution, diffIDs: [layer.diffID],
             history: [ImageConfiguration.HistoryEntry(created: now, createdBy: nil, comment: message)])
         return try writing.withLock { _ throws(ImageError) in
             let image = try keep(configuration, [layer.blob], message)
-            if let name { try writeReference(name, to: image.document.id) }
-            try writeIndex()
+            try publish(image, as: name)
             return record(image)
         }
     }
 
-    /// Writes an image: configuration and manifest first, the document last.
+    /// Writes an image's configuration and manifest.
     private func keep(_ configuration: ImageConfiguration, _ layers: [Descriptor], _ comment: String) throws(ImageError) -> Entry {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
             let bytes = Array(try encoder.encode(configuration))
             let id = try services.content.add(bytes)
+            index.withLock { _ = $0.candidates.blobs.insert(id) }
             let described = Descriptor(mediaType: .configuration, digest: id, byteCount: UInt64(bytes.count))
             let manifest = Array(try encoder.encode(Manifest(configuration: described, layers: layers)))
             let manifestID = try services.content.add(manifest)
+            index.withLock { _ = $0.candidates.blobs.insert(manifestID) }
             let document = ImageDocument(
                 id: id, manifest: Descriptor(mediaType: .manifest, digest: manifestID, byteCount: UInt64(manifest.count), platform: nil),
                 configuration: described, layers: layers, arrivedAt: .now, comment: comment)
-            let entry = try entry(document)
-            try images.write(document, id: id.hex)
-            index.withLock { $0.images[id] = entry }
-            return entry
+            return try entry(document)
         } catch let error as ImageError {
             throw error
         } catch let error as ContentError {
             throw ImageError(error)
-        } catch let error as StateError {
-            throw ImageError(error)
         } catch {
             throw ImageError(.storage, "the image cannot be written: \(error)")
+        }
+    }
+
+    /// Writes an image's documents: the name's first, which is nothing without the image, the image's last. With it all is there.
+    private func publish(_ image: Entry, as name: ImageReference?) throws(ImageError) {
+        let id = image.document.id
+        let previous = name.flatMap { name in index.withLock { $0.references[name] } }
+        do throws(ImageError) {
+            do throws(StateError) {
+                if let name {
+                    try references.write(ReferenceDocument(name: name, image: id, previous: previous), id: Self.documentID(of: name))
+                }
+                try images.write(image.document, id: id.hex)
+            } catch { throw ImageError(error) }
+            index.withLock { index in
+                index.images[id] = image
+                if let name { index.references[name] = id }
+            }
+            try writeIndex()
+        } catch {
+            index.withLock { index in
+                index.images[id] = nil
+                if let name { index.references[name] = previous }
+            }
+            // These may fail as that did. What is left is either the whole image, or a name without one, which the next opening gives back.
+            try? images.remove(id: id.hex)
+            if let name {
+                if let previous {
+                    try? references.write(ReferenceDocument(name: name, image: previous), id: Self.documentID(of: name))
+                } else {
+                    try? references.remove(id: Self.documentID(of: name))
+                }
+            }
+            throw error
         }
     }
 

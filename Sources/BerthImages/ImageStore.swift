@@ -17,6 +17,7 @@ public final class ImageStore: Sendable {
         var images: [Digest: Entry] = [:]
         var references: [ImageReference: Digest] = [:]
         var setAsideCount = 0
+        var unreadable: [String: String] = [:]
         /// Imports that have layers and blobs which no document names yet.
         var importCount = 0
         /// What may have become unwanted meanwhile.
@@ -79,16 +80,25 @@ public final class ImageStore: Sendable {
             let (names, namesAside) = try references.load()
             var loaded = Index()
             loaded.setAsideCount = imagesAside.count + namesAside.count
-            for (_, document) in found {
+            for aside in imagesAside { loaded.unreadable[aside.id] = aside.reason }
+            for (id, document) in found {
                 // An image whose configuration is damaged is not shown, and keeps what it names.
-                guard let entry = try? entry(document) else {
+                do throws(ImageError) { loaded.images[document.id] = try entry(document) } catch {
                     loaded.setAsideCount += 1
-                    continue
+                    loaded.unreadable[id] = error.description
                 }
-                loaded.images[document.id] = entry
             }
-            // A name of an image that does not exist is what a kill leaves between the two.
-            for (_, document) in names where loaded.images[document.image] != nil { loaded.references[document.name] = document.image }
+            for (id, document) in names where loaded.unreadable[document.image.hex] == nil {
+                if loaded.images[document.image] != nil {
+                    loaded.references[document.name] = document.image
+                } else if let previous = document.previous, loaded.images[previous] != nil {
+                    // A kill between the name and the image: the name was the other's, and still is.
+                    try references.write(ReferenceDocument(name: document.name, image: previous), id: id)
+                    loaded.references[document.name] = previous
+                } else {
+                    try references.remove(id: id)
+                }
+            }
             let complete = loaded
             index.withLock { $0 = complete }
         } catch { throw ImageError(error) }
@@ -115,6 +125,10 @@ public final class ImageStore: Sendable {
             throw ImageError(.storage, "the configuration of image \(document.id) cannot be read: \(error)")
         }
     }
+
+    /// The images whose documents, configurations or layers cannot be read, by the hexadecimal part of their id, with the reason. Nothing of them
+    /// is removed.
+    public var unreadable: [String: String] { index.withLock { $0.unreadable } }
 
     // MARK: Finding
 

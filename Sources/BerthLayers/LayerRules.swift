@@ -5,33 +5,59 @@ internal import BerthTar
 /// What a layer may say, and what some of its names mean (OCI image specification, *Image Layer Filesystem Changeset*).
 final class LayerRules {
     private let style: WhiteoutStyle
-    /// What this layer has put there, where layers are not kept apart: what removes everything below it leaves that alone.
-    private var unpacked: Set<[UInt8]> = []
+    /// What this layer has put there, with the directories on the way, where layers are not kept apart: what removes everything below it leaves
+    /// that alone.
+    private var unpacked: Set<[PathBytes]> = []
+    /// What this layer has removed and not made anew, where that is written down as a device: no link may be made to it.
+    private var removed: Set<[PathBytes]> = []
 
     init(style: WhiteoutStyle) { self.style = style }
 
     private static let prefix = Array(".wh.".utf8)
     private static let opaque = Array(".wh..wh..opq".utf8)
     private static let reserved = Array(".wh..wh.".utf8)
+    private static let whiteout = FileStatus.Kind.characterDevice(DeviceNumber(major: 0, minor: 0))
+
+    /// Refuses what no layer may say.
+    ///
+    /// - Returns: `false` for what means nothing: names that begin with `.wh..wh.` are the business of file systems of long ago.
+    func isAllowed(_ entry: TarEntry, at path: [PathBytes]) throws(TarError) -> Bool {
+        try refuseWhatIsOverlays(entry)
+        for name in path.dropLast() where name.bytes.starts(with: Self.prefix) {
+            if name.bytes.starts(with: Self.reserved) { return false }
+            throw TarError(.corrupt, "the entry '\(entry.displayName)' lies below '\(name)', which says that something is removed")
+        }
+        if entry.kind == .hardLink {
+            let target = (try? PathBytes(entry.linkName).components) ?? []  // what is wrong with it is said where the link is made
+            if removed.contains(target) || target.contains(where: { $0.bytes.starts(with: Self.prefix) }) {
+                throw TarError(
+                    .corrupt,
+                    "the entry '\(entry.displayName)' is a hard link to '\(String(decoding: entry.linkName.prefix(512), as: UTF8.self))', which the layer removes"
+                )
+            }
+        }
+        return true
+    }
 
     /// - Returns: `false` for a name that is an instruction, which has been followed.
-    func isToBeUnpacked(_ entry: TarEntry, in parent: borrowing Directory, as name: PathBytes) throws(TarError) -> Bool {
-        try refuseWhatIsOverlays(entry)
-        let path = style == .removal ? Self.normalised(entry.name) : []
-        guard name.bytes.starts(with: Self.prefix) else {
-            if style == .removal { unpacked.insert(path) }
-            return true
-        }
+    func isToBeUnpacked(_ entry: TarEntry, at path: [PathBytes], in parent: borrowing Directory) throws(TarError) -> Bool {
+        guard let name = path.last else { return true }
         do throws(Errno) {
-            if name.bytes == Self.opaque {
-                try makeOpaque(parent, at: Array(path.dropLast(name.bytes.count)))
-            } else if !name.bytes.starts(with: Self.reserved) {
-                try remove(try PathBytes(name.bytes.dropFirst(Self.prefix.count)), from: parent)
+            guard name.bytes.starts(with: Self.prefix) else {
+                try notePresence(of: entry, at: path, name, in: parent)
+                return true
             }
-            // Other names that begin so are the business of file systems of long ago, and mean nothing.
+            if name.bytes == Self.opaque {
+                try makeOpaque(parent, at: Array(path.dropLast()))
+            } else if !name.bytes.starts(with: Self.reserved) {
+                let gone = try PathBytes(name.bytes.dropFirst(Self.prefix.count))
+                guard gone.isName else { throw .EINVAL }
+                try remove(gone, at: path.dropLast() + [gone], from: parent)
+            }
             return false
         } catch {
-            throw TarError(.storage, "cannot follow the whiteout '\(entry.displayName)': \(error)", underlying: error)
+            let code: TarError.Code = error == .EINVAL ? .corrupt : .storage
+            throw TarError(code, "cannot follow the whiteout '\(entry.displayName)': \(error)", underlying: error)
         }
     }
 
@@ -50,39 +76,71 @@ final class LayerRules {
         }
     }
 
-    private func remove(_ name: PathBytes, from parent: borrowing Directory) throws(Errno) {
-        guard name.isName else { throw .EINVAL }
-        do {
-            if try parent.status(name).kind == .directory { try parent.removeTree(name) } else { try parent.removeFile(name) }
-        } catch { guard error == .ENOENT else { throw error } }
-        if style == .overlay { try parent.makeNode(name, .characterDevice(DeviceNumber(major: 0, minor: 0)), permissions: 0) }
-    }
-
-    /// Nothing of the layers below is seen in this directory; what this layer has put there already stays.
-    private func makeOpaque(_ directory: borrowing Directory, at path: [UInt8]) throws(Errno) {
+    private func notePresence(
+        of entry: TarEntry, at path: [PathBytes], _ name: PathBytes, in parent: borrowing Directory
+    ) throws(Errno) {
         switch style {
-        case .overlay: try directory.setExtendedAttribute("trusted.overlay.opaque", to: [UInt8(ascii: "y")], of: "")
-        case .removal: try removeWhatIsFromBelow(directory, at: path)
+        case .removal:
+            var path = path
+            while !path.isEmpty, unpacked.insert(path).inserted { path.removeLast() }
+        case .overlay:
+            guard removed.remove(path) != nil, entry.kind == .directory, try Self.kind(of: name, in: parent) == Self.whiteout else {
+                return
+            }
+            // A directory in the place of what was removed does not show what that had in it.
+            try parent.removeFile(name)
+            try parent.makeDirectory(name, permissions: 0o700)
+            try Self.setOpaque(try parent.openDirectory(name))
         }
     }
 
-    private func removeWhatIsFromBelow(_ directory: borrowing Directory, at path: [UInt8]) throws(Errno) {
-        for entry in try directory.entries() {
-            let below = path + entry.name.bytes
-            if !unpacked.contains(below) {
-                try directory.removeTree(entry.name)
-            } else if try directory.status(entry.name).kind == .directory {
-                try removeWhatIsFromBelow(try directory.openDirectory(entry.name), at: below + [UInt8(ascii: "/")])
+    private static func kind(of name: PathBytes, in parent: borrowing Directory) throws(Errno) -> FileStatus.Kind? {
+        do { return try parent.status(name).kind } catch {
+            if error == .ENOENT { return nil }
+            throw error
+        }
+    }
+
+    /// Removes what the layers below have of that name. What this layer has put there already stays: a whiteout is about what lies below.
+    private func remove(_ name: PathBytes, at path: [PathBytes], from parent: borrowing Directory) throws(Errno) {
+        let kind = try Self.kind(of: name, in: parent)
+        switch style {
+        case .overlay:
+            if kind == .directory {
+                try Self.setOpaque(try parent.openDirectory(name))
+            } else if kind == nil {
+                try parent.makeNode(name, Self.whiteout, permissions: 0)
+                removed.insert(path)
+            }
+        case .removal:
+            if kind == .directory, unpacked.contains(path) {
+                try removeWhatIsFromBelow(try parent.openDirectory(name), at: path)
+            } else if kind != nil, !unpacked.contains(path) {
+                try parent.removeTree(name)
             }
         }
     }
 
-    /// The names between slashes, without `.` and with `..` taken back.
-    private static func normalised(_ name: [UInt8]) -> [UInt8] {
-        var parts: [ArraySlice<UInt8>] = []
-        for part in name.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
-            if part.elementsEqual("..".utf8) { _ = parts.popLast() } else { parts.append(part) }
+    /// Nothing of the layers below is seen in this directory; what this layer has put there already stays.
+    private func makeOpaque(_ directory: borrowing Directory, at path: [PathBytes]) throws(Errno) {
+        switch style {
+        case .overlay: try Self.setOpaque(directory)
+        case .removal: try removeWhatIsFromBelow(directory, at: path)
         }
-        return Array(parts.joined(separator: [UInt8(ascii: "/")]))
+    }
+
+    private static func setOpaque(_ directory: borrowing Directory) throws(Errno) {
+        try directory.setExtendedAttribute("trusted.overlay.opaque", to: [UInt8(ascii: "y")], of: "")
+    }
+
+    private func removeWhatIsFromBelow(_ directory: borrowing Directory, at path: [PathBytes]) throws(Errno) {
+        for entry in try directory.entries() {
+            let below = path + [entry.name]
+            if !unpacked.contains(below) {
+                try directory.removeTree(entry.name)
+            } else if try directory.status(entry.name).kind == .directory {
+                try removeWhatIsFromBelow(try directory.openDirectory(entry.name), at: below)
+            }
+        }
     }
 }

@@ -38,15 +38,18 @@ public final class LayerStore: Sendable {
     ///   - source: where the bytes come from; read from where it is.
     ///   - parent: the layer below; `nil` for the lowest.
     ///   - progress: told now and then how many bytes have arrived. What it throws ends the import.
+    ///   - arrived: told once the blob is kept and before the layer is: what is to go if what follows fails.
     /// - Throws: `invalid`, `tooLarge`, `unsupported`, `storage`, and what `progress` throws.
     public func importLayer(
-        from source: consuming OwnedDescriptor, on parent: LayerName?, progress: (UInt64) throws(LayerError) -> Void
+        from source: consuming OwnedDescriptor, on parent: LayerName?, progress: (UInt64) throws(LayerError) -> Void,
+        arrived: (_ blob: Digest, _ layer: LayerName) -> Void = { _, _ in }
     ) throws(LayerError) -> ImportedLayer {
         let prepared: PreparedLayer
         do throws(SnapshotError) { prepared = try snapshots.prepareLayer(on: parent) } catch { throw LayerError(error) }
         do throws(LayerError) {
             let arrival = try unpack(DescriptorSource(source), into: prepared, progress: progress)
             let name = LayerName(chainID: Self.chainID(of: arrival.diffID, on: parent))
+            arrived(arrival.blob.digest, name)
             do throws(SnapshotError) {
                 try snapshots.commit(
                     prepared, as: LayerInformation(name: name, diffID: arrival.diffID, parent: parent, byteCount: arrival.unpackedByteCount)
@@ -88,9 +91,10 @@ public final class LayerStore: Sendable {
             do throws(SnapshotError) { directory = try prepared.open() } catch { throw LayerError(error) }
             let plain = HashedSource(Decompressor(arriving, limits: limits))
             let rules = LayerRules(style: snapshots.whiteouts)
-            let extractor = TreeExtractor(into: directory) { (entry, parent, name) throws(TarError) in
-                try rules.isToBeUnpacked(entry, in: parent, as: name)
-            }
+            let extractor = TreeExtractor(
+                into: directory, maximumEntryCount: limits.entryCount,
+                screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
+                filter: { (entry, path, parent) throws(TarError) in try rules.isToBeUnpacked(entry, at: path, in: parent) })
             do throws(TarError) {
                 let reader = TarReader(plain)
                 try extractor.extractAll(reader)

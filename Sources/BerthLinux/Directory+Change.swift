@@ -94,26 +94,51 @@ extension Directory {
 
     /// Removes a name with everything below it, never following a link nor leaving the file system. Something that is not there is removed already.
     ///
-    /// On failure part of it may be gone; calling again goes on. A depth of more than 4,096 directories is `ELOOP`.
+    /// On failure part of it may be gone; calling again goes on. However deep it is, at most 64 directories are open at a time: what lies
+    /// deeper is first moved up.
     public borrowing func removeTree(_ name: PathBytes) throws(Errno) {
-        try removeTree(name, on: try descriptor.status().device, depth: 0)
-    }
-
-    private borrowing func removeTree(_ name: PathBytes, on device: UInt64, depth: Int) throws(Errno) {
-        guard depth <= 4096 else { throw .ELOOP }
+        if try removeUnlessDirectory(name) { return }
         do {
-            return try removeFile(name)
-        } catch {
-            // unlink of a directory is EISDIR on Linux; POSIX and some file systems say EPERM.
-            if error == .ENOENT { return }
-            guard error == .EISDIR || error == .EPERM else { throw error }
-        }
-        do {
-            let directory = try openDirectory(name)
-            guard try directory.descriptor.status().device == device else { throw Errno.EXDEV }
-            for entry in try directory.entries() { try directory.removeTree(entry.name, on: device, depth: depth + 1) }
+            let top = try openDirectory(name)
+            let device = try descriptor.status().device
+            guard try top.descriptor.status().device == device else { throw Errno.EXDEV }
+            // Again while something has been moved up.
+            while try top.removeContents(on: device, depth: 0, movingDeepTo: top) {}
         }
         try removeDirectory(name)
+    }
+
+    /// - Returns: `false` for a directory, which is still there.
+    private borrowing func removeUnlessDirectory(_ name: PathBytes) throws(Errno) -> Bool {
+        do {
+            try removeFile(name)
+            return true
+        } catch {
+            if error == .ENOENT { return true }
+            // unlink of a directory is EISDIR on Linux; POSIX and some file systems say EPERM.
+            guard error == .EISDIR || error == .EPERM else { throw error }
+            return false
+        }
+    }
+
+    /// - Returns: whether something was moved to the top, where it still is.
+    private borrowing func removeContents(on device: UInt64, depth: Int, movingDeepTo top: borrowing Directory) throws(Errno) -> Bool {
+        var hasMoved = false
+        for entry in try entries() where try !removeUnlessDirectory(entry.name) {
+            if depth == 60 {
+                var random = SystemRandomNumberGenerator()
+                try rename(entry.name, to: try PathBytes(".deep-" + String(random.next(), radix: 16)), in: top, replacing: .nothing)
+                hasMoved = true
+                continue
+            }
+            do {
+                let directory = try openDirectory(entry.name)
+                guard try directory.descriptor.status().device == device else { throw Errno.EXDEV }
+                if try directory.removeContents(on: device, depth: depth + 1, movingDeepTo: top) { hasMoved = true }
+            }
+            try removeDirectory(entry.name)
+        }
+        return hasMoved
     }
 
     /// Whether a rename may replace what is there.
@@ -175,8 +200,10 @@ extension Directory {
         do { try removeFile(temporary) } catch { if error != .ENOENT { throw error } }
         do {
             let file = try createFile(temporary, permissions: permissions)
-            try SystemCallSeam.pass("write")
-            try file.writeAll(bytes)
+            if bytes.byteCount > 0 {
+                try SystemCallSeam.pass("write")
+                try file.writeAll(bytes)
+            }
             if durability == .synchronized { try file.synchronize() }
             try rename(temporary, to: name)
         } catch {

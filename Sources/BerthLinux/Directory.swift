@@ -93,9 +93,10 @@ public struct Directory: ~Copyable, Sendable {
     ///
     /// - Parameter limit: the most bytes that are read; `EFBIG` if the file has more. Something that is no regular file is `EINVAL`.
     public borrowing func readFile(_ path: PathBytes, limit: Int, _ resolution: Resolution = .withoutLinks) throws(Errno) -> [UInt8] {
-        let file = try openForReading(path, resolution)
-        guard try file.status().kind == .regular else { throw .EINVAL }
-        return try file.readToEnd(limit: limit)
+        // Only named at first: opening a device may do something already.
+        let named = try openPath(path, resolution)
+        guard try named.status().kind == .regular else { throw .EINVAL }
+        return try HostFile.open("/proc/self/fd/\(named.withRawDescriptor { $0 })").readToEnd(limit: limit)
     }
 
     /// lstat(2): the last name is not followed. An empty path is this directory.

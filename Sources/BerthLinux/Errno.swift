@@ -91,6 +91,8 @@ extension Errno {
     public static var ENAMETOOLONG: Errno { Errno(rawValue: Glibc.ENAMETOOLONG) }
     /// Function not implemented.
     public static var ENOSYS: Errno { Errno(rawValue: Glibc.ENOSYS) }
+    /// No such device or address; from `lseek`: there is no more data.
+    public static var ENXIO: Errno { Errno(rawValue: Glibc.ENXIO) }
     /// Directory not empty.
     public static var ENOTEMPTY: Errno { Errno(rawValue: Glibc.ENOTEMPTY) }
     /// Too many levels of symbolic links; from `openat2` also: a link where none may be followed.

@@ -60,7 +60,7 @@ public enum HostFile {
     public static var ownProcessID: Int32 { getpid() }
 
     /// Blocks the calling thread for so long.
-    public static func pause(milliseconds: Int32) { _ = unsafe poll(nil, 0, milliseconds) }
+    public static func pause(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
 
     /// How many processors the machine has.
     public static func processorCount() -> Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }

@@ -1,7 +1,7 @@
 /// Turns a process's output into lines of Docker's json-file format: `{"log":"…\n","stream":"stdout","time":"…"}`.
 ///
 /// A line is written when its end has come, or 16 KiB of it; the rest of a longer one follows as further entries, of which only the last ends in
-/// `\n`. One value a stream.
+/// `\n`; none of them ends within a character. One value a stream.
 struct LineFormat {
     /// The most bytes of output in one entry, as with Docker.
     static let maximumEntryByteCount = 16 << 10
@@ -33,8 +33,19 @@ struct LineFormat {
                 entry(bytes, start, end + 1, time, &out)
                 start = end + 1
             } else if limit - start == room {
-                entry(bytes, start, limit, time, &out)
-                start = limit
+                // In the middle of a character both halves would be lost: it goes into the next entry as a whole.
+                if room > 3 {
+                    let end = limit - Self.beginningOfCharacter(bytes, before: limit)
+                    entry(bytes, start, end, time, &out)
+                    start = end
+                } else {
+                    for index in start..<limit { partial.append(bytes[index]) }
+                    start = limit
+                    let next = Array(partial.suffix(Self.beginningOfCharacter(partial.span, before: partial.count)))
+                    partial.removeLast(next.count)
+                    entry(bytes, limit, limit, time, &out)
+                    partial += next
+                }
             } else {
                 for index in start..<count { partial.append(bytes[index]) }
                 return
@@ -63,7 +74,7 @@ struct LineFormat {
         out += "\"}\n".utf8
     }
 
-    /// Appends bytes as the inside of a JSON string, as Docker does: `<`, `>` and `&` escaped, what is not UTF-8 replaced by U+FFFD.
+    /// Appends bytes as the inside of a JSON string, as Docker does: `<`, `>`, `&`, U+2028 and U+2029 escaped, what is not UTF-8 replaced by U+FFFD.
     private static func escape(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ out: inout [UInt8]) {
         var index = start
         var clean = start
@@ -73,7 +84,7 @@ struct LineFormat {
                 index += 1
                 continue
             }
-            if byte >= 0x80, let length = validSequence(bytes, index, end) {
+            if byte >= 0x80, let length = validSequence(bytes, index, end), !isLineSeparator(bytes, index, end) {
                 index += length
                 continue
             }
@@ -83,6 +94,9 @@ struct LineFormat {
             case 0x5c: out += #"\\"#.utf8
             case 0x0a: out += #"\n"#.utf8
             case 0x0d: out += #"\r"#.utf8
+            case 0xe2 where isLineSeparator(bytes, index, end):
+                out += bytes[index + 2] == 0xa8 ? #"\u2028"#.utf8 : #"\u2029"#.utf8
+                index += 2
             case 0x80...: out += #"\ufffd"#.utf8
             default:
                 let digits = Array("0123456789abcdef".utf8)
@@ -94,6 +108,22 @@ struct LineFormat {
             clean = index
         }
         for position in clean..<end { unsafe out.append(bytes[unchecked: position]) }
+    }
+
+    /// U+2028 and U+2029 end a line in JavaScript; Go escapes them.
+    private static func isLineSeparator(_ bytes: borrowing Span<UInt8>, _ index: Int, _ end: Int) -> Bool {
+        index + 2 < end && bytes[index] == 0xe2 && bytes[index + 1] == 0x80 && bytes[index + 2] & 0xfe == 0xa8
+    }
+
+    /// How many bytes before `end` are the beginning of a character, and no whole one: 0 ... 3.
+    private static func beginningOfCharacter(_ bytes: borrowing Span<UInt8>, before end: Int) -> Int {
+        for length in 1...3 where length <= end {
+            let byte = bytes[end - length]
+            if byte & 0xc0 == 0x80 { continue }
+            let whole = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1
+            return whole > length && byte <= 0xf4 ? length : 0
+        }
+        return 0
     }
 
     /// The length of the UTF-8 sequence at `index`, or `nil` if there is none that is well-formed.

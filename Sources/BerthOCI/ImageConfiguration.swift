@@ -41,7 +41,7 @@ public struct ImageConfiguration: Hashable, Sendable {
     }
 
     /// Docker's health check. Times are nanoseconds; 0 or `nil` is inherited.
-    public struct Healthcheck: Hashable, Sendable, Codable {
+    public struct Healthcheck: Hashable, Sendable {
         /// `["NONE"]`, `["CMD", …]` or `["CMD-SHELL", line]`.
         public var test: [String]?
         /// Between two checks.
@@ -54,23 +54,16 @@ public struct ImageConfiguration: Hashable, Sendable {
         public var startInterval: Int64?
         /// Failures in a row that mean unhealthy.
         public var retries: Int?
-
-        private enum CodingKeys: String, CodingKey {
-            case test = "Test"
-            case interval = "Interval"
-            case timeout = "Timeout"
-            case startPeriod = "StartPeriod"
-            case startInterval = "StartInterval"
-            case retries = "Retries"
-        }
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A check of this test; all else inherited.
         public init(test: [String]?) { self.test = test }
     }
 
     /// One step of an image's making.
-    public struct HistoryEntry: Hashable, Sendable, Codable {
-        /// When.
+    public struct HistoryEntry: Hashable, Sendable {
+        /// When; `nil` also for Go's zero time, which some builders write for "never".
         public var created: Timestamp?
         /// The command.
         public var createdBy: String?
@@ -80,12 +73,8 @@ public struct ImageConfiguration: Hashable, Sendable {
         public var comment: String?
         /// Whether the step made no layer.
         public var emptyLayer: Bool?
-
-        private enum CodingKeys: String, CodingKey {
-            case created, author, comment
-            case createdBy = "created_by"
-            case emptyLayer = "empty_layer"
-        }
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A step of these.
         public init(created: Timestamp?, createdBy: String?, author: String? = nil, comment: String? = nil, emptyLayer: Bool? = nil) {
@@ -95,7 +84,7 @@ public struct ImageConfiguration: Hashable, Sendable {
 
     /// What it runs on.
     public var platform: Platform
-    /// When it was made.
+    /// When it was made; `nil` also for Go's zero time, which some builders write for "never".
     public var created: Timestamp?
     /// Who made it.
     public var author: String?
@@ -197,7 +186,7 @@ extension ImageConfiguration: Codable {
             variant: try container.decodeIfPresent(String.self, forKey: .variant))
         platform.osVersion = try container.decodeIfPresent(String.self, forKey: .osVersion)
         platform.osFeatures = try container.decodeIfPresent([String].self, forKey: .osFeatures)
-        created = try container.decodeIfPresent(Timestamp.self, forKey: .created)
+        created = try container.decodeIfPresent(OptionalTimestamp.self, forKey: .created)?.value
         author = try container.decodeIfPresent(String.self, forKey: .author)
         execution = try container.decodeIfPresent(Execution.self, forKey: .config) ?? Execution()
         let rootfs = try container.decode(RootFileSystem.self, forKey: .rootfs)
@@ -224,5 +213,55 @@ extension ImageConfiguration: Codable {
         try container.encode(RootFileSystem(type: "layers", diffIDs: diffIDs), forKey: .rootfs)
         try container.encodeIfPresent(history.isEmpty ? nil : history, forKey: .history)
         try unknown.encode(to: encoder)
+    }
+}
+
+extension ImageConfiguration.Healthcheck: Codable, OpenObject {
+    static var blank: Self { Self(test: nil) }
+    static var members: [Member<Self>] {
+        [
+            .optional("Test", \.test), .optional("Interval", \.interval), .optional("Timeout", \.timeout),
+            .optional("StartPeriod", \.startPeriod), .optional("StartInterval", \.startInterval), .optional("Retries", \.retries),
+        ]
+    }
+    /// Decodes; members that are not known are kept.
+    public init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
+    /// Encodes, with the members that were not known.
+    public func encode(to encoder: any Encoder) throws { try write(to: encoder) }
+}
+
+extension ImageConfiguration.HistoryEntry: Codable, OpenObject {
+    private var createdOrNever: OptionalTimestamp? {
+        get { created.map { OptionalTimestamp(value: $0) } }
+        set { created = newValue?.value }
+    }
+
+    static var blank: Self { Self(created: nil, createdBy: nil) }
+    static var members: [Member<Self>] {
+        [
+            .optional("created", \.createdOrNever), .optional("created_by", \.createdBy), .optional("author", \.author),
+            .optional("comment", \.comment), .optional("empty_layer", \.emptyLayer),
+        ]
+    }
+    /// Decodes; members that are not known are kept.
+    public init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
+    /// Encodes, with the members that were not known.
+    public func encode(to encoder: any Encoder) throws { try write(to: encoder) }
+}
+
+/// A time, or Go's zero time, which stands for none: documents of builders that want the same bytes every time have it.
+private struct OptionalTimestamp: Codable {
+    var value: Timestamp?
+
+    init(value: Timestamp?) { self.value = value }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        value = try container.decode(String.self) == "0001-01-01T00:00:00Z" ? nil : try container.decode(Timestamp.self)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(value)
     }
 }

@@ -78,8 +78,10 @@ public struct UnknownFields: Hashable, Sendable {
     }
 
     init<Known: CodingKey & CaseIterable>(from decoder: any Decoder, except: Known.Type) throws {
-        let container = try decoder.container(keyedBy: AnyKey.self)
-        let known = Set(Known.allCases.map(\.stringValue))
+        try self.init(in: try decoder.container(keyedBy: AnyKey.self), except: Set(Known.allCases.map(\.stringValue)))
+    }
+
+    init(in container: KeyedDecodingContainer<AnyKey>, except known: Set<String>) throws {
         fields = [:]
         for key in container.allKeys where !known.contains(key.stringValue) {
             fields[key.stringValue] = try container.decode(JSONValue.self, forKey: key)

@@ -1,5 +1,5 @@
 /// What a program runs on (OCI image specification, *Image Index*, "platform").
-public struct Platform: Hashable, Sendable, Codable, CustomStringConvertible {
+public struct Platform: Hashable, Sendable, CustomStringConvertible {
     /// The processor, in Go's words: `amd64`, `arm64`.
     public var architecture: String
     /// The operating system: `linux`.
@@ -10,12 +10,8 @@ public struct Platform: Hashable, Sendable, Codable, CustomStringConvertible {
     public var osVersion: String?
     /// What the operating system must offer.
     public var osFeatures: [String]?
-
-    private enum CodingKeys: String, CodingKey {
-        case architecture, os, variant
-        case osVersion = "os.version"
-        case osFeatures = "os.features"
-    }
+    /// The rest, kept as it came.
+    public var unknown = UnknownFields()
 
     /// A platform of these words, taken as they are.
     public init(os: String, architecture: String, variant: String? = nil) {
@@ -58,4 +54,18 @@ public struct Platform: Hashable, Sendable, Codable, CustomStringConvertible {
 
     /// `os/architecture` or `os/architecture/variant`.
     public var description: String { "\(os)/\(architecture)" + (variant.map { "/\($0)" } ?? "") }
+}
+
+extension Platform: Codable, OpenObject {
+    static var blank: Self { Self(os: "", architecture: "") }
+    static var members: [Member<Self>] {
+        [
+            .required("architecture", \.architecture), .required("os", \.os), .optional("variant", \.variant),
+            .optional("os.version", \.osVersion), .optional("os.features", \.osFeatures),
+        ]
+    }
+    /// Decodes; members that are not known are kept.
+    public init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
+    /// Encodes, with the members that were not known.
+    public func encode(to encoder: any Encoder) throws { try write(to: encoder) }
 }

@@ -1,6 +1,6 @@
 /// How a container is to be run: `config.json` of an OCI bundle (OCI runtime specification, *Configuration*), as far as a container
-/// of Docker's kind on Linux needs it. What else a document holds is kept and written back; who performs it says which of that it cannot honour.
-public struct RuntimeSpec: Hashable, Sendable, Codable {
+/// of Docker's kind on Linux needs it. What else a document holds is kept and written back, and ``unknownMembers`` names it for whoever performs it.
+public struct RuntimeSpec: Hashable, Sendable {
     /// The specification's version.
     public var ociVersion: String
     /// The first process.
@@ -19,12 +19,17 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
     public var annotations: [String: String]?
     /// What Linux alone has.
     public var linux: Linux?
+    /// The rest, kept as it came.
+    public var unknown = UnknownFields()
 
     /// A specification of version 1.2.0 with nothing in it.
     public init() { ociVersion = "1.2.0" }
 
+    /// What the document says and nobody here understands, as `linux.intelRdt` or `mounts[2].uidMappings`: it is kept, and not performed.
+    public var unknownMembers: [String] { unknownMembers(in: "") }
+
     /// A process to start.
-    public struct Process: Hashable, Sendable, Codable {
+    public struct Process: Hashable, Sendable {
         /// Whether it gets a terminal.
         public var terminal: Bool?
         /// The terminal's size.
@@ -45,6 +50,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var noNewPrivileges: Bool?
         /// How willingly the kernel kills it when memory is short.
         public var oomScoreAdj: Int?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A process of root's in `/`.
         public init(args: [String], cwd: String = "/") {
@@ -55,18 +62,20 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
     }
 
     /// A terminal's size in characters.
-    public struct ConsoleSize: Hashable, Sendable, Codable {
+    public struct ConsoleSize: Hashable, Sendable {
         /// Rows.
         public var height: UInt16
         /// Columns.
         public var width: UInt16
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// Both.
         public init(height: UInt16, width: UInt16) { (self.height, self.width) = (height, width) }
     }
 
     /// Numbers of a user, as seen in the container.
-    public struct User: Hashable, Sendable, Codable {
+    public struct User: Hashable, Sendable {
         /// The user.
         public var uid: UInt32
         /// The group.
@@ -75,6 +84,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var umask: UInt32?
         /// Further groups.
         public var additionalGids: [UInt32]?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// These numbers.
         public init(uid: UInt32, gid: UInt32, additionalGids: [UInt32]? = nil) {
@@ -83,7 +94,7 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
     }
 
     /// Capability sets, by names as `CAP_CHOWN`.
-    public struct Capabilities: Hashable, Sendable, Codable {
+    public struct Capabilities: Hashable, Sendable {
         /// What execve can ever give.
         public var bounding: [String]?
         /// What is checked.
@@ -94,37 +105,43 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var permitted: [String]?
         /// What survives execve of ordinary files.
         public var ambient: [String]?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// Empty sets.
         public init() {}
     }
 
     /// One limit, as `RLIMIT_NOFILE`.
-    public struct ResourceLimit: Hashable, Sendable, Codable {
+    public struct ResourceLimit: Hashable, Sendable {
         /// The name.
         public var type: String
         /// What applies.
         public var soft: UInt64
         /// Up to where the process may raise it.
         public var hard: UInt64
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// These values.
         public init(type: String, soft: UInt64, hard: UInt64) { (self.type, self.soft, self.hard) = (type, soft, hard) }
     }
 
     /// The root file system.
-    public struct Root: Hashable, Sendable, Codable {
+    public struct Root: Hashable, Sendable {
         /// Where it is, absolute or relative to the bundle.
         public var path: String
         /// Whether the container sees it read-only.
         public var readonly: Bool?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// This path.
         public init(path: String, readonly: Bool? = nil) { (self.path, self.readonly) = (path, readonly) }
     }
 
     /// One mount.
-    public struct Mount: Hashable, Sendable, Codable {
+    public struct Mount: Hashable, Sendable {
         /// Where, in the container.
         public var destination: String
         /// The file system's type; nothing or `bind` for bind mounts.
@@ -133,6 +150,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var source: String?
         /// Options as fstab(5) has them, and the specification's own.
         public var options: [String]?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A mount of these.
         public init(destination: String, type: String?, source: String?, options: [String]?) {
@@ -141,7 +160,7 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
     }
 
     /// What Linux alone has.
-    public struct Linux: Hashable, Sendable, Codable {
+    public struct Linux: Hashable, Sendable {
         /// Namespaces that are made or joined.
         public var namespaces: [Namespace]?
         /// Devices that are made in `/dev`.
@@ -164,24 +183,28 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var uidMappings: JSONValue?
         /// Group id maps, likewise.
         public var gidMappings: JSONValue?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// Nothing.
         public init() {}
     }
 
     /// A namespace: made new, or joined where a path is given.
-    public struct Namespace: Hashable, Sendable, Codable {
+    public struct Namespace: Hashable, Sendable {
         /// `pid`, `network`, `mount`, `ipc`, `uts`, `user`, `cgroup` or `time`.
         public var type: String
         /// The namespace's file.
         public var path: String?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A namespace of this type.
         public init(type: String, path: String? = nil) { (self.type, self.path) = (type, path) }
     }
 
     /// A device node.
-    public struct Device: Hashable, Sendable, Codable {
+    public struct Device: Hashable, Sendable {
         /// Where, in the container.
         public var path: String
         /// `c`, `b`, `u` or `p`.
@@ -196,6 +219,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var uid: UInt32?
         /// The owner's group.
         public var gid: UInt32?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A device of these.
         public init(path: String, type: String, major: Int64?, minor: Int64?, fileMode: UInt32?) {
@@ -204,7 +229,7 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
     }
 
     /// Limits.
-    public struct Resources: Hashable, Sendable, Codable {
+    public struct Resources: Hashable, Sendable {
         /// Rules of access to devices; later ones win.
         public var devices: [DeviceRule]?
         /// Memory.
@@ -213,13 +238,15 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var cpu: CPU?
         /// Processes.
         public var pids: PIDs?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// None.
         public init() {}
     }
 
     /// A rule of access to devices.
-    public struct DeviceRule: Hashable, Sendable, Codable {
+    public struct DeviceRule: Hashable, Sendable {
         /// Allowed or denied.
         public var allow: Bool
         /// `a`, `c` or `b`.
@@ -230,6 +257,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var minor: Int64?
         /// Of `r`, `w` and `m`.
         public var access: String?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A rule of these.
         public init(allow: Bool, type: String? = nil, major: Int64? = nil, minor: Int64? = nil, access: String? = nil) {
@@ -238,7 +267,7 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
     }
 
     /// Limits of memory, in bytes; -1 is none.
-    public struct Memory: Hashable, Sendable, Codable {
+    public struct Memory: Hashable, Sendable {
         /// The limit.
         public var limit: Int64?
         /// Under pressure, down to this.
@@ -249,13 +278,15 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var swappiness: UInt64?
         /// Whether processes wait instead of being killed.
         public var disableOOMKiller: Bool?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// None.
         public init() {}
     }
 
     /// Limits of processors.
-    public struct CPU: Hashable, Sendable, Codable {
+    public struct CPU: Hashable, Sendable {
         /// Weight, 1024 being usual.
         public var shares: UInt64?
         /// Microseconds a period.
@@ -266,22 +297,26 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var cpus: String?
         /// Which memory nodes.
         public var mems: String?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// None.
         public init() {}
     }
 
     /// The limit of processes; -1 or 0 is none.
-    public struct PIDs: Hashable, Sendable, Codable {
+    public struct PIDs: Hashable, Sendable {
         /// The limit.
         public var limit: Int64
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// This limit.
         public init(limit: Int64) { self.limit = limit }
     }
 
     /// The filter of system calls.
-    public struct Seccomp: Hashable, Sendable, Codable {
+    public struct Seccomp: Hashable, Sendable {
         /// What happens to calls that no rule names.
         public var defaultAction: String
         /// The error number for `SCMP_ACT_ERRNO` by default.
@@ -292,6 +327,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         public var flags: [String]?
         /// Rules, in order.
         public var syscalls: [Rule]?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
 
         /// A filter with no rules yet.
         public init(defaultAction: String, defaultErrnoRet: UInt32? = nil) {
@@ -299,7 +336,7 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         }
 
         /// One rule.
-        public struct Rule: Hashable, Sendable, Codable {
+        public struct Rule: Hashable, Sendable {
             /// Names of calls.
             public var names: [String]
             /// What happens.
@@ -308,6 +345,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
             public var errnoRet: UInt32?
             /// All must hold.
             public var args: [Argument]?
+            /// The rest, kept as it came.
+            public var unknown = UnknownFields()
 
             /// A rule of these.
             public init(names: [String], action: String, errnoRet: UInt32? = nil, args: [Argument]? = nil) {
@@ -316,7 +355,7 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
         }
 
         /// A comparison of one argument.
-        public struct Argument: Hashable, Sendable, Codable {
+        public struct Argument: Hashable, Sendable {
             /// Which, from 0.
             public var index: UInt32
             /// Compared with this; the mask of `SCMP_CMP_MASKED_EQ`.
@@ -325,6 +364,8 @@ public struct RuntimeSpec: Hashable, Sendable, Codable {
             public var valueTwo: UInt64?
             /// `SCMP_CMP_EQ` and the like.
             public var op: String
+            /// The rest, kept as it came.
+            public var unknown = UnknownFields()
 
             /// A comparison of these.
             public init(index: UInt32, value: UInt64, valueTwo: UInt64? = nil, op: String) {

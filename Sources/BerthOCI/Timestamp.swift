@@ -2,7 +2,7 @@ internal import Glibc
 
 /// A point in time to the nanosecond, as the field's documents write it: RFC 3339 in UTC.
 public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible {
-    /// Nanoseconds since 1970-01-01T00:00:00Z; negative before. Years 1678 to 2261 fit.
+    /// Nanoseconds since 1970-01-01T00:00:00Z; negative before. Any number is a time: they reach from 1677 to 2262.
     public let nanoseconds: Int64
 
     /// A point so many nanoseconds after the start of 1970.
@@ -18,7 +18,13 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
     }
 
     /// Whole seconds since 1970, rounded down.
-    public var seconds: Int64 { nanoseconds >= 0 ? nanoseconds / 1_000_000_000 : (nanoseconds - 999_999_999) / 1_000_000_000 }
+    public var seconds: Int64 { nanoseconds / 1_000_000_000 - (nanoseconds % 1_000_000_000 < 0 ? 1 : 0) }
+
+    /// What is left of a second beyond ``seconds``.
+    private var fraction: Int64 {
+        let rest = nanoseconds % 1_000_000_000
+        return rest < 0 ? rest + 1_000_000_000 : rest
+    }
 
     /// Parses RFC 3339 (`2006-01-02T15:04:05.999999999Z`, or an offset such as `+02:00`).
     ///
@@ -84,7 +90,6 @@ public struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertible
 
     private func text(fractionDigits: Int?) -> String {
         let seconds = self.seconds
-        let fraction = nanoseconds - seconds * 1_000_000_000
         let days = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400
         let ofDay = seconds - days * 86400
         let (year, month, day) = Self.civil(days)

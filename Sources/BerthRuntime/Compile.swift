@@ -16,6 +16,8 @@ public struct LaunchInput: Sendable {
     public var cgroupParent: String
     /// Whether standard input is there at all.
     public var hasInput: Bool
+    /// Whether this kernel has `/proc/kcore`.
+    public var hasKernelCore: Bool
     /// Hard limits that this process may not raise, by resource; empty where it may.
     public var hardLimits: [UInt32: UInt64]
     /// What the filter of system calls is compiled to; `nil` for none.
@@ -24,7 +26,7 @@ public struct LaunchInput: Sendable {
     /// All of them.
     public init(
         specification: RuntimeSpec, id: String, cgroups: CgroupLayout, cgroupPath: String, cgroupParent: String, hasInput: Bool,
-        hardLimits: [UInt32: UInt64], filter: [UInt8]?
+        hasKernelCore: Bool, hardLimits: [UInt32: UInt64], filter: [UInt8]?
     ) {
         self.specification = specification
         self.id = id
@@ -32,6 +34,7 @@ public struct LaunchInput: Sendable {
         self.cgroupPath = cgroupPath
         self.cgroupParent = cgroupParent
         self.hasInput = hasInput
+        self.hasKernelCore = hasKernelCore
         self.hardLimits = hardLimits
         self.filter = filter
     }
@@ -76,23 +79,21 @@ private struct PlanCompiler {
         // The cgroup namespace shows as its root what the process is in when it is made: it comes after the joining.
         if made.contains(.cgroup) { steps.append(.unshare(.cgroup)) }
         if made.contains(.network) { steps.append(.loopbackUp) }
+        // Both while /proc is the host's: in the container's, links of the image's or a mount could lead the writing elsewhere.
+        for (name, value) in (linux.sysctl ?? [:]).sorted(by: { $0.key < $1.key }) {
+            steps.append(.writeFile(path: "/proc/sys/" + name.split(separator: ".").joined(separator: "/"), contents: value))
+        }
+        if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
         steps += [.propagation(flags: try rootPropagation()), .attachRoot]
         for mount in spec.mounts ?? [] { steps += try self.mount(mount) }
-        steps += try devices()
-        steps += [
-            .symbolicLink(target: "/proc/self/fd", path: "/dev/fd"), .symbolicLink(target: "/proc/self/fd/0", path: "/dev/stdin"),
-            .symbolicLink(target: "/proc/self/fd/1", path: "/dev/stdout"), .symbolicLink(target: "/proc/self/fd/2", path: "/dev/stderr"),
-            .symbolicLink(target: "/proc/kcore", path: "/dev/core"), .symbolicLink(target: "pts/ptmx", path: "/dev/ptmx"),
-        ]
+        // A /dev of the host's stays as it is.
+        if !(spec.mounts ?? []).contains(where: { $0.destination == "/dev" && $0.type == "bind" }) { steps += try devices() + deviceLinks }
         // Docker makes a missing working directory.
         steps.append(.directory(path: process.cwd, permissions: 0o755, userID: 0, groupID: 0))
         if process.terminal == true { steps.append(terminal(process, bindsConsole: true)) }
         steps.append(.pivotRoot)
         if let name = spec.hostname { steps.append(.hostname(name)) }
         if let name = spec.domainname { steps.append(.domainname(name)) }
-        for (name, value) in (linux.sysctl ?? [:]).sorted(by: { $0.key < $1.key }) {
-            steps.append(.writeFile(path: "/proc/sys/" + name.split(separator: ".").joined(separator: "/"), contents: value))
-        }
         for path in linux.readonlyPaths ?? [] { steps.append(.readOnly(path)) }
         for path in linux.maskedPaths ?? [] { steps.append(.mask(path)) }
         if spec.root?.readonly == true { steps.append(.rootReadOnly) }
@@ -106,6 +107,7 @@ private struct PlanCompiler {
     func executionPlan() throws(RuntimeError) -> LaunchPlan {
         let process = try process()
         var steps = joinCgroups()
+        if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
         steps.append(.enterProcess([.mount, .uts, .ipc, .network, .cgroup]))
         if process.terminal == true { steps.append(terminal(process, bindsConsole: false)) }
         steps += try become(process)
@@ -301,6 +303,15 @@ private struct PlanCompiler {
         return steps
     }
 
+    private var deviceLinks: [LaunchStep] {
+        let links: [LaunchStep] = [
+            .symbolicLink(target: "/proc/self/fd", path: "/dev/fd"), .symbolicLink(target: "/proc/self/fd/0", path: "/dev/stdin"),
+            .symbolicLink(target: "/proc/self/fd/1", path: "/dev/stdout"), .symbolicLink(target: "/proc/self/fd/2", path: "/dev/stderr"),
+            .symbolicLink(target: "pts/ptmx", path: "/dev/ptmx"),
+        ]
+        return input.hasKernelCore ? links + [.symbolicLink(target: "/proc/kcore", path: "/dev/core")] : links
+    }
+
     private func devices() throws(RuntimeError) -> [LaunchStep] {
         var steps: [LaunchStep] = []
         for device in linux.devices ?? [] {
@@ -339,7 +350,6 @@ private struct PlanCompiler {
             let hard = min(limit.hard, input.hardLimits[resource] ?? limit.hard)
             steps.append(.resourceLimit(resource: resource, soft: min(limit.soft, hard), hard: hard))
         }
-        if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
         steps.append(.standardStreams(ownerUserID: process.user.uid))
         let sets = process.capabilities ?? RuntimeSpec.Capabilities()
         let permitted = try set(sets.permitted)

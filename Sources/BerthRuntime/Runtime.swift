@@ -258,7 +258,7 @@ public final class Runtime: Sendable {
     private func input(id: String, _ specification: RuntimeSpec, hasInput: Bool) throws(RuntimeError) -> LaunchInput {
         LaunchInput(
             specification: specification, id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
-            hasInput: hasInput,
+            hasInput: hasInput, hasKernelCore: HostFile.exists("/proc/kcore"),
             hardLimits: hardLimits, filter: try filters.filter(for: specification.linux?.seccomp))
     }
 
@@ -266,7 +266,7 @@ public final class Runtime: Sendable {
     private func executionBase(_ id: String) -> LaunchInput {
         LaunchInput(
             specification: RuntimeSpec(), id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
-            hasInput: false,
+            hasInput: false, hasKernelCore: false,
             hardLimits: hardLimits, filter: nil)
     }
 

@@ -15,39 +15,41 @@ final class LayerDirectories: Sendable {
     private struct State {
         var layers: [LayerName: Entry] = [:]
         var writable: Set<String> = []
-        var prepared: Set<String> = []
     }
     private struct LayerDocument: Codable {
         var version = 1
         var layer: LayerInformation
     }
+    /// Told of each directory before it is removed.
+    typealias BeforeRemoval = @Sendable (_ root: borrowing Directory, _ id: String) throws(Errno) -> Void
 
     let root: Directory
     let path: String
+    private let beforeRemoval: BeforeRemoval
     private let state = Mutex(State())
+    /// Held while a layer gets its name: of two that become the same one, the second finds the first.
+    private let committing = Mutex(())
 
     /// Opens the directory and reads what is there. Read-only layers without `layer.json`, which nobody can have named, are removed.
-    ///
-    /// - Parameter cleaned: told the directory names of what is removed, before.
-    init(path: String, willRemove: (borrowing Directory, String) throws(Errno) -> Void) throws(SnapshotError) {
-        self.path = path
+    init(path: String, beforeRemoval: @escaping BeforeRemoval = { (_, _) throws(Errno) in }) throws(SnapshotError) {
+        (self.path, self.beforeRemoval) = (path, beforeRemoval)
         do throws(Errno) {
             root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
             var state = State()
-            for entry in try root.entries() where entry.name.description != "l" {
+            for entry in try root.entries() where entry.name.description != "l" && !entry.name.description.hasPrefix(".") {
                 let name = entry.name.description
                 guard entry.isDirectory != false else { continue }
                 let own = try root.openDirectory(entry.name)
                 if name.hasPrefix(Self.layerPrefix) {
                     // An unreadable document keeps its layer: nothing of it is removed, and nothing is built on it.
-                    if try own.contains("layer.json") {
-                        if let bytes = try? own.readFile("layer.json", limit: 64 << 10),
+                    if try own.contains(Self.documentName) {
+                        if let bytes = try? own.readFile(Self.documentName, limit: 64 << 10),
                             let document = try? JSONDecoder().decode(LayerDocument.self, from: Data(bytes)), document.version == 1
                         {
                             state.layers[document.layer.name] = Entry(directory: name, information: document.layer)
                         }
                     } else {
-                        try willRemove(root, name)
+                        try beforeRemoval(root, name)
                         try root.removeTree(entry.name)
                     }
                 } else {
@@ -63,6 +65,9 @@ final class LayerDirectories: Sendable {
 
     /// Distinguishes read-only layers from containers' ids, which are hexadecimal.
     static let layerPrefix = "layer-"
+    private static let documentName: PathBytes = "layer.json"
+
+    // MARK: Listings
 
     func entry(of name: LayerName) throws(SnapshotError) -> Entry {
         guard let entry = state.withLock({ $0.layers[name] }) else { throw SnapshotError(.notFound, "there is no layer \(name.chainID)") }
@@ -85,51 +90,115 @@ final class LayerDirectories: Sendable {
     func layers() -> [LayerName: LayerInformation] { state.withLock { $0.layers.mapValues(\.information) } }
     func writable() -> Set<String> { state.withLock { $0.writable } }
 
-    func newLayerID() -> String {
+    /// Throws `notFound` for a container without a layer.
+    func requireWritable(_ id: String) throws(SnapshotError) {
+        guard writable().contains(id) else { throw SnapshotError(.notFound, "there is no writable layer '\(id)'") }
+    }
+
+    // MARK: Read-only layers
+
+    /// Makes a directory with `make`. If that fails, nothing is left.
+    ///
+    /// - Parameter files: the directory in it that is to be filled.
+    func prepare(
+        on parent: LayerName?, files: String, _ make: (_ id: String) throws(SnapshotError) -> Void
+    ) throws(SnapshotError) -> PreparedLayer {
         var random = SystemRandomNumberGenerator()
-        return Self.layerPrefix + [random.next() as UInt64, random.next()].map { String($0, radix: 16) }.joined()
-    }
-
-    /// Writes `layer.json`, after everything on the file system has been synced, and puts the layer into the index.
-    func commit(_ directory: String, _ information: LayerInformation) throws(SnapshotError) {
-        do throws(Errno) {
-            try root.synchronizeFileSystem()
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            guard let data = try? encoder.encode(LayerDocument(layer: information)) else { throw Errno.EINVAL }  // text and numbers encode
-            try unsafe root.openDirectory(try PathBytes(directory)).replaceFile("layer.json", with: Array(data).span.bytes)
-            try root.synchronize()
-        } catch {
-            throw .storage("cannot commit layer \(information.name.chainID)", error)
+        let id = Self.layerPrefix + [random.next() as UInt64, random.next()].map { String($0, radix: 16) }.joined()
+        do throws(SnapshotError) { try make(id) } catch {
+            discard(id)
+            throw error
         }
-        state.withLock { $0.layers[information.name] = Entry(directory: directory, information: information) }
+        return PreparedLayer(id: id, path: "\(path)/\(id)/\(files)", parent: parent)
     }
 
-    /// Takes a layer out of the index if nothing lies on it, and takes its document away: from then on it does not exist.
-    func forget(_ name: LayerName) throws(SnapshotError) -> String? {
+    /// Writes `layer.json`, after everything on the file system has been synced, and puts the layer into the index. A layer of that name that
+    /// is there already stays, and this one goes.
+    func commit(_ directory: String, _ information: LayerInformation) throws(SnapshotError) {
+        try committing.withLock { _ throws(SnapshotError) in
+            guard layers()[information.name] == nil else { return discard(directory) }
+            if let parent = information.parent { _ = try entry(of: parent) }
+            do throws(Errno) {
+                let own = try root.openDirectory(try PathBytes(directory))
+                try root.synchronizeFileSystem()
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+                // text and numbers encode
+                guard let data = try? encoder.encode(LayerDocument(layer: information)) else { throw Errno.EINVAL }
+                try unsafe own.replaceFile(Self.documentName, with: Array(data).span.bytes)
+                try root.synchronize()
+            } catch {
+                throw error == .ENOENT
+                    ? SnapshotError(.notFound, "there is no prepared layer '\(directory)'", underlying: error)
+                    : .storage("cannot commit layer \(information.name.chainID)", error)
+            }
+            state.withLock { $0.layers[information.name] = Entry(directory: directory, information: information) }
+        }
+    }
+
+    /// Removes a directory that is no layer, or is not to become one. Its document goes first: without it, what cannot be removed now is
+    /// removed at the next opening; with it, the layer is whole.
+    func discard(_ directory: String) {
+        do throws(Errno) {
+            try removeDocument(of: directory)
+            try beforeRemoval(root, directory)
+            try root.removeTree(try PathBytes(directory))
+        } catch {}  // as above
+    }
+
+    /// Takes a layer out of the index if nothing lies on it, takes its document away, from when on it does not exist, and removes its files.
+    func removeLayer(_ name: LayerName) throws(SnapshotError) {
         let entry = try state.withLock { (state) throws(SnapshotError) -> Entry? in
             if let child = state.layers.values.first(where: { $0.information.parent == name }) {
                 throw SnapshotError(.inUse, "layer \(name.chainID) is in use: layer \(child.information.name.chainID) lies on it")
             }
             return state.layers.removeValue(forKey: name)
         }
-        guard let entry else { return nil }
-        do throws(Errno) { try root.openDirectory(try PathBytes(entry.directory)).removeFile("layer.json") } catch {
-            if error != .ENOENT {
-                state.withLock { $0.layers[name] = entry }
-                throw .storage("cannot remove layer \(name.chainID)", error)
-            }
+        guard let entry else { return }
+        do throws(Errno) { try removeDocument(of: entry.directory) } catch {
+            state.withLock { $0.layers[name] = entry }
+            throw .storage("cannot remove layer \(name.chainID)", error)
         }
-        return entry.directory
+        discard(entry.directory)
     }
 
-    func addWritable(_ id: String) throws(SnapshotError) {
+    private func removeDocument(of directory: String) throws(Errno) {
+        do throws(Errno) {
+            let own = try root.openDirectory(try PathBytes(directory))
+            guard try own.contains(Self.documentName) else { return }
+            try own.removeFile(Self.documentName)
+            // The document must not come back after a loss of power, when files are gone.
+            try own.synchronize()
+        } catch {
+            if error != .ENOENT { throw error }
+        }
+    }
+
+    // MARK: Writable layers
+
+    /// Makes a container's directory with `make`. If that fails, nothing is left.
+    func makeWritable(_ id: String, _ make: () throws(SnapshotError) -> Void) throws(SnapshotError) -> WritableLayer {
         guard let name = try? PathBytes(id), name.isName, !id.hasPrefix(Self.layerPrefix), id != "l", !id.hasPrefix(".") else {
             throw SnapshotError(.invalid, "'\(id)' cannot name a container's layer")
         }
         let isNew = state.withLock { $0.writable.insert(id).inserted }
         guard isNew else { throw SnapshotError(.exists, "there is a writable layer '\(id)' already") }
+        do throws(SnapshotError) { try make() } catch {
+            discard(id)
+            state.withLock { _ = $0.writable.remove(id) }
+            throw error
+        }
+        return WritableLayer(id: id)
     }
 
-    func removeWritable(_ id: String) { state.withLock { _ = $0.writable.remove(id) } }
+    func removeWritable(_ id: String) throws(SnapshotError) {
+        guard writable().contains(id) else { return }
+        do throws(Errno) {
+            try beforeRemoval(root, id)
+            try root.removeTree(try PathBytes(id))
+        } catch {
+            throw .storage("cannot remove the writable layer '\(id)'", error)
+        }
+        state.withLock { _ = $0.writable.remove(id) }
+    }
 }

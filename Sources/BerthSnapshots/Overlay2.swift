@@ -11,25 +11,37 @@ public final class Overlay2: Snapshotter {
         do throws(Errno) { _ = try directories.root.makeDirectories("l") } catch { throw .storage("cannot make '\(path)/l'", error) }
     }
 
-    /// Whether a directory's file system can carry an overlay's upper: tried with a mount that nobody sees.
+    /// Whether a directory's file system can carry an overlay's upper: tried with a mount that nobody sees, and with what removals are
+    /// written down as.
     ///
+    /// - Parameter path: an existing directory; nothing is left in it.
     /// - Returns: `nil` if it can, else why not.
     public static func obstacle(at path: String) -> String? {
         do throws(Errno) {
-            let root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
-            try root.removeTree(".probe")
-            for name in ["lower", "upper", "work"] { _ = try root.makeDirectories(try PathBytes(".probe/\(name)")) }
-            do throws(Errno) {
-                _ = try DetachedMount.overlay(base: path + "/.probe", lowers: ["lower"], upper: "upper", work: "work")
-            } catch {
-                try root.removeTree(".probe")
-                return "the file system at '\(path)' cannot carry an overlay: \(error)"
-            }
-            try root.removeTree(".probe")
-            return nil
+            let root = try Directory.open(path)
+            try root.removeTree(".overlay-probe")
+            let obstacle = try probe(root, path)
+            try root.removeTree(".overlay-probe")
+            return obstacle
         } catch {
             return "an overlay cannot be tried at '\(path)': \(error)"
         }
+    }
+
+    private static func probe(_ root: borrowing Directory, _ path: String) throws(Errno) -> String? {
+        for name in ["lower", "upper", "work"] { _ = try root.makeDirectories(try PathBytes(".overlay-probe/\(name)")) }
+        let probe = try root.openDirectory(".overlay-probe")
+        guard try probe.entries().allSatisfy({ $0.isDirectory != nil }) else {
+            return "the file system at '\(path)' does not say in its listings what is a directory, which an overlay needs"
+        }
+        do throws(Errno) {
+            try probe.setExtendedAttribute("trusted.overlay.opaque", to: [UInt8(ascii: "y")], of: "lower")
+            try probe.makeNode("removed", .characterDevice(DeviceNumber(major: 0, minor: 0)), permissions: 0)
+            _ = try DetachedMount.overlay(base: path + "/.overlay-probe", lowers: ["lower"], upper: "upper", work: "work")
+        } catch {
+            return "the file system at '\(path)' cannot carry an overlay: \(error)"
+        }
+        return nil
     }
 
     /// `overlay2`.
@@ -43,48 +55,29 @@ public final class Overlay2: Snapshotter {
 
     /// Makes a directory for a layer on another. If that fails, nothing is left.
     public func prepareLayer(on parent: LayerName?) throws(SnapshotError) -> PreparedLayer {
-        let id = directories.newLayerID()
-        do {
-            try make(id, on: parent, hasWork: false)
-        } catch {
-            removeDirectory(id)
-            throw error
-        }
-        return PreparedLayer(id: id, path: "\(directories.path)/\(id)/diff", parent: parent)
+        try directories.prepare(on: parent, files: "diff") { (id) throws(SnapshotError) in try make(id, on: parent, hasWork: false) }
     }
 
     /// Makes a prepared directory a layer: its files are synced before the name exists. A layer of that name that is there already stays,
     /// and the prepared one goes.
     public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
-        guard directories.layers()[information.name] == nil else { return discard(prepared) }
         try directories.commit(prepared.id, information)
     }
 
     /// Removes a prepared directory. Repeating is fine.
-    public func discard(_ prepared: PreparedLayer) { removeDirectory(prepared.id) }
+    public func discard(_ prepared: PreparedLayer) { directories.discard(prepared.id) }
 
     /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
-    public func removeLayer(_ name: LayerName) throws(SnapshotError) {
-        // Without its document it is gone; what a failure leaves of its files is removed at the next opening.
-        if let directory = try directories.forget(name) { removeDirectory(directory) }
-    }
+    public func removeLayer(_ name: LayerName) throws(SnapshotError) { try directories.removeLayer(name) }
 
     /// Makes a container's layer. `exists` if there is one of that id; if it fails otherwise, nothing is left.
     public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
-        try directories.addWritable(id)
-        do {
-            try make(id, on: parent, hasWork: true)
-        } catch {
-            removeDirectory(id)
-            directories.removeWritable(id)
-            throw error
-        }
-        return WritableLayer(id: id)
+        try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent, hasWork: true) }
     }
 
     /// How a container's root is mounted. `notFound` if it has no layer.
     public func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan {
-        guard directories.writable().contains(layer.id) else { throw SnapshotError(.notFound, "there is no writable layer '\(layer.id)'") }
+        try directories.requireWritable(layer.id)
         do throws(Errno) {
             let own = try directories.root.openDirectory(try PathBytes(layer.id))
             let lower = String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self)
@@ -97,16 +90,7 @@ public final class Overlay2: Snapshotter {
     }
 
     /// Removes a container's layer. Repeating is fine.
-    public func remove(_ layer: WritableLayer) throws(SnapshotError) {
-        guard directories.writable().contains(layer.id) else { return }
-        do throws(Errno) {
-            try Self.removeLink(of: layer.id, in: directories.root)
-            try directories.root.removeTree(try PathBytes(layer.id))
-        } catch {
-            throw .storage("cannot remove the writable layer '\(layer.id)'", error)
-        }
-        directories.removeWritable(layer.id)
-    }
+    public func remove(_ layer: WritableLayer) throws(SnapshotError) { try directories.removeWritable(layer.id) }
 
     /// Makes `<id>/{diff,link,lower,work}` and the short link to `diff`.
     private func make(_ id: String, on parent: LayerName?, hasWork: Bool) throws(SnapshotError) {
@@ -120,6 +104,7 @@ public final class Overlay2: Snapshotter {
             try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
             let own = try directories.root.openDirectory(try PathBytes(id))
             try own.makeDirectory("diff", permissions: 0o755)
+            try own.setPermissions("diff", 0o755)  // whatever this process's umask is: it may become a container's root
             let link = Self.newLink()
             try Self.write(link, to: "link", in: own, synced: hasWork)
             let empty = lowers.isEmpty && hasWork
@@ -137,14 +122,9 @@ public final class Overlay2: Snapshotter {
     /// A file of a new directory's. A container's are on the disk before its document is; a read-only layer is synced as a whole.
     private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory, synced: Bool) throws(Errno) {
         let file = try directory.createFile(name, permissions: 0o600)
+        try SystemCallSeam.passWrite()
         try unsafe file.writeAll(text.utf8Span.span.bytes)
         if synced { try file.synchronize() }
-    }
-
-    private func removeDirectory(_ id: String) {
-        // What cannot be removed now has no document, and is removed at the next opening.
-        try? Self.removeLink(of: id, in: directories.root)
-        if let name = try? PathBytes(id) { try? directories.root.removeTree(name) }
     }
 
     private static func removeLink(of id: String, in root: borrowing Directory) throws(Errno) {

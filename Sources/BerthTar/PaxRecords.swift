@@ -2,8 +2,10 @@ internal import BerthLinux
 
 /// What pax headers say (POSIX.1-2001, *pax Extended Header*), as far as it matters here.
 struct PaxRecords {
-    /// The most bytes of one header.
+    /// The most bytes of one header, and of all records of one entry.
     static let maximumByteCount = 1 << 20
+    /// The most bytes of all records that hold for every entry that follows.
+    static let maximumGlobalByteCount = 16 << 10
     /// The most regions of a sparse file.
     static let maximumRegionCount = 1 << 18
 
@@ -11,13 +13,18 @@ struct PaxRecords {
     /// The regions of version 0.0, whose keys repeat.
     var regions: [TarEntry.Region] = []
     private var regionOffset: UInt64?
+    private let limit: Int
+    private var byteCount = 0
+
+    init(limit: Int = PaxRecords.maximumByteCount) { self.limit = limit }
 
     /// Adds the records of a header: `length key=value\n`.
     mutating func add(_ bytes: [UInt8]) throws(TarError) {
         var rest = bytes[...]
         // What follows the last record may be filled up with NULs.
         while let first = rest.first, first != 0 {
-            guard let space = rest.firstIndex(of: UInt8(ascii: " ")), let length = Int(String(decoding: rest[..<space], as: UTF8.self)),
+            guard let space = rest.firstIndex(of: UInt8(ascii: " ")),
+                let length = Self.decimal(rest[..<space]).flatMap({ Int(exactly: $0) }),
                 length > space - rest.startIndex + 1, length <= rest.count
             else { throw Self.malformed }
             let record = rest[(space + 1)..<(rest.startIndex + length)]
@@ -38,8 +45,16 @@ struct PaxRecords {
             regionOffset = nil
         case "path", "linkpath", "GNU.sparse.name":
             guard !value.contains(0) else { throw Self.malformed }
-            values[key] = value
-        default: values[key] = value
+            try keep(key, value)
+        default: try keep(key, value)
+        }
+    }
+
+    private mutating func keep(_ key: String, _ value: [UInt8]) throws(TarError) {
+        if let old = values.updateValue(value, forKey: key) { byteCount -= old.count } else { byteCount += key.utf8.count }
+        byteCount += value.count
+        guard byteCount <= limit else {
+            throw TarError(.tooLarge, "the extended headers of an entry of the archive have more than \(limit) bytes")
         }
     }
 
@@ -58,7 +73,10 @@ struct PaxRecords {
     func time(_ key: String) throws(TarError) -> FileTime? {
         guard let value = values[key], !value.isEmpty else { return nil }
         let parts = value.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)
-        guard let seconds = Int64(String(decoding: parts[0], as: UTF8.self)) else { throw Self.malformed }
+        let isNegative = value.first == UInt8(ascii: "-")
+        // Beyond what any file system keeps, and far from where a number ends.
+        guard let magnitude = Self.decimal(isNegative ? parts[0].dropFirst() : parts[0]), magnitude < 1 << 62 else { throw Self.malformed }
+        let seconds = isNegative ? -Int64(magnitude) : Int64(magnitude)
         guard parts.count > 1 else { return FileTime(seconds: seconds) }
         guard parts[1].allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { throw Self.malformed }
         var nanoseconds: Int64 = 0
@@ -67,7 +85,7 @@ struct PaxRecords {
             nanoseconds = nanoseconds * 10
             if index < digits.count { nanoseconds += Int64(digits[digits.startIndex + index] - UInt8(ascii: "0")) }
         }
-        guard value.first == UInt8(ascii: "-"), nanoseconds > 0 else { return FileTime(seconds: seconds, nanoseconds: nanoseconds) }
+        guard isNegative, nanoseconds > 0 else { return FileTime(seconds: seconds, nanoseconds: nanoseconds) }
         return FileTime(seconds: seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds)
     }
 
@@ -86,8 +104,14 @@ struct PaxRecords {
     }
 
     static func unsigned(_ value: some Collection<UInt8>) throws(TarError) -> UInt64 {
-        guard let number = UInt64(String(decoding: value, as: UTF8.self)) else { throw malformed }
+        guard let number = decimal(value) else { throw malformed }
         return number
+    }
+
+    /// Digits and nothing else.
+    private static func decimal(_ text: some Collection<UInt8>) -> UInt64? {
+        guard text.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        return UInt64(String(decoding: text, as: UTF8.self))
     }
 
     private static func percentDecoded(_ text: [UInt8]) throws(TarError) -> String {

@@ -41,6 +41,6 @@ public struct TarError: Error, Sendable, CustomStringConvertible {
         if error == .ENOTDIR {
             return TarError(.escapes, "the entry '\(entry.displayName)' lies below something that is no directory", underlying: error)
         }
-        return TarError(.storage, "cannot \(what) '\(entry.displayName)': \(error)", underlying: error)
+        return TarError(error == .EFBIG ? .tooLarge : .storage, "cannot \(what) '\(entry.displayName)': \(error)", underlying: error)
     }
 }

@@ -12,7 +12,7 @@ internal import BerthLinux
     private let source: any ByteSource
     private let buffer: UnsafeMutableRawBufferPointer
     private var filled = 0..<0
-    private var global = PaxRecords()
+    private var global = PaxRecords(limit: PaxRecords.maximumGlobalByteCount)
     /// Of the entry at hand, what has not been read yet.
     private var dataLeft: UInt64 = 0
     private var paddingLeft = 0
@@ -129,10 +129,10 @@ internal import BerthLinux
         let nonEmpty = { (value: [UInt8]?) -> [UInt8]? in value.flatMap { $0.isEmpty ? nil : $0 } }
         let name = nonEmpty(pax.values["GNU.sparse.name"]) ?? nonEmpty(pax.values["path"]) ?? longName ?? header.name
         let display = String(decoding: name.prefix(512), as: UTF8.self)
-        let kind = try self.kind(header, name, display)
+        let inHeader = try header.byteCount()
+        let kind = try self.kind(header, name, inHeader, display)
         let linkName = nonEmpty(pax.values["linkpath"]) ?? longLink ?? header.linkName
 
-        let inHeader = try header.byteCount()
         let stored = try pax.unsigned("size") ?? UInt64(exactly: inHeader)
         guard let stored, stored <= Self.maximumFileByteCount else {
             throw TarError(
@@ -152,11 +152,11 @@ internal import BerthLinux
         return entry
     }
 
-    private func kind(_ header: TarHeader, _ name: [UInt8], _ display: String) throws(TarError) -> TarEntry.Kind {
+    private func kind(_ header: TarHeader, _ name: [UInt8], _ byteCount: Int64, _ display: String) throws(TarError) -> TarEntry.Kind {
         switch header.typeFlag {
         case UInt8(ascii: "0"), UInt8(ascii: "7"), 0, UInt8(ascii: "S"):
             // Before there was a type for directories, a slash at the end of the name was it.
-            return header.typeFlag == 0 && name.last == UInt8(ascii: "/") ? .directory : .file
+            return byteCount == 0 && name.last == UInt8(ascii: "/") ? .directory : .file
         case UInt8(ascii: "1"): return .hardLink
         case UInt8(ascii: "2"): return .symbolicLink
         case UInt8(ascii: "3"): return .characterDevice(try header.device())

@@ -2,8 +2,8 @@ public import BerthLinux
 
 /// Unpacks entries beneath a directory, and nowhere else.
 ///
-/// No name and no link is ever followed out of the directory, nor through a symbolic link: a link is data. Names are taken as relative, whatever
-/// they begin with; one that leads out by `..` is refused. A later entry replaces an earlier one, but a directory stays a directory and gets the
+/// No name and no link is ever followed out of the directory, nor through a symbolic link: a link is data. Names that are absolute or have a
+/// `..` in them are refused; the target of a hard link is taken from the root. A later entry replaces an earlier one, but a directory stays a directory and gets the
 /// later one's attributes. Owners, modes with set-id bits, times to the nanosecond, attributes, devices and holes are kept.
 ///
 /// Not to be shared between threads.
@@ -11,34 +11,45 @@ public final class TreeExtractor {
     /// The deepest that names may be nested.
     public static var maximumDepth: Int { 1024 }
 
-    /// Asked about each entry before it is unpacked, with the directory that it belongs into and its last name.
+    /// Asked about each entry, the root included, before anything is made for it, with the names on the way to it.
+    ///
+    /// - Returns: `false` to leave it out.
+    public typealias Screen = (_ entry: TarEntry, _ path: [PathBytes]) throws(TarError) -> Bool
+    /// Asked about each entry but the root before it is unpacked, with the directory that it belongs into.
     ///
     /// - Returns: `false` to leave it out: it has been dealt with.
-    public typealias Filter = (_ entry: TarEntry, _ parent: borrowing Directory, _ name: PathBytes) throws(TarError) -> Bool
+    public typealias Filter = (_ entry: TarEntry, _ path: [PathBytes], _ parent: borrowing Directory) throws(TarError) -> Bool
 
     private let root: Directory
+    private let maximumEntryCount: UInt64
+    private let screen: Screen
     private let filter: Filter
     /// The directory that the last entry was in: the next one mostly is, too.
     private var parent: (path: [PathBytes], directory: DirectoryBox)?
     /// Times of directories are set when nothing more is put into them.
-    private var directoryTimes: [(path: [PathBytes], time: FileTime)] = []
+    private var directoryTimes: [[PathBytes]: FileTime] = [:]
 
     /// Attributes that the file system does not keep, and that are missing now. Only those of users: without others files would mean something else,
     /// and that is an error.
     public private(set) var droppedAttributes: Set<String> = []
     /// How many bytes the files have, without holes.
     public private(set) var byteCount: UInt64 = 0
-    /// How many entries were unpacked.
-    public private(set) var entryCount = 0
+    /// How many entries there were so far.
+    public private(set) var entryCount: UInt64 = 0
 
     private final class DirectoryBox {
         let value: Directory
         init(_ value: consuming Directory) { self.value = value }
     }
 
-    /// Unpacks into a directory.
-    public init(into root: consuming Directory, filter: @escaping Filter = { _, _, _ in true }) {
+    /// Unpacks into a directory, at most so many entries.
+    public init(
+        into root: consuming Directory, maximumEntryCount: UInt64 = .max, screen: @escaping Screen = { _, _ in true },
+        filter: @escaping Filter = { _, _, _ in true }
+    ) {
         self.root = root
+        self.maximumEntryCount = maximumEntryCount
+        self.screen = screen
         self.filter = filter
     }
 
@@ -49,45 +60,51 @@ public final class TreeExtractor {
     }
 
     private func extract(_ entry: TarEntry, from reader: TarReader) throws(TarError) {
+        entryCount += 1
+        guard entryCount <= maximumEntryCount else {
+            throw TarError(.tooLarge, "the archive has more than \(maximumEntryCount) entries, the limit that is set")
+        }
+        guard entry.name.first != UInt8(ascii: "/") else {
+            throw TarError(.escapes, "the entry '\(entry.displayName)' has an absolute name")
+        }
         let path = try Self.components(of: entry.name, of: entry)
+        guard try screen(entry, path) else { return }
         guard let name = path.last else {
             // The root itself: only its attributes.
             guard entry.kind == .directory else {
                 throw TarError(.corrupt, "the entry '\(entry.displayName)' names the root, and is no directory")
             }
-            do throws(Errno) {
-                try setAttributes(of: entry, "", in: root)
-            } catch { throw .storage("set the attributes of", entry, error) }
-            directoryTimes.append(([], entry.modificationTime))
+            try setAttributes(of: entry, "", in: root)
+            directoryTimes[[]] = entry.modificationTime
             return
         }
         let parent = try openParent(Array(path.dropLast()), of: entry)
-        guard try filter(entry, parent.value, name) else { return }
-        do throws(Errno) {
+        guard try filter(entry, path, parent.value) else { return }
+        switch entry.kind {
+        case .file: try writeFile(entry, name, in: parent.value, from: reader)
+        case .hardLink: try makeHardLink(entry, path, in: parent.value)
+        default:
             try make(entry, name, in: parent.value)
-        } catch { throw .storage("unpack", entry, error) }
-        if entry.kind == .file { try writeFile(entry, name, in: parent.value, from: reader) }
-        if entry.kind != .hardLink && entry.kind != .file {
-            do throws(Errno) {
-                try setAttributes(of: entry, name, in: parent.value)
-                if entry.kind != .directory { try setTimes(entry, name, in: parent.value) }
-            } catch { throw .storage("set the attributes of", entry, error) }
+            try setAttributes(of: entry, name, in: parent.value)
+            if entry.kind == .directory {
+                directoryTimes[path] = entry.modificationTime
+            } else {
+                try setTimes(entry, name, in: parent.value)
+            }
         }
-        if entry.kind == .directory { directoryTimes.append((path, entry.modificationTime)) }
-        entryCount += 1
     }
 
     // MARK: Names
 
-    /// The names on the way, without empty ones and `.`; `..` takes one back, and may not lead out.
+    /// The names on the way, without empty ones and `.`; `..` is refused.
     private static func components(of name: [UInt8], of entry: TarEntry) throws(TarError) -> [PathBytes] {
         var result: [PathBytes] = []
         for part in name.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
-            if part.elementsEqual("..".utf8) {
-                guard result.popLast() != nil else {
-                    throw TarError(.escapes, "the entry '\(entry.displayName)' leads out of the archive's root by '..'")
-                }
-                continue
+            guard !part.elementsEqual("..".utf8) else {
+                throw TarError(
+                    .escapes,
+                    "the entry '\(entry.displayName)' has '..' in its name, or in that of the file that it is a link to: it could lead out of the root"
+                )
             }
             do throws(Errno) { result.append(try PathBytes(part)) } catch {
                 throw TarError(.corrupt, "the entry '\(entry.displayName)' has a name that cannot be one: \(error)", underlying: error)
@@ -124,6 +141,7 @@ public final class TreeExtractor {
             do { current = DirectoryBox(try current.value.openDirectory(name)) } catch {
                 guard error == .ENOENT else { throw error }
                 try current.value.makeDirectory(name)
+                try current.value.setPermissions(name, 0o755)  // whatever this process's umask is
                 current = DirectoryBox(try current.value.openDirectory(name))
             }
         }
@@ -132,9 +150,18 @@ public final class TreeExtractor {
 
     // MARK: Entries
 
-    private func make(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
+    /// Makes what has no data.
+    private func make(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) {
+        guard entry.kind != .symbolicLink || (1..<4096).contains(entry.linkName.count) else {
+            throw TarError(
+                .corrupt, "the symbolic link '\(entry.displayName)' has a target of \(entry.linkName.count) bytes: it must have 1 to 4095")
+        }
+        do throws(Errno) { try makeNode(entry, name, in: parent) } catch { throw .storage("unpack", entry, error) }
+    }
+
+    private func makeNode(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
         switch entry.kind {
-        case .file: return  // made where it is written
+        case .file, .hardLink: throw .EINVAL  // they are made elsewhere
         case .directory:
             do { try parent.makeDirectory(name, permissions: 0o700) } catch {
                 guard error == .EEXIST else { throw error }
@@ -145,7 +172,6 @@ public final class TreeExtractor {
         case .symbolicLink:
             let target = try PathBytes(entry.linkName)
             try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeSymbolicLink(name, to: target) }
-        case .hardLink: try makeHardLink(entry, name, in: parent)
         case .characterDevice(let device):
             try replacing(name, in: parent) { (parent) throws(Errno) in
                 try parent.makeNode(name, .characterDevice(device), permissions: entry.permissions)
@@ -180,15 +206,34 @@ public final class TreeExtractor {
         }
     }
 
-    private func makeHardLink(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
-        let target: [PathBytes]
-        do throws(TarError) { target = try Self.components(of: entry.linkName, of: entry) } catch { throw .EXDEV }
-        guard let last = target.last else { throw .EPERM }
-        let holder = try target.count == 1 ? root.duplicate() : openDirectory(Array(target.dropLast()))
-        try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeHardLink(name, to: last, in: holder) }
+    private func makeHardLink(_ entry: TarEntry, _ path: [PathBytes], in parent: borrowing Directory) throws(TarError) {
+        let target = try Self.components(of: entry.linkName, of: entry)
+        let text = String(decoding: entry.linkName.prefix(512), as: UTF8.self)
+        do throws(Errno) {
+            guard let name = path.last, let last = target.last else { throw .EISDIR }
+            let holder = try openDirectory(Array(target.dropLast()))
+            guard try holder.status(last).kind != .directory else { throw .EISDIR }
+            if target == path { return }  // it is there, and has this name
+            try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeHardLink(name, to: last, in: holder) }
+        } catch {
+            switch error {
+            case .ENOENT, .ENOTDIR:
+                throw TarError(
+                    .corrupt, "the entry '\(entry.displayName)' is a hard link to '\(text)', which the archive does not have before it",
+                    underlying: error)
+            case .EISDIR: throw TarError(.corrupt, "the entry '\(entry.displayName)' is a hard link to the directory '\(text)'")
+            default: throw .storage("unpack", entry, error)
+            }
+        }
     }
 
     private func openDirectory(_ path: [PathBytes]) throws(Errno) -> Directory {
+        guard path.reduce(0, { $0 + $1.bytes.count + 1 }) < 4096 else {
+            // Too long for the kernel to take at once.
+            var directory = try root.duplicate()
+            for name in path { directory = try directory.openDirectory(name) }
+            return directory
+        }
         var joined = try PathBytes([])
         for name in path { joined = try joined.appending(name) }
         return try root.openDirectory(joined)
@@ -222,9 +267,9 @@ public final class TreeExtractor {
         do throws(Errno) {
             // A hole at the end has no data that would make the file so long.
             if entry.regions != nil { try file.truncate(to: Int64(entry.byteCount)) }
-            try setAttributes(of: entry, name, in: parent)
-            try setTimes(entry, name, in: parent)
-        } catch { throw .storage("set the attributes of", entry, error) }
+        } catch { throw .storage("set the size of", entry, error) }
+        try setAttributes(of: entry, name, in: parent)
+        try setTimes(entry, name, in: parent)
     }
 
     /// Writes data where it belongs: one piece may fill several regions.
@@ -236,6 +281,7 @@ public final class TreeExtractor {
         while unsafe !rest.isEmpty, let region = regions.first {
             if position != region.offset { try file.seek(to: Int64(region.offset)) }
             let count = Int(min(region.byteCount, UInt64(unsafe rest.count)))
+            try SystemCallSeam.passWrite()
             try unsafe file.writeAll(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: rest.prefix(count))))
             position = region.offset + UInt64(count)
             unsafe rest = unsafe rest.dropFirst(count)
@@ -249,39 +295,38 @@ public final class TreeExtractor {
 
     // MARK: Attributes
 
-    private func setAttributes(of entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
-        // A change of owner clears set-id bits and capabilities: it comes first.
-        try parent.setOwner(name, userID: entry.userID, groupID: entry.groupID)
-        if entry.kind != .symbolicLink { try parent.setPermissions(name, entry.permissions) }
+    private func setAttributes(of entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) {
+        do throws(Errno) {
+            // A change of owner clears set-id bits and capabilities: it comes first.
+            try parent.setOwner(name, userID: entry.userID, groupID: entry.groupID)
+            if entry.kind != .symbolicLink { try parent.setPermissions(name, entry.permissions) }
+        } catch { throw .storage("set the owner and mode of", entry, error) }
         for (attribute, value) in entry.extendedAttributes {
-            do { try parent.setExtendedAttribute(attribute, to: value, of: name) } catch {
+            do throws(Errno) { try parent.setExtendedAttribute(attribute, to: value, of: name) } catch {
                 // The file system keeps none, or none on this kind of file.
-                guard attribute.hasPrefix("user."), error == .EOPNOTSUPP || error == .EPERM else { throw error }
+                guard attribute.hasPrefix("user."), error == .EOPNOTSUPP || error == .EPERM else {
+                    throw .storage("set the attribute '\(String(attribute.prefix(256)))' of", entry, error)
+                }
                 droppedAttributes.insert(attribute)
             }
         }
     }
 
-    private func setTimes(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
-        try parent.setTimes(name, access: entry.modificationTime, modification: entry.modificationTime)
+    private func setTimes(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) {
+        do throws(Errno) {
+            try parent.setTimes(name, access: entry.modificationTime, modification: entry.modificationTime)
+        } catch { throw .storage("set the time of", entry, error) }
     }
 
     private func finish() throws(TarError) {
-        for (path, time) in directoryTimes.reversed() {
-            do throws(Errno) {
-                guard let name = path.last else {
-                    try root.setTimes("", access: time, modification: time)
-                    continue
-                }
-                let parent = try path.count == 1 ? root.duplicate() : openDirectory(Array(path.dropLast()))
-                try parent.setTimes(name, access: time, modification: time)
-            } catch {
+        for (path, time) in directoryTimes {
+            do throws(Errno) { try openDirectory(path).setTimes("", access: time, modification: time) } catch {
                 // It was replaced by a later entry.
                 guard error == .ENOENT || error == .ENOTDIR || error == .ELOOP else {
                     throw TarError(.storage, "cannot set the time of a directory: \(error)", underlying: error)
                 }
             }
         }
-        directoryTimes = []
+        directoryTimes = [:]
     }
 }

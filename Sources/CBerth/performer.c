@@ -31,6 +31,7 @@
 #endif
 #define MAXIMUM_PATH 4096
 #define MAXIMUM_ARGUMENTS 65536
+#define MAXIMUM_GROUPS 65536  // the kernel's own bound
 
 // ---- The fields of a step, read in order. The decoder has checked that they are there.
 
@@ -301,21 +302,46 @@ static int make_symlink(const struct berth_slots *slots, const char *target, con
     return close_keeping_errno(parent, result);
 }
 
+// An empty file system that nobody can write to, attached nowhere.
+static int empty_tree(void) {
+    int context = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    if (context < 0) return -1;
+    int tree = -1;
+    // Read-only as a whole, not only as this mount of it.
+    if (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", "tmpfs", 0) == 0 &&
+        syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "ro", NULL, 0) == 0 && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+        tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
+    return close_keeping_errno(context, tree);
+}
+
+// The container's null device. Its /dev may have come from outside, and what lies there under that name could be anything:
+// bound over a masked path it would be within reach.
+static int null_tree(const struct berth_slots *slots) {
+    int null = open_in_root(slots, "/dev/null", O_PATH | O_NOFOLLOW);
+    if (null < 0) return -1;
+    int tree = (int)syscall(SYS_open_tree, null, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    close_keeping_errno(null, 0);
+    if (tree < 0) return -1;
+    struct stat status;
+    if (fstat(tree, &status) < 0) return close_keeping_errno(tree, -1);
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3)) {
+        errno = ENODEV;
+        return close_keeping_errno(tree, -1);
+    }
+    return tree;
+}
+
+// Nothing here goes by a path below /proc: the container's own may be covered by a mount that its image has led there.
 static int mask(const struct berth_slots *slots, const char *path) {
     int place = open_in_root(slots, path, O_PATH);
     if (place < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
     struct stat status;
     if (fstat(place, &status) < 0) return close_keeping_errno(place, -1);
-    char target[40];
-    descriptor_path(target, place);
-    if (S_ISDIR(status.st_mode)) return close_keeping_errno(place, mount("tmpfs", target, "tmpfs", MS_RDONLY, "nr_inodes=2,size=4k"));
-    int null = open_in_root(slots, "/dev/null", O_PATH);
-    if (null < 0) return close_keeping_errno(place, -1);
-    char source[40];
-    descriptor_path(source, null);
-    int result = mount(source, target, NULL, MS_BIND, NULL);
-    close_keeping_errno(null, 0);
-    return close_keeping_errno(place, result);
+    int tree = S_ISDIR(status.st_mode) ? empty_tree() : null_tree(slots);
+    if (tree < 0) return close_keeping_errno(place, -1);
+    long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    close_keeping_errno(tree, 0);
+    return close_keeping_errno(place, (int)result);
 }
 
 static int make_read_only(const struct berth_slots *slots, const char *path) {
@@ -411,19 +437,11 @@ static int make_terminal(struct berth_slots *slots, uint16_t rows, uint16_t colu
     if (binds_console) {
         int place = open_or_create(slots, "/dev/console", 0, 0620);
         if (place < 0) return -1;
-        char source[40], target[40];
-        unsigned int index = 0;
-        if (ioctl(master, TIOCGPTN, &index) < 0) return -1;
-        char digits[16], name[32] = "/dev/pts/";
-        const char *start;
-        number_text(digits + 15, index, &start);
-        strcat(name, start);
-        int node = open_in_root(slots, name, O_PATH);
-        if (node < 0) return -1;
-        descriptor_path(source, node);
-        descriptor_path(target, place);
-        int result = mount(source, target, NULL, MS_BIND, NULL);
-        close_keeping_errno(node, 0);
+        // From the terminal itself, not by its name.
+        int tree = (int)syscall(SYS_open_tree, terminal, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (tree < 0) return -1;
+        long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+        close_keeping_errno(tree, 0);
         close_keeping_errno(place, 0);
         if (result < 0) return -1;
     }
@@ -455,6 +473,25 @@ static int enter_directory(const char *path) {
     return -1;
 }
 
+static int is_null(int descriptor) {
+    struct stat status;
+    return fstat(descriptor, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+}
+
+// The container's own null device: through the host's a process could change that file's owner and mode. Where a running container
+// has put something else in its place, a pipe that nobody writes to reads the same.
+static int own_null(void) {
+    int null = open("/dev/null", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (null >= 0) {
+        if (is_null(null)) return fcntl(null, F_SETFL, 0) < 0 ? close_keeping_errno(null, -1) : null;
+        close(null);
+    }
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+    close(ends[1]);
+    return ends[0];
+}
+
 static int standard_streams(struct berth_slots *slots, uid_t user) {
     // The channel must survive what is put in the places 0, 1 and 2.
     if (slots->channel < 3) {
@@ -465,6 +502,10 @@ static int standard_streams(struct berth_slots *slots, uid_t user) {
     if (setsid() < 0 && errno != EPERM) return -1;
     for (int index = 0; index < 3; index++) {
         int source = slots->terminal >= 0 ? slots->terminal : slots->standard[index];
+        if (slots->terminal < 0 && is_null(source)) {
+            source = own_null();
+            if (source < 0) return -1;
+        }
         // /dev/stdout and /dev/tty are opened anew by name: the user must own what is behind them.
         if (user != 0) {
             struct stat status;
@@ -518,9 +559,9 @@ static int load_filter(const char *program, size_t size, uint64_t flags) {
 }
 
 static int set_groups(struct fields *f) {
-    static gid_t groups[1024];
+    static gid_t groups[MAXIMUM_GROUPS];
     uint64_t count = number(f);
-    if (count > 1024) {
+    if (count > MAXIMUM_GROUPS) {
         errno = E2BIG;
         return -1;
     }

@@ -26,12 +26,14 @@
 #include <unistd.h>
 
 #define MAXIMUM_DESCRIPTORS 8
+#define MAXIMUM_PATH 4096
 
 // ---- Starting a program
 
 struct spawn {
-    const char *program;
+    int program;
     char *const *arguments;
+    char *const *environment;
     int descriptor;
     int error;
 };
@@ -39,7 +41,6 @@ struct spawn {
 static int spawned(void *argument) {
     struct spawn *spawn = argument;
     // The memory is the parent's: nothing but `spawn->error` and this stack is written.
-    char *environment[] = {NULL};
     struct sigaction standard;
     memset(&standard, 0, sizeof standard);
     for (int signal = 1; signal < 65; signal++) (void)sigaction(signal, &standard, NULL);
@@ -54,13 +55,82 @@ static int spawned(void *argument) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        execve(spawn->program, spawn->arguments, environment);
+        syscall(SYS_execveat, spawn->program, "", spawn->arguments, spawn->environment, AT_EMPTY_PATH);
     }
     spawn->error = errno;
     _exit(127);
 }
 
-int berth_spawn(const char *program, char *const *arguments, int descriptor, int *pidfd) {
+static int close_keeping_errno(int descriptor, int result) {
+    int saved = errno;
+    close(descriptor);
+    errno = saved;
+    return result;
+}
+
+// Where the mount that `path` (absolute, without links) lies on begins: the length of that part of it. 0 for "/".
+static size_t mount_root(const char *path) {
+    char part[MAXIMUM_PATH];
+    size_t length = strlen(path);
+    memcpy(part, path, length + 1);
+    while (length > 0) {
+        struct statx status;
+        part[length] = 0;
+        if (statx(AT_FDCWD, part, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) == 0 &&
+            (status.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+            return length;
+        while (part[--length] != '/') {}
+    }
+    return 0;
+}
+
+// Opens a program through a mount of its own that is attached nowhere and read-only. What runs as it is `/proc/self/exe` to whoever
+// executes a script that names that as its interpreter: a container could get hold of the host's file, and change its owner, mode
+// or contents. `library_path` becomes a setting that leads to libraries beside the program where its name in the mount is not the
+// host's, so that the linker's $ORIGIN would lead astray.
+static int open_read_only(const char *program, char library_path[MAXIMUM_PATH + 32]) {
+    int named = open(program, O_PATH | O_CLOEXEC);
+    if (named < 0) return -1;
+    char link[40], path[MAXIMUM_PATH];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", named);
+    ssize_t length = readlink(link, path, sizeof path);
+    if (length <= 0 || (size_t)length >= sizeof path) {
+        if (length > 0) errno = ENAMETOOLONG;
+        return close_keeping_errno(named, -1);
+    }
+    path[length] = 0;
+    size_t root = mount_root(path);
+    library_path[0] = 0;
+    if (root > 0) snprintf(library_path, MAXIMUM_PATH + 32, "LD_LIBRARY_PATH=%.*s", (int)(strrchr(path, '/') - path), path);
+    char top[MAXIMUM_PATH] = "/";
+    if (root > 0) {
+        memcpy(top, path, root);
+        top[root] = 0;
+    }
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, top, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0) return close_keeping_errno(named, -1);
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
+    int opened = -1;
+    if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0) {
+        if (path[root]) opened = openat(tree, path + root + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        else opened = fcntl(tree, F_DUPFD_CLOEXEC, 0);
+    }
+    close_keeping_errno(tree, 0);
+    // It must be the very file; something may have been put in its place.
+    struct stat before, after;
+    if (opened >= 0 && (fstat(named, &before) < 0 || fstat(opened, &after) < 0)) opened = close_keeping_errno(opened, -1);
+    if (opened >= 0 && (before.st_dev != after.st_dev || before.st_ino != after.st_ino)) {
+        close(opened);
+        errno = ESTALE;
+        opened = -1;
+    }
+    close_keeping_errno(named, 0);
+    if (opened < 0 || opened > 9) return opened;
+    // Above the places that the child fills.
+    return close_keeping_errno(opened, fcntl(opened, F_DUPFD_CLOEXEC, 10));
+}
+
+static int spawn_opened(int program, char *const *arguments, char *library_path, int descriptor, int *pidfd) {
     enum { STACK = 64 << 10 };
     char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) return -1;
@@ -68,7 +138,8 @@ int berth_spawn(const char *program, char *const *arguments, int descriptor, int
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    struct spawn spawn = {program, arguments, descriptor, 0};
+    char *environment[] = {library_path[0] ? library_path : NULL, NULL};
+    struct spawn spawn = {program, arguments, environment, descriptor, 0};
     int child = clone(spawned, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &spawn, pidfd);
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -84,6 +155,14 @@ int berth_spawn(const char *program, char *const *arguments, int descriptor, int
         return -1;
     }
     return child;
+}
+
+int berth_spawn(const char *program, char *const *arguments, int descriptor, int *pidfd) {
+    char library_path[MAXIMUM_PATH + 32];
+    int opened = open_read_only(program, library_path);
+    if (opened < 0) return -1;
+    int child = spawn_opened(opened, arguments, library_path, descriptor, pidfd);
+    return close_keeping_errno(opened, child);
 }
 
 int berth_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

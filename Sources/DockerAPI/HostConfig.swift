@@ -105,10 +105,12 @@ extension HostConfig {
         var log = try fields.fields("LogConfig")
         logDriver = try log.string("Type")
         logOptions = try log.stringMap("Config")
+        try log.refuseUnread()
         networkMode = try fields.string("NetworkMode")
         var restart = try fields.fields("RestartPolicy")
         restartPolicy = try restart.string("Name")
         let retryCount = try restart.integer("MaximumRetryCount")
+        try restart.refuseUnread()
         guard restartPolicy == "" || restartPolicy == "no" else {
             throw RequestError(.unsupported, "the restart policy '\(restartPolicy)' does not exist here yet: use 'no'")
         }
@@ -129,6 +131,7 @@ extension HostConfig {
         sharedMemoryByteCount = try fields.integer("ShmSize")
         for var limit in try fields.fieldsList("Ulimits") {
             ulimits.append(Ulimit(name: try limit.string("Name"), soft: try limit.integer("Soft"), hard: try limit.integer("Hard")))
+            try limit.refuseUnread()
         }
         try readResources(&fields)
         try Self.checkFixed(&fields)

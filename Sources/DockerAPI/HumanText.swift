@@ -26,7 +26,7 @@ public enum HumanText {
     /// Bytes in powers of 1,000, as `1.23MB`.
     ///
     /// - Parameter digits: how many digits count.
-    public static func size(_ byteCount: Int64, digits: Int = 3) -> String {
+    public static func size(_ byteCount: some BinaryInteger, digits: Int = 3) -> String {
         size(Double(byteCount), base: 1000, units: ["B", "kB", "MB", "GB", "TB", "PB", "EB"], digits: digits)
     }
 

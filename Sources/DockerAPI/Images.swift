@@ -195,7 +195,7 @@ public enum ProgressMessage: JSONWritable, Hashable {
                         if let current { writer.member("current", current) }
                         if let total { writer.member("total", total) }
                     }
-                    if let current, total == nil { writer.member("progress", HumanText.size(Int64(clamping: current), digits: 4)) }
+                    if let current, total == nil { writer.member("progress", HumanText.size(current, digits: 4)) }
                 }
                 if !id.isEmpty { writer.member("id", id) }
             case .failure(let text):

@@ -164,19 +164,33 @@ public enum JSONText {
             return code
         }
 
+        /// A number by RFC 8259's grammar, which is narrower than what programming languages read as one.
         mutating func number() throws(ParseError) -> JSONValue {
             let start = index
-            let characters: Set<UInt8> = Set("+-.eE0123456789".utf8)
-            while index < bytes.count, characters.contains(bytes[index]) { index += 1 }
+            if bytes[index] == UInt8(ascii: "-") { index += 1 }
+            let leading = index
+            try digits()
+            guard bytes[leading] != UInt8(ascii: "0") || index == leading + 1 else { throw error("a number begins with 0") }
+            if index < bytes.count, bytes[index] == UInt8(ascii: ".") {
+                index += 1
+                try digits()
+            }
+            if index < bytes.count, bytes[index] == UInt8(ascii: "e") || bytes[index] == UInt8(ascii: "E") {
+                index += 1
+                if index < bytes.count, bytes[index] == UInt8(ascii: "+") || bytes[index] == UInt8(ascii: "-") { index += 1 }
+                try digits()
+            }
             let text = String(decoding: bytes[start..<index], as: UTF8.self)
-            let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-            guard let first = digits.utf8.first, (48...57).contains(first),
-                digits.count == 1 || first != 48 || !digits.dropFirst().first!.isNumber
-            else { throw error("'\(text.prefix(40))' is no number") }
             if let value = Int64(text) { return .integer(value) }
             if let value = UInt64(text) { return .unsigned(value) }
-            guard let value = Double(text), value.isFinite else { throw error("'\(text.prefix(40))' is no number") }
+            guard let value = Double(text), value.isFinite else { throw error("the number '\(text.prefix(40))' is too large") }
             return .number(value)
+        }
+
+        private mutating func digits() throws(ParseError) {
+            let start = index
+            while index < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[index]) { index += 1 }
+            guard index > start else { throw error("a number lacks digits") }
         }
     }
 }

@@ -33,7 +33,14 @@ public struct RequestFields: Sendable {
         self.path = path
         switch value {
         case nil, .null?: break
-        case .object(let object)?: for (name, value) in object { members[name.lowercased()] = (name, value) }
+        case .object(let object)?:
+            for (name, value) in object {
+                // Which of them Go would take depends on their order: a request that depends on it is a mistake.
+                if let other = members.updateValue((name, value), forKey: name.lowercased()) {
+                    let names = [other.name, name].sorted().map { "'\($0)'" }.joined(separator: " and ")
+                    throw RequestError(.invalid, "invalid JSON: \(path.isEmpty ? "the request" : path) has both \(names)")
+                }
+            }
         default: throw RequestError(.invalid, "invalid JSON: \(path.isEmpty ? "the request" : path) must be an object")
         }
     }
@@ -109,8 +116,11 @@ public struct RequestFields: Sendable {
     private func strings(of value: JSONValue, _ name: String) throws(RequestError) -> [String] {
         guard case .array(let elements) = value else { throw mismatch(name, "a list of texts") }
         return try elements.map { element throws(RequestError) in
-            guard case .string(let text) = element else { throw mismatch(name, "a list of texts") }
-            return text
+            switch element {
+            case .string(let text): text
+            case .null: ""  // as Go reads it into a list of texts
+            default: throw mismatch(name, "a list of texts")
+            }
         }
     }
 
@@ -130,8 +140,11 @@ public struct RequestFields: Sendable {
         guard case .object(let members) = value else { throw mismatch(name, "an object of texts") }
         var result: [String: String] = [:]
         for (key, member) in members {
-            guard case .string(let text) = member else { throw mismatch("\(name).\(key)", "text") }
-            result[key] = text
+            switch member {
+            case .string(let text): result[key] = text
+            case .null: result[key] = ""  // as Go reads it into a map of texts
+            default: throw mismatch("\(name).\(key)", "text")
+            }
         }
         return result
     }

@@ -3,14 +3,15 @@ import Testing
 
 @Suite("What somebody may have meant")
 struct SuggestionTests {
-    private let names = ["run", "rm", "rmi", "start", "stop", "images", "import", "info", "inspect", "exec"]
+    private let names = ["run", "rm", "rmi", "start", "stop", "images", "import", "info", "inspect", "exec", "kill"]
 
     @Test(
         "Slips of the finger",
         arguments: [
             ("rn", ["rm", "run"]), ("strat", ["start"]), ("stpo", ["stop"]), ("imagse", ["images"]), ("improt", ["import"]),
             ("exce", ["exec"]),
-            ("runn", ["run"]), ("inspekt", ["inspect"]), ("start", []), ("", []), ("zzz", []), ("ls", []), ("kubectl", []),
+            ("runn", ["run"]), ("inspekt", ["inspect"]), ("start", []), ("", []), ("zzz", []), ("ls", []), ("pull", []), ("stpp", ["stop"]),
+            ("kubectl", []),
         ] as [(String, [String])])
     func nearest(word: String, expected: [String]) { #expect(Suggestion.nearest(to: word, among: names) == expected) }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import BerthMonitor
 
-@Suite struct LineFormatTests {
+@Suite struct LogEntryTests {
     private struct Entry: Decodable, Equatable {
         let log: String
         let stream: String

@@ -65,3 +65,22 @@ def test_completion_in_bash():
     """
     done = subprocess.run(["bash", "-u"], input=script, capture_output=True, text=True, env={"PATH": f"{BIN}:/usr/bin:/bin"}, timeout=20)
     assert done.stdout.splitlines() == ["start stop", "--network", "bash zsh fish"], done.stderr
+
+
+@pytest.mark.parametrize("command, words", [
+    ("pull", "berth import"), ("build", "berth import"), ("network", "--network none"), ("volume", "-v and --mount"), ("restart", "berth stop"),
+    ("nothing", "is not a berth command"), ("strat", "Did you mean 'berth start'?"),
+])
+def test_commands_that_are_not_there_say_why(command, words):
+    done = berth(command, "x")
+    assert done.returncode == 1 and done.stdout == ""
+    assert words in done.stderr and done.stderr.endswith("See 'berth --help'\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_terminal_and_shows_each_flag_once(command):
+    text = berth(*command.split(), "--help").stdout
+    assert all(len(line) <= 100 for line in text.splitlines())
+    flags = re.findall(r"^  (?:-., )?(--[a-z-]+)", text, re.M)
+    assert len(flags) == len(set(flags)) and not [flag for flag in flags if flag.replace("--no-", "--") in flags and flag.startswith("--no-")]
+    assert not re.search(r"^  --[a-z-]+$", text, re.M), "a flag without words on its line"

@@ -1,0 +1,69 @@
+internal import BerthLinux
+
+/// Layers as plain directories, each with everything of the layers below: for file systems that cannot carry an overlay.
+///
+/// It needs nothing of the file system but that it keeps files, and pays with space and time: a layer, and a container, is a whole copy of what it
+/// lies on, but for the blocks that the file system can share. The layout is `<id>/dir`.
+public final class Vfs: Snapshotter {
+    private let directories: LayerDirectories
+
+    /// Opens the store at `<root>/vfs`, removing what a kill has left unfinished.
+    public init(directory path: String) throws(SnapshotError) { directories = try LayerDirectories(path: path) }
+
+    /// `vfs`.
+    public var name: String { "vfs" }
+    /// What is removed is removed.
+    public var whiteouts: WhiteoutStyle { .removal }
+    /// All read-only layers, from memory.
+    public func layers() -> [LayerName: LayerInformation] { directories.layers() }
+    /// The containers that have a layer, from memory.
+    public func writableLayers() -> Set<String> { directories.writable() }
+
+    /// Makes a directory for a layer with a copy of the one that it lies on. If that fails, nothing is left.
+    public func prepareLayer(on parent: LayerName?) throws(SnapshotError) -> PreparedLayer {
+        try directories.prepare(on: parent, files: "dir") { (id) throws(SnapshotError) in try make(id, on: parent) }
+    }
+
+    /// Makes a prepared directory a layer: its files are synced before the name exists. A layer of that name that is there already stays,
+    /// and the prepared one goes.
+    public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
+        try directories.commit(prepared.id, information)
+    }
+
+    /// Removes a prepared directory. Repeating is fine.
+    public func discard(_ prepared: PreparedLayer) { directories.discard(prepared.id) }
+
+    /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
+    public func removeLayer(_ name: LayerName) throws(SnapshotError) { try directories.removeLayer(name) }
+
+    /// Makes a container's layer with a copy of the image. `exists` if there is one of that id; if it fails otherwise, nothing is left.
+    public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
+        try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent) }
+    }
+
+    /// How a container's root is mounted: as it is. `notFound` if it has no layer.
+    public func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan {
+        try directories.requireWritable(layer.id)
+        return .directory("\(directories.path)/\(layer.id)/dir")
+    }
+
+    /// Removes a container's layer. Repeating is fine.
+    public func remove(_ layer: WritableLayer) throws(SnapshotError) { try directories.removeWritable(layer.id) }
+
+    private func make(_ id: String, on parent: LayerName?) throws(SnapshotError) {
+        // The whole chain is looked at, so that layers are bounded as with overlay2; its uppermost has everything.
+        let below = try directories.chain(from: parent).first
+        do throws(Errno) {
+            try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
+            let own = try directories.root.openDirectory(try PathBytes(id))
+            try own.makeDirectory("dir", permissions: 0o755)
+            try own.setPermissions("dir", 0o755)  // whatever this process's umask is: it may become a container's root
+            guard let below else { return }
+            try TreeCopy(
+                of: try directories.root.openDirectory(try PathBytes(below.directory + "/dir")), to: try own.openDirectory("dir")
+            ).run()
+        } catch {
+            throw .storage(below.map { "cannot copy layer \($0.information.name.chainID)" } ?? "cannot make a layer's directory", error)
+        }
+    }
+}

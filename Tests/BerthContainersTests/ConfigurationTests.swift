@@ -1,0 +1,164 @@
+import BerthOCI
+import Foundation
+import Testing
+
+@testable import BerthContainers
+
+private func configuration(_ change: (inout ContainerConfiguration) -> Void = { _ in }) -> ContainerConfiguration {
+    var configuration = ContainerConfiguration(image: "x")
+    change(&configuration)
+    return configuration
+}
+private func image(_ change: (inout ImageConfiguration.Execution) -> Void = { _ in }) -> ImageConfiguration.Execution {
+    var image = ImageConfiguration.Execution()
+    change(&image)
+    return image
+}
+
+@Suite("What the maker says is laid over what the image says, by Docker's rules")
+struct MergingTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        var entrypoint: [String]?
+        var command: [String]?
+        var expected: [String]
+        var testDescription: String { "entry point \(entrypoint.map { "\($0)" } ?? "-"), command \(command.map { "\($0)" } ?? "-")" }
+    }
+
+    @Test(
+        "Entry point and command, of an image that has both",
+        arguments: [
+            Case(entrypoint: nil, command: nil, expected: ["E", "e", "C", "c"]),
+            Case(entrypoint: nil, command: ["x"], expected: ["E", "e", "x"]),
+            Case(entrypoint: nil, command: [], expected: ["E", "e", "C", "c"]), Case(entrypoint: ["y"], command: nil, expected: ["y"]),
+            Case(entrypoint: ["y"], command: ["x"], expected: ["y", "x"]), Case(entrypoint: [""], command: nil, expected: []),
+            Case(entrypoint: [""], command: ["x"], expected: ["x"]), Case(entrypoint: [], command: nil, expected: ["C", "c"]),
+            Case(entrypoint: [], command: ["x"], expected: ["x"]), Case(entrypoint: ["y"], command: [], expected: ["y"]),
+        ])
+    func arguments(one: Case) {
+        let configuration = configuration { ($0.entrypoint, $0.command) = (one.entrypoint, one.command) }
+        #expect(configuration.arguments(image: image { ($0.entrypoint, $0.command) = (["E", "e"], ["C", "c"]) }) == one.expected)
+    }
+
+    @Test("An image that has one of them, or none")
+    func sparseImages() {
+        #expect(configuration().arguments(image: image()) == [])
+        #expect(configuration().arguments(image: image { $0.command = ["C"] }) == ["C"])
+        #expect(configuration().arguments(image: image { $0.entrypoint = ["E"] }) == ["E"])
+        #expect(configuration { $0.command = ["x"] }.arguments(image: image { $0.entrypoint = ["E"] }) == ["E", "x"])
+    }
+
+    @Test("The environment: the maker's, then what the image has beside it; of two of one name in an image the first")
+    func environment() {
+        let merged = configuration { $0.environment = ["B=2", "C", "D="] }.mergedEnvironment(
+            image: image { $0.environment = ["A=1", "B=1", "C=1", "D=1", "A=2", "E=a=b"] })
+        #expect(merged == ["B=2", "C", "D=", "A=1", "E=a=b"])
+    }
+
+    @Test("A name without a value removes a variable, wherever it comes from; one of the same name stands where the first stood")
+    func overlay() {
+        #expect(Environment.overlay(["B=2", "A", "C=3", "N"], on: ["A=1", "B=1"]) == ["B=2", "C=3"])
+        #expect(Environment.overlay(["X==", "X=y"], on: []) == ["X=y"])
+        #expect(SpecificationInput.withHome(["A=1"], "/root") == ["A=1", "HOME=/root"])
+        #expect(SpecificationInput.withHome(["HOME=", "A=1"], "/root") == ["HOME=", "A=1"])
+    }
+
+    @Test("The working directory: nothing and the empty text say what the image says")
+    func directory() {
+        #expect(configuration().directory(image: image()) == "/")
+        #expect(configuration().directory(image: image { $0.workingDirectory = "" }) == "/")
+        #expect(configuration().directory(image: image { $0.workingDirectory = "/i" }) == "/i")
+        #expect(configuration { $0.workingDirectory = "" }.directory(image: image { $0.workingDirectory = "/i" }) == "/i")
+        #expect(configuration { $0.workingDirectory = "/m" }.directory(image: image { $0.workingDirectory = "/i" }) == "/m")
+    }
+
+    @Test("Labels: the maker's win")
+    func labels() {
+        let merged = configuration { $0.labels = ["a": "2", "b": "2"] }.mergedLabels(image: image { $0.labels = ["a": "1", "c": "1"] })
+        #expect(merged == ["a": "2", "b": "2", "c": "1"])
+    }
+
+    @Test("Capabilities: names in any case, with or without CAP_; ALL; what is dropped, and what is not known")
+    func capabilities() throws {
+        let standard = CapabilityNames.standard
+        #expect(Set(try configuration().capabilities().names) == Set(standard))
+        let more = try configuration {
+            ($0.addedCapabilities, $0.droppedCapabilities) = (["net_admin", "CAP_CHOWN"], ["cap_kill", "Mknod"])
+        }.capabilities().names
+        #expect(Set(more) == Set(standard).union(["CAP_NET_ADMIN"]).subtracting(["CAP_KILL", "CAP_MKNOD"]))
+        #expect(more.count == Set(more).count)
+        #expect(
+            try configuration { ($0.addedCapabilities, $0.droppedCapabilities) = (["KILL"], ["ALL"]) }.capabilities().names == ["CAP_KILL"])
+        let allBut = try configuration { ($0.addedCapabilities, $0.droppedCapabilities) = (["all"], ["CHOWN"]) }.capabilities().names
+        #expect(!allBut.contains("CAP_CHOWN"))
+        #expect { _ = try configuration { $0.addedCapabilities = ["FLY"] }.capabilities() } throws: { "\($0)".contains("\"CAP_FLY\"") }
+        #expect { _ = try configuration { $0.droppedCapabilities = ["FLY"] }.capabilities() } throws: { "\($0)".contains("CapDrop") }
+    }
+}
+
+@Suite("Networks, as text")
+struct NetworkModeTests {
+    @Test(
+        "Docker's words",
+        arguments: [
+            ("", .default), ("default", .default), ("none", .none), ("host", .host), ("container:web", .container("web")),
+            ("container:", .container("")), ("bridge", .named("bridge")),
+            ("Host", .named("Host")), ("mine", .named("mine")),
+        ] as [(String, NetworkMode)])
+    func words(text: String, mode: NetworkMode) throws {
+        #expect(NetworkMode(parsing: text) == mode)
+        #expect(NetworkMode(parsing: mode.description) == mode)
+        #expect(try JSONDecoder().decode([NetworkMode].self, from: JSONEncoder().encode([mode])) == [mode])
+    }
+}
+
+@Suite("Configurations as documents")
+struct ConfigurationDocumentTests {
+    @Test("What is absent has its default: a document of an older engine can be read")
+    func defaults() throws {
+        #expect(try JSONDecoder().decode(ContainerConfiguration.self, from: Data(#"{"image":"x"}"#.utf8)) == configuration())
+        #expect(try JSONDecoder().decode(ContainerConfiguration.self, from: Data(#"{"image":"x","resources":{}}"#.utf8)) == configuration())
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode(ContainerConfiguration.self, from: Data("{}".utf8)) }
+    }
+
+    @Test("Everything that can be said is read back")
+    func roundTrip() throws {
+        let full = configuration { one in
+            (one.name, one.command, one.entrypoint, one.environment) = ("n", ["c"], [], ["A=1"])
+            (one.workingDirectory, one.user, one.hostname, one.domainName) = ("/w", "u", "h", "d")
+            (one.labels, one.terminal, one.openStandardInput, one.standardInputOnce) = (["a": "b"], true, true, true)
+            (one.attachesStandardInput, one.attachesStandardOutput, one.attachesStandardError) = (true, true, true)
+            (one.stopSignal, one.stopTimeoutSeconds) = ("INT", -1)
+            one.bindMounts = BindMount.Propagation.allCases.map {
+                BindMount(source: "/a", target: "/\($0)", readOnly: true, propagation: $0, createsSource: false)
+            }
+            (one.network, one.addedCapabilities, one.droppedCapabilities) = (.container("c"), ["ALL"], ["KILL"])
+            (one.privileged, one.noNewPrivileges, one.readOnlyRoot, one.removesItself) = (true, true, true, true)
+            (one.seccomp, one.logDriver, one.sharedMemoryByteCount) = (.profile("{}"), .none, 1)
+            (one.initialTerminalRows, one.initialTerminalColumns) = (24, 80)
+            one.resourceLimits = [ResourceLimit(name: "nofile", soft: 1, hard: -1)]
+            (one.resources.memoryByteCount, one.resources.memorySwapByteCount, one.resources.memoryReservationByteCount) = (1, 2, 3)
+            (one.resources.cpuShares, one.resources.cpuQuota, one.resources.cpuPeriod, one.resources.nanoCPUs) = (4, 5, 6, 7)
+            (one.resources.cpusetCPUs, one.resources.cpusetMems, one.resources.pidsLimit, one.resources.oomKillDisabled) = (
+                "0", "0", 8, true
+            )
+        }
+        #expect(try JSONDecoder().decode(ContainerConfiguration.self, from: JSONEncoder().encode(full)) == full)
+        for seccomp in [SeccompSetting.default, .unconfined] {
+            let one = configuration { $0.seccomp = seccomp }
+            #expect(try JSONDecoder().decode(ContainerConfiguration.self, from: JSONEncoder().encode(one)) == one)
+        }
+    }
+
+    @Test(
+        "What is of the wrong kind is an error",
+        arguments: [
+            #"{"image":1}"#, #"{"image":"x","network":1}"#, #"{"image":"x","seccomp":{"kind":"open"}}"#,
+            #"{"image":"x","seccomp":{"kind":"profile"}}"#,
+            #"{"image":"x","bindMounts":[{"source":"/a","target":"/b","readOnly":false,"propagation":"sideways","createsSource":true}]}"#,
+            #"{"image":"x","logDriver":"syslog"}"#,
+            #"{"image":"x","initialTerminalRows":65536}"#, #"{"image":"x","environment":"A=1"}"#,
+        ])
+    func damaged(text: String) {
+        #expect(throws: DecodingError.self) { try JSONDecoder().decode(ContainerConfiguration.self, from: Data(text.utf8)) }
+    }
+}
