@@ -22,6 +22,8 @@ internal import Glibc
     private var memoryEventsPath = ""
     private var exitStatus: MonitorAnswer.ExitStatus?
     private var lingersUntil: Int64 = 0
+    /// Whether more memory was needed than waiting needs.
+    private var hasSpareMemory = false
     /// The most clients that can come before the start.
     private static let maximumEarlyClientCount = 64
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
@@ -93,6 +95,11 @@ internal import Glibc
     }
 
     private func step() throws(Errno) {
+        if hasSpareMemory {
+            // There may be a thousand of us: what starting took goes back.
+            hasSpareMemory = false
+            berth_return_memory()
+        }
         var watched: [Watched] = []
         var polled: [pollfd] = []
         func watch(_ what: Watched, _ descriptor: borrowing OwnedDescriptor, _ events: Int32) {
@@ -293,8 +300,10 @@ internal import Glibc
             let process = try start(launch, &message)
             connection.send(
                 .started(processID: process.handle.id, startTicks: process.startTicks, startedAt: process.startedAt), number: number)
+            hasSpareMemory = true
             return
         case .execute(let execution):
+            hasSpareMemory = true
             try execute(execution, number, connection, &message)
             return
         case .signal(let signal, let execution): try process(execution).handle.signal(signal)

@@ -227,7 +227,8 @@ private struct MemoryFigures {
     var monitors: [Double]
 
     init(of engine: Engine) throws(Trouble) {
-        let count = 20
+        // As many as the peers' figures were taken with.
+        let count = 50
         // A daemon that has worked before holds what it needed then: this is one that has just come up.
         engine.stop()
         try engine.start()

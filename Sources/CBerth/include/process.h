@@ -54,4 +54,7 @@ int berth_flock_exclusive(int descriptor);
 int berth_eventfd(void);
 int64_t berth_monotonic_nanoseconds(void);
 
+/// What was freed goes back to the kernel.
+void berth_return_memory(void);
+
 #endif
