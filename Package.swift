@@ -119,6 +119,7 @@ let testTargets: [Target] = [
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
+    tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthOCI", "BerthLinux"]),
     tests(
         "KernelTests",
         of: [
