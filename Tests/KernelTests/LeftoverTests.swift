@@ -1,6 +1,7 @@
 import Berth
 import BerthLinux
 import Foundation
+import Synchronization
 import Testing
 
 /// What there is on this machine that containers are made of.
@@ -16,7 +17,8 @@ private struct Inventory: Equatable, CustomStringConvertible {
     /// - Parameters:
     ///   - folders: whose every name is taken down.
     ///   - engineID: whose cgroups are.
-    init(_ folders: [String], engineID: String) throws {
+    ///   - ids: the containers whose keys are.
+    init(_ folders: [String], engineID: String, ids: Set<String>) throws {
         mounts = Set(try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8).split(separator: "\n").map(String.init))
         for directory in try CgroupLayout.detect().directories(of: "berth-\(engineID)") { add(directory, to: &cgroups) }
         for folder in folders { add(folder, to: &files) }
@@ -34,10 +36,9 @@ private struct Inventory: Equatable, CustomStringConvertible {
                 }
             }
         }
-        // Serial, flags, use count and time change; what a key is and what it is called does not.
-        for line in try String(contentsOfFile: "/proc/keys", encoding: .utf8).split(separator: "\n") where line.contains("_ses.") {
-            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-            if !fields[1].contains("D") { keys.insert(fields.dropFirst(7).joined(separator: " ")) }
+        for line in try String(contentsOfFile: "/proc/keys", encoding: .utf8).split(separator: "\n") {
+            guard let name = line.split(separator: " ").first(where: { $0.hasPrefix("_ses.") }) else { continue }
+            if ids.contains(name.dropFirst(5).filter { $0 != ":" }) { keys.insert(String(name)) }
         }
         for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
             guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)") else { continue }
@@ -61,20 +62,30 @@ private struct Inventory: Equatable, CustomStringConvertible {
     }
 }
 
+private final class Names: Sendable {
+    private let names = Mutex<Set<String>>([])
+    var all: Set<String> { names.withLock { $0 } }
+    func add(_ name: String) { names.withLock { _ = $0.insert(name) } }
+}
+
 @Suite(.kernelTier, .serialized) struct LeftoverTests {
     /// Forty containers, or two hundred with BERTH_LONG: started, attached, executed in, listed, stopped, removed. Then nothing is left.
     @Test func containersLeaveNothingBehind() async throws {
         let count = ProcessInfo.processInfo.environment["BERTH_LONG"] == nil ? 40 : 200
         let scene = try await Scene()
         let engine = try await scene.open()
+        let ids = Names()
+        @Sendable func inventory() throws -> Inventory { try Inventory([scene.root, scene.execRoot], engineID: engine.id, ids: ids.all) }
         @Sendable func life(_ index: Int) async throws {
             let container = try await engine.containers.create(
                 scene.configuration(index % 2 == 0 ? ["sleep", "1000"] : ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done"]) {
                     ($0.terminal, $0.openStandardInput) = (index % 3 == 0, index % 4 == 0)
                     $0.bindMounts = [BindMount(source: scene.folder + "/shared", target: "/shared")]
                 })
+            ids.add(container.id)
             let attachment = try await container.attach(AttachOptions(input: index % 4 == 0))
             try await container.start()
+            if index == 0 { #expect(try !inventory().keys.isEmpty, "a container has a keyring") }
             let execution = try await container.makeExecution(ExecutionConfiguration(command: ["true"]))
             _ = try await execution.start()
             #expect(try await execution.wait() == 0)
@@ -89,7 +100,7 @@ private struct Inventory: Equatable, CustomStringConvertible {
         try await until("the first monitor to have ended") {
             try CgroupLayout.detect().processes(in: "berth-\(engine.id)/monitors").isEmpty
         }
-        let before = try Inventory([scene.root, scene.execRoot], engineID: engine.id)
+        let before = try inventory()
 
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 1...8 { group.addTask { try await life(index) } }
@@ -102,9 +113,9 @@ private struct Inventory: Equatable, CustomStringConvertible {
         // Nothing of the containers is left when they are removed; their monitors, and what the kernel tears down by itself, follow.
         #expect(try engine.containers.list(ContainerQuery(includesAll: true)).isEmpty)
         #expect(try FileManager.default.contentsOfDirectory(atPath: scene.execRoot + "/containers") == [])
-        var after = try Inventory([scene.root, scene.execRoot], engineID: engine.id)
+        var after = try inventory()
         try await until("the rest to be gone, where there was: \(before)\nand is: \(after)") {
-            after = try Inventory([scene.root, scene.execRoot], engineID: engine.id)
+            after = try inventory()
             return after == before
         }
         #expect(after == before)

@@ -23,6 +23,19 @@ final class Scene: Sendable {
         await engine.close()
     }
 
+    /// A test that has failed leaves nothing running: what is still there of its engine is killed by its groups.
+    deinit {
+        struct Document: Decodable { let id: String }
+        guard let data = try? Data(contentsOf: URL(fileURLWithPath: root + "/engine.json")),
+            let id = try? JSONDecoder().decode(Document.self, from: data).id, let layout = try? CgroupLayout.detect()
+        else { return }
+        for group in layout.children(of: "berth-\(id)") {
+            for process in layout.processes(in: "berth-\(id)/\(group)") { _ = kill(process, SIGKILL) }
+        }
+        // The rest is only tidiness.
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
     func open() async throws -> Engine { try await Engine.open(EngineConfiguration(root: root, execRoot: execRoot)) }
 
     /// Removes every container and the folder.
@@ -94,19 +107,19 @@ final class EngineHost {
     private let answer: String
 
     init(_ mode: String, at scene: Scene, count: Int = 20) throws {
-        answer = scene.folder + "/host-\(UUID().uuidString.prefix(8))"
+        answer = "/var/tmp/berth-host-\(UUID().uuidString.prefix(8))"
         process.executableURL = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
         process.arguments = ["--testing-library", "swift-testing", "--filter", "EngineHostProcess"]
         process.environment = ProcessInfo.processInfo.environment.merging([
             "BERTH_HOST_MODE": mode, "BERTH_HOST_ROOT": scene.root, "BERTH_HOST_EXEC_ROOT": scene.execRoot, "BERTH_HOST_ANSWER": answer,
             "BERTH_HOST_SHARED": scene.folder + "/shared", "BERTH_HOST_COUNT": "\(count)",
         ]) { $1 }
-        let log = scene.folder + "/host.log"
+        let log = answer + ".log"
         FileManager.default.createFile(atPath: log, contents: nil)
-        process.standardOutput = FileHandle(forWritingAtPath: log)
-        process.standardError = process.standardOutput
-        process.standardInput = FileHandle.nullDevice
+        let output = try #require(FileHandle(forWritingAtPath: log))
+        (process.standardOutput, process.standardError, process.standardInput) = (output, output, FileHandle.nullDevice)
         try process.run()
+        try output.close()
     }
 
     /// What it says once everything runs.
@@ -123,7 +136,10 @@ final class EngineHost {
         process.waitUntilExit()
     }
 
-    deinit { if process.isRunning { kill() } }
+    deinit {
+        if process.isRunning { kill() }
+        for file in [answer, answer + ".log"] { try? FileManager.default.removeItem(atPath: file) }  // only tidiness
+    }
 }
 
 struct HostReport: Codable {
