@@ -128,6 +128,7 @@ let testTargets: [Target] = [
     tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
+    tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthOCI", "BerthLinux"]),
     tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
     tests(
         "KernelTests",

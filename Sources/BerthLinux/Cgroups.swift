@@ -6,6 +6,9 @@ public struct CgroupLayout: Hashable, Sendable {
         public let controllers: [String]
         /// Where it is mounted.
         public let mountPoint: String
+
+        /// One of these.
+        public init(controllers: [String], mountPoint: String) { (self.controllers, self.mountPoint) = (controllers, mountPoint) }
     }
     /// The v1 hierarchies, in the order of their mounts.
     public let version1: [Hierarchy]

@@ -396,7 +396,7 @@ struct ConfinementTests {
         var execution = ExecutionConfiguration(
             command: [
                 "sh", "-c",
-                "ls /proc/$$/fd; probe escape | grep 'has a directory'; readlink /proc/$$/root; readlink /proc/$$/cwd; grep -E '^(Cap|Seccomp:)' /proc/$$/status",
+                "ls /proc/$$/fd; sed 's/^/group /' /proc/$$/cgroup; probe escape | grep 'has a directory'; readlink /proc/$$/root; readlink /proc/$$/cwd; grep -E '^(Cap|Seccomp:)' /proc/$$/status",
             ])
         (execution.attachesOutput, execution.attachesErrors) = (true, true)
         let running = try await container.makeExecution(execution)
@@ -406,6 +406,9 @@ struct ConfinementTests {
         let text = String(decoding: output, as: UTF8.self)
         #expect(text.hasPrefix("0\n1\n2\n"), "\(text)")
         #expect(!text.contains("has a directory"))
+        // Its groups are the container's, which are the roots that it sees.
+        let groups = text.split(separator: "\n").filter { $0.hasPrefix("group ") }
+        #expect(!groups.isEmpty && groups.allSatisfy { $0.hasSuffix(":/") }, "\(groups)")
         for line in ["CapPrm:\t00000000a80425fb", "CapBnd:\t00000000a80425fb", "CapInh:\t0000000000000000", "Seccomp:\t2"] {
             #expect(text.contains(line + "\n"))
         }

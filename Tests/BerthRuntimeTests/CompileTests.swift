@@ -1,0 +1,109 @@
+import BerthLaunch
+import BerthLinux
+import BerthOCI
+import BerthRuntime
+import Testing
+
+/// A specification's plan, compiled without privileges: what has to come before what.
+@Suite("A specification is compiled to a plan")
+struct CompileTests {
+    static func specification(_ change: (inout RuntimeSpec) -> Void = { _ in }) -> RuntimeSpec {
+        var spec = RuntimeSpec()
+        spec.process = RuntimeSpec.Process(args: ["true"], cwd: "/")
+        spec.process?.oomScoreAdj = 5
+        spec.hostname = "name"
+        var linux = RuntimeSpec.Linux()
+        linux.namespaces = ["mount", "pid", "uts", "ipc", "network", "cgroup"].map { RuntimeSpec.Namespace(type: $0) }
+        linux.sysctl = ["net.ipv4.ping_group_range": "0 1"]
+        linux.maskedPaths = ["/proc/keys"]
+        linux.readonlyPaths = ["/proc/sys"]
+        linux.devices = [RuntimeSpec.Device(path: "/dev/null", type: "c", major: 1, minor: 3, fileMode: 0o666)]
+        spec.linux = linux
+        spec.mounts = [.init(destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid"])]
+        change(&spec)
+        return spec
+    }
+
+    static let cgroups = CgroupLayout(
+        version1: [.init(controllers: ["memory"], mountPoint: "/cg/memory"), .init(controllers: ["pids"], mountPoint: "/cg/pids")],
+        unified: nil, unifiedControllers: [])
+
+    static func compile(_ spec: RuntimeSpec, hasKernelCore: Bool = false, filter: [UInt8]? = nil) throws -> LaunchPlan {
+        try LaunchPlan.compile(
+            LaunchInput(
+                specification: spec, id: "id", cgroups: cgroups, cgroupPath: "parent/id", cgroupParent: "parent", hasInput: false,
+                hasKernelCore: hasKernelCore, hardLimits: [:], filter: filter))
+    }
+
+    private func index(of step: String, in plan: LaunchPlan) throws -> Int {
+        try #require(plan.steps.firstIndex { "\($0)".hasPrefix(step) }, "\(step) in \(plan.steps)")
+    }
+
+    @Test("The kernel's settings and the OOM score are written while /proc is the host's")
+    func settingsComeFirst() throws {
+        let plan = try Self.compile(Self.specification())
+        let root = try index(of: "attachRoot", in: plan)
+        #expect(try index(of: #"writeFile(path: "/proc/sys/net/ipv4/ping_group_range""#, in: plan) < root)
+        #expect(try index(of: "oomScore", in: plan) < root)
+        // Nothing is written by name afterwards.
+        #expect(!plan.steps[root...].contains { if case .writeFile = $0 { true } else { false } })
+        let execution = try LaunchPlan.compileExecution(
+            LaunchInput(
+                specification: Self.specification(), id: "id", cgroups: Self.cgroups, cgroupPath: "parent/id", cgroupParent: "parent",
+                hasInput: false, hasKernelCore: false, hardLimits: [:], filter: nil))
+        #expect(try index(of: "oomScore", in: execution) < index(of: "enterProcess", in: execution))
+    }
+
+    @Test("Groups are joined before the namespace is made that shows them as roots")
+    func groups() throws {
+        let plan = try Self.compile(Self.specification())
+        let space = try index(of: "unshare", in: plan)
+        for hierarchy in ["memory", "pids"] {
+            let joining = LaunchStep.writeFile(path: "/cg/\(hierarchy)/parent/id/tasks", contents: "0")
+            #expect(try #require(plan.steps.firstIndex(of: joining)) < space)
+        }
+    }
+
+    @Test("Without no-new-privileges the filter is loaded while there is the right to; with it, last of all", arguments: [false, true])
+    func filter(noNewPrivileges: Bool) throws {
+        let plan = try Self.compile(
+            Self.specification { $0.process?.noNewPrivileges = noNewPrivileges ? true : nil }, filter: [6, 0, 0, 0, 0, 0, 255, 127])
+        let filter = try index(of: "seccomp", in: plan)
+        if noNewPrivileges {
+            #expect(filter == plan.steps.count - 2 && plan.steps[filter - 1] == .noNewPrivileges)
+        } else {
+            #expect(try filter < index(of: "user", in: plan) && index(of: "bounding", in: plan) < filter)
+        }
+    }
+
+    @Test("A /dev of the host's gets neither devices nor links")
+    func hostDevices() throws {
+        let plan = try Self.compile(
+            Self.specification { $0.mounts = [.init(destination: "/dev", type: "bind", source: "/dev", options: ["rbind"])] })
+        #expect(!plan.steps.contains { if case .device = $0 { true } else if case .symbolicLink = $0 { true } else { false } })
+        let usual = try Self.compile(Self.specification())
+        #expect(usual.steps.contains { if case .device(let path, _, _, _, _, _) = $0 { path == "/dev/null" } else { false } })
+    }
+
+    @Test("/dev/core is there where /proc/kcore is", arguments: [false, true])
+    func kernelCore(hasKernelCore: Bool) throws {
+        let plan = try Self.compile(Self.specification(), hasKernelCore: hasKernelCore)
+        #expect(plan.steps.contains(.symbolicLink(target: "/proc/kcore", path: "/dev/core")) == hasKernelCore)
+    }
+
+    @Test("What cannot be is named")
+    func errors() {
+        for (change, reason) in [
+            ({ $0.process = nil }, "no command"), ({ $0.process?.cwd = "relative" }, "absolute path"),
+            ({ $0.process?.args = ["a\0b"] }, "NUL"), ({ $0.linux?.namespaces = [] }, "mount namespace"),
+            ({ $0.linux?.rootfsPropagation = "odd" }, "'odd'"),
+            ({ $0.mounts = [.init(destination: "relative", type: "tmpfs", source: nil, options: nil)] }, "must be absolute"),
+            ({ $0.mounts = [.init(destination: "/a", type: "bind", source: "relative", options: nil)] }, "absolute source"),
+            ({ $0.linux?.devices = [RuntimeSpec.Device(path: "/dev/x", type: "z", major: 1, minor: 3, fileMode: nil)] }, "'z'"),
+            ({ $0.process?.rlimits = [RuntimeSpec.ResourceLimit(type: "RLIMIT_X", soft: 1, hard: 1)] }, "RLIMIT_X"),
+            ({ $0.process?.rlimits = [RuntimeSpec.ResourceLimit(type: "RLIMIT_CORE", soft: 2, hard: 1)] }, "soft limit"),
+        ] as [((inout RuntimeSpec) -> Void, String)] {
+            #expect { _ = try Self.compile(Self.specification(change)) } throws: { "\($0)".contains(reason) }
+        }
+    }
+}
