@@ -219,35 +219,6 @@ import Testing
         try await scene.remove(with: second)
     }
 
-    /// That this process can open nothing says nothing of its containers.
-    @Test func containersLiveThroughAWantOfDescriptors() async throws {
-        let scene = try await Scene()
-        let engine = try await scene.open()
-        let container = try await engine.containers.create(scene.configuration(["sleep", "1000"]))
-        try await container.start()
-        let execution = try await container.makeExecution(
-            ExecutionConfiguration(command: ["sh", "-c", "until [ -e /go ]; do sleep 0.01; done"]))
-        _ = try await execution.start()
-        let process = try #require(try container.details().processID)
-
-        var limit = rlimit()
-        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        var none = rlimit(rlim_cur: 0, rlim_max: limit.rlim_max)
-        FileManager.default.createFile(atPath: "/proc/\(process)/root/go", contents: nil)
-        unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &none)
-        let code = try await execution.wait()
-        // The connection is waited for anew now, in vain.
-        for _ in 0..<20_000 { await Task.yield() }
-        unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        #expect(code == 0)
-
-        let another = try await container.makeExecution(ExecutionConfiguration(command: ["true"]))
-        _ = try await another.start()
-        #expect(try await another.wait() == 0)
-        #expect(try container.details().processID == process)
-        try await scene.remove(with: engine)
-    }
-
     /// Kills at random moments of an engine that starts, executes, kills and removes as fast as it can.
     @Test func anEngineKilledAtAnyMomentLeavesAWholeState() async throws {
         let scene = try await Scene()
