@@ -30,6 +30,7 @@ let engineOnly = TargetDependencyCondition.when(traits: ["Engine"])
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto", condition: engineOnly)
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser", condition: engineOnly)
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log", condition: engineOnly)
+let nioTesting = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio", condition: engineOnly)
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio", condition: engineOnly) }
 
 func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
@@ -112,14 +113,23 @@ let testTargets: [Target] = [
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
     tests("BerthOCITests", of: ["BerthOCI"]),
+    tests("BerthTarTests", of: ["BerthTar", "BerthLinux"]),
+    tests("BerthArchiveTests", of: ["BerthArchive", "BerthTar"]),
+    tests("BerthStateTests", of: ["BerthState"]),
+    tests("BerthContentTests", of: ["BerthContent", "BerthOCI"]),
+    tests(
+        "BerthImagesTests",
+        of: ["BerthImages", "BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI"]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
+    tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
+    tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
     tests(
         "KernelTests",
         of: [

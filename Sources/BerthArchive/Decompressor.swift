@@ -48,8 +48,6 @@ public final class Decompressor: ByteSource {
     private var filled = 0..<0
     private var hasEnded = false
     private var isMemberOpen = false
-    /// Whether the last step filled its buffer: it may hold more, though it has taken all its input.
-    private var mayHoldMore = false
     private var readByteCount: UInt64 = 0
     private var unpackedByteCount: UInt64 = 0
 
@@ -126,7 +124,7 @@ public final class Decompressor: ByteSource {
             return count
         }
         while !hasEnded {
-            if filled.isEmpty && !mayHoldMore {
+            if filled.isEmpty {
                 filled = 0..<0
                 if try fill(from: 0) == 0 {
                     guard !isMemberOpen else {
@@ -141,7 +139,6 @@ public final class Decompressor: ByteSource {
                 unsafe inflater.step(UnsafeRawBufferPointer(rebasing: bytes[range]), buffer)
             }.get()
             filled = range.lowerBound + step.consumed..<range.upperBound
-            mayHoldMore = step.state == .inside && step.produced == buffer.count
             switch step.state {
             case .inside: isMemberOpen = true
             case .betweenMembers: isMemberOpen = false

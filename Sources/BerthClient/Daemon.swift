@@ -142,7 +142,20 @@ public final class Daemon {
             head += stream.byteCount.map { "Content-Length: \($0)\r\n" } ?? "Transfer-Encoding: chunked\r\n"
         }
         let request = Array(head.utf8) + [13, 10] + content
-        var connection = try reusedOrNew()
+        if let connection = idle.take(), !connection.isStale() {
+            // A daemon may close a connection in the very moment in which it is used again: who only asks, asks once more.
+            do { return try exchange(method, request, body, over: connection) } catch {
+                guard error.code == .lost, method == "GET" || method == "HEAD" else { throw error }
+            }
+        }
+        return try exchange(method, request, body, over: try Connection(to: address))
+    }
+
+    /// Sends a request and takes the head of its answer.
+    private func exchange(_ method: String, _ request: [UInt8], _ body: Body, over given: consuming Connection) throws(ClientError)
+        -> ResponseBody
+    {
+        var connection = given
         var isHeard = try connection.write(request)
         if isHeard, case .archive(let stream) = body { isHeard = try Self.send(stream, to: connection) }
         // A daemon that stopped listening may have said why.
@@ -154,11 +167,6 @@ public final class Daemon {
         }
         let framing = try answer.framing(isHead: method == "HEAD")
         return ResponseBody(head: answer, connection: connection, framing: framing)
-    }
-
-    private func reusedOrNew() throws(ClientError) -> Connection {
-        if let connection = idle.take(), !connection.isStale() { return connection }
-        return try Connection(to: address)
     }
 
     private static func send(_ stream: OwnedStream, to connection: borrowing Connection) throws(ClientError) -> Bool {

@@ -62,7 +62,7 @@ struct SpecificationInput: Sendable {
     }
 
     private func mounts() -> [RuntimeSpec.Mount] {
-        let access = configuration.privileged ? "rw" : "ro"
+        let kernelAccess = configuration.privileged ? "rw" : "ro"
         let base: [RuntimeSpec.Mount] = [
             .init(destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
             .init(
@@ -70,8 +70,8 @@ struct SpecificationInput: Sendable {
             .init(
                 destination: "/dev/pts", type: "devpts", source: "devpts",
                 options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
-            .init(destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", access]),
-            .init(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", access]),
+            .init(destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", kernelAccess]),
+            .init(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", kernelAccess]),
             .init(destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
             .init(
                 destination: "/dev/shm", type: "tmpfs", source: "shm",
@@ -82,8 +82,10 @@ struct SpecificationInput: Sendable {
                 destination: mount.target, type: "bind", source: mount.source,
                 options: ["rbind", mount.propagation.rawValue] + (mount.readOnly ? ["ro"] : []))
         }
+        // As the root is, so are they.
+        let access = configuration.readOnlyRoot ? ["ro"] : []
         let own = files.filter { file in !chosen.contains { $0.destination == file.target } }.map {
-            RuntimeSpec.Mount(destination: $0.target, type: "bind", source: $0.source, options: ["rbind", "rprivate"])
+            RuntimeSpec.Mount(destination: $0.target, type: "bind", source: $0.source, options: ["rbind", "rprivate"] + access)
         }
         // What lies deeper comes later, whatever order it was said in.
         let depth = { (path: String) in path.split(separator: "/").count }

@@ -157,8 +157,10 @@ public final class ImageStore: Sendable {
                 throw ImageError(.invalid, "the id prefix \(prefix) is of more than one image: give more of it")
             }
             if let found = matches.first { return found.value }
-        } else if (try? ImageReference(parsing: text)) == nil {
-            throw ImageError(.invalid, "invalid reference format: \(text)")
+        } else {
+            do throws(ImageReference.ParseError) { _ = try ImageReference(parsing: text) } catch {
+                throw ImageError(.invalid, error.description)
+            }
         }
         throw .noSuchImage(text.contains(":") || text.contains("@") ? text : "\(text):latest")
     }

@@ -94,9 +94,24 @@ extension Directory {
 
     /// Removes a name with everything below it, never following a link nor leaving the file system. Something that is not there is removed already.
     ///
+    /// What others make in it meanwhile is removed too, unless they go on and on: then it is `ENOTEMPTY`.
     /// On failure part of it may be gone; calling again goes on. However deep it is, at most 64 directories are open at a time: what lies
     /// deeper is first moved up.
     public borrowing func removeTree(_ name: PathBytes) throws(Errno) {
+        for attempt in 0... {
+            do {
+                return try removeTreeOnce(name)
+            } catch {
+                // Somebody has made something in it meanwhile: a monitor that writes down how its container ended, say.
+                guard error == .ENOTEMPTY, attempt < Self.maximumRemovalAttempts else { throw error }
+            }
+        }
+    }
+
+    /// How often a tree is gone through again in which others still make something.
+    private static var maximumRemovalAttempts: Int { 16 }
+
+    private borrowing func removeTreeOnce(_ name: PathBytes) throws(Errno) {
         if try removeUnlessDirectory(name) { return }
         do {
             let top = try openDirectory(name)
@@ -105,7 +120,7 @@ extension Directory {
             // Again while something has been moved up.
             while try top.removeContents(on: device, depth: 0, movingDeepTo: top) {}
         }
-        try removeDirectory(name)
+        do { try removeDirectory(name) } catch { if error != .ENOENT { throw error } }
     }
 
     /// - Returns: `false` for a directory, which is still there.

@@ -73,6 +73,16 @@ extension Directory {
         }
     }
 
+    /// Removes an extended attribute. `ENODATA` if there is none of that name.
+    public borrowing func removeExtendedAttribute(_ attribute: String, of name: PathBytes) throws(Errno) {
+        try requireNameOrEmpty(name)
+        let attribute = try PathBytes(attribute)
+        try SystemCallSeam.pass("removexattr")
+        _ = try unsafe attribute.withCString { (attribute) throws(Errno) in
+            try unsafe call(name) { unsafe berth_lremovexattrat($0, $1, attribute) }
+        }
+    }
+
     borrowing func requireNameOrEmpty(_ name: PathBytes) throws(Errno) {
         guard name.bytes.isEmpty || name.isName else { throw .EINVAL }
     }

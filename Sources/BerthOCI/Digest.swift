@@ -29,7 +29,8 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
         public var description: String {
             switch self {
             case .noSeparator: "invalid digest: expected ALGORITHM:HEX"
-            case .unknownAlgorithm(let name): "unsupported digest algorithm '\(name)': expected sha256 or sha512"
+            case .unknownAlgorithm(let name):
+                "unsupported digest algorithm '\(Substring(name.unicodeScalars.prefix(64)))': expected sha256 or sha512"
             case .wrongLength(let expected, let found): "invalid digest length: expected \(expected) hexadecimal digits, found \(found)"
             case .notLowercaseHex(let offset):
                 "invalid digest: the character at offset \(offset) of the hash is no lowercase hexadecimal digit"

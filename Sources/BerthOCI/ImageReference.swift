@@ -22,13 +22,18 @@ public struct ImageReference: Hashable, Sendable, CustomStringConvertible {
         public var description: String {
             switch self {
             case .empty: "invalid reference format: the name is empty"
-            case .invalidFormat(let text): "invalid reference format: '\(text)'"
-            case .uppercase(let name): "invalid reference format: repository name (\(name)) must be lowercase"
+            case .invalidFormat(let text): "invalid reference format: '\(Self.shown(text))'"
+            case .uppercase(let name): "invalid reference format: repository name (\(Self.shown(name))) must be lowercase"
             case .tooLong(let count):
                 "invalid reference format: repository name must not be more than 255 characters, and this one has \(count)"
             case .looksLikeID(let name): "invalid repository name (\(name)), cannot specify 64-byte hexadecimal strings"
             case .invalidDigest(let error): "invalid reference format: \(error)"
             }
+        }
+
+        // No name is as long as this; whoever sends more does not want to read it.
+        private static func shown(_ text: String) -> String {
+            text.utf8.count <= 512 ? text : "\(Substring(text.unicodeScalars.prefix(512)))…"
         }
     }
 

@@ -123,7 +123,7 @@ final class LayerDirectories: Sendable {
                 try root.synchronizeFileSystem()
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                // text and numbers encode
+                // Text and numbers encode.
                 guard let data = try? encoder.encode(LayerDocument(layer: information)) else { throw Errno.EINVAL }
                 try unsafe own.replaceFile(Self.documentName, with: Array(data).span.bytes)
                 try root.synchronize()

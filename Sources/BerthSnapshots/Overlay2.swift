@@ -104,7 +104,13 @@ public final class Overlay2: Snapshotter {
             try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
             let own = try directories.root.openDirectory(try PathBytes(id))
             try own.makeDirectory("diff", permissions: 0o755)
-            try own.setPermissions("diff", 0o755)  // whatever this process's umask is: it may become a container's root
+            if let top = chain.first {
+                // The uppermost directory says what the root is: the same as below, if nobody says otherwise.
+                try TreeCopy.copyAttributes(
+                    from: try directories.root.openDirectory(try PathBytes(top.directory + "/diff")), to: try own.openDirectory("diff"))
+            } else {
+                try own.setPermissions("diff", 0o755)  // whatever this process's umask is: it may become a container's root
+            }
             let link = Self.newLink()
             try Self.write(link, to: "link", in: own, synced: hasWork)
             let empty = lowers.isEmpty && hasWork
@@ -122,15 +128,17 @@ public final class Overlay2: Snapshotter {
     /// A file of a new directory's. A container's are on the disk before its document is; a read-only layer is synced as a whole.
     private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory, synced: Bool) throws(Errno) {
         let file = try directory.createFile(name, permissions: 0o600)
-        try SystemCallSeam.passWrite()
+        if !text.isEmpty { try SystemCallSeam.passWrite() }
         try unsafe file.writeAll(text.utf8Span.span.bytes)
         if synced { try file.synchronize() }
     }
 
     private static func removeLink(of id: String, in root: borrowing Directory) throws(Errno) {
         do throws(Errno) {
-            let link = try root.openDirectory(try PathBytes(id)).readFile("link", limit: 100)
-            try root.openDirectory("l").removeFile(try PathBytes(link))
+            let link = try PathBytes(try root.openDirectory(try PathBytes(id)).readFile("link", limit: 100))
+            // One that was stopped in its writing has no link yet.
+            guard link.isName else { return }
+            try root.openDirectory("l").removeFile(link)
         } catch {
             if error != .ENOENT { throw error }
         }

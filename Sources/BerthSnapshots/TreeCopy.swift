@@ -21,12 +21,19 @@ final class TreeCopy {
     /// Copies. On failure part of it is there.
     func run() throws(Errno) {
         let own = try source.status("")
-        try copyAttributes(of: "", own, from: source, to: target)
+        try Self.copyAttributes(of: "", own, from: source, to: target)
         directories.append(([], own))
         while let path = waiting.popLast() { try copyEntries(of: path) }
         for (path, status) in directories {
             try Self.open(target, path).setTimes("", access: status.accessTime, modification: status.modificationTime)
         }
+    }
+
+    /// What a directory is itself, without anything that is in it.
+    static func copyAttributes(from: borrowing Directory, to: borrowing Directory) throws(Errno) {
+        let status = try from.status("")
+        try copyAttributes(of: "", status, from: from, to: to)
+        try to.setTimes("", access: status.accessTime, modification: status.modificationTime)
     }
 
     private static func open(_ root: borrowing Directory, _ path: [PathBytes]) throws(Errno) -> Directory {
@@ -59,18 +66,19 @@ final class TreeCopy {
             case .symbolicLink: try to.makeSymbolicLink(name, to: try from.readLink(name))
             case .characterDevice, .blockDevice, .fifo, .socket: try to.makeNode(name, status.kind, permissions: 0o600)
             }
-            try copyAttributes(of: name, status, from: from, to: to)
+            try Self.copyAttributes(of: name, status, from: from, to: to)
             if status.kind != .directory { try to.setTimes(name, access: status.accessTime, modification: status.modificationTime) }
         }
     }
 
-    private func copyAttributes(
+    /// Owner, mode and extended attributes, but for those by which overlay says what it knows of a directory.
+    private static func copyAttributes(
         of name: PathBytes, _ status: FileStatus, from: borrowing Directory, to: borrowing Directory
     ) throws(Errno) {
         // A change of owner clears set-id bits and capabilities: it comes first.
         try to.setOwner(name, userID: status.userID, groupID: status.groupID)
         if status.kind != .symbolicLink { try to.setPermissions(name, status.permissions) }
-        for attribute in try from.extendedAttributeNames(name) {
+        for attribute in try from.extendedAttributeNames(name) where !attribute.hasPrefix("trusted.overlay.") {
             if let value = try from.extendedAttribute(attribute, of: name) { try to.setExtendedAttribute(attribute, to: value, of: name) }
         }
     }

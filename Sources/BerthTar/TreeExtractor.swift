@@ -165,7 +165,7 @@ public final class TreeExtractor {
         case .directory:
             do { try parent.makeDirectory(name, permissions: 0o700) } catch {
                 guard error == .EEXIST else { throw error }
-                if try parent.status(name).kind == .directory { return }
+                if try parent.status(name).kind == .directory { return try forgetAttributes(of: name, in: parent) }
                 try parent.removeFile(name)
                 try parent.makeDirectory(name, permissions: 0o700)
             }
@@ -182,6 +182,15 @@ public final class TreeExtractor {
             }
         case .fifo:
             try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeNode(name, .fifo, permissions: entry.permissions) }
+        }
+    }
+
+    /// A directory that is there already becomes what its entry says: without the attributes that it has and the entry has not.
+    private func forgetAttributes(of name: PathBytes, in parent: borrowing Directory) throws(Errno) {
+        // These two kinds are the file system's and the system's own.
+        for attribute in try parent.extendedAttributeNames(name)
+        where !attribute.hasPrefix("trusted.overlay.") && attribute != "security.selinux" {
+            try parent.removeExtendedAttribute(attribute, of: name)
         }
     }
 

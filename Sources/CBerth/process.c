@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -35,6 +36,7 @@ struct spawn {
     char *const *arguments;
     char *const *environment;
     int descriptor;
+    int nice;
     int error;
 };
 
@@ -50,6 +52,7 @@ static int spawned(void *argument) {
     if (kept >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(null, 2) >= 0 && dup2(kept, 3) >= 0 &&
         syscall(SYS_close_range, 4u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) == 0) {
         setsid();
+        setpriority(PRIO_PROCESS, 0, spawn->nice);
         (void)!chdir("/");
         umask(0022);
         sigset_t none;
@@ -139,7 +142,9 @@ static int spawn_opened(int program, char *const *arguments, char *library_path,
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     char *environment[] = {library_path[0] ? library_path : NULL, NULL};
-    struct spawn spawn = {program, arguments, environment, descriptor, 0};
+    struct spawn spawn = {program, arguments, environment, descriptor, 0, 0};
+    // The calling thread may have been given another priority by whoever made it; what a container inherits is the program's.
+    spawn.nice = getpriority(PRIO_PROCESS, (id_t)getpid());
     int child = clone(spawned, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &spawn, pidfd);
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);

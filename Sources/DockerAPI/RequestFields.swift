@@ -11,11 +11,16 @@ public struct RequestError: Error, Sendable, Hashable, CustomStringConvertible {
     }
     /// The kind.
     public let code: Code
-    /// A sentence for the client.
+    /// A sentence for the client. What it repeats of the client's own words is cut beyond ``longestDescription``.
     public let description: String
 
+    /// How many characters a description has at most.
+    public static var longestDescription: Int { 1024 }
+
     /// An error of these.
-    public init(_ code: Code, _ description: String) { (self.code, self.description) = (code, description) }
+    public init(_ code: Code, _ description: String) {
+        (self.code, self.description) = (code, HumanText.ellipsis(description, Self.longestDescription))
+    }
 }
 
 /// One JSON object of a request, read as Go reads it into a struct: names in any case, `null` and absent alike.

@@ -11,11 +11,12 @@ internal import Logging
         commandName: "berthd", abstract: "Serve containers on this machine by Docker's Engine API.",
         discussion: """
             Examples:
-              berthd                                     the default root, /var/lib/berth, at unix:///run/berth/berth.sock
-              berthd -H unix:///run/docker.sock          where unmodified Docker clients look
-              berthd --root /srv/b --exec-root /run/b    a second engine beside the first
+              berthd                               at unix:///run/berth/berth.sock
+              berthd -H unix:///run/docker.sock    where Docker's clients look
+              berthd --root /srv/b                 a second engine beside the first
 
-            Containers run on when the daemon ends, however it ends; the next one on the same root finds them again.
+            Containers run on when the daemon ends, however it ends; the next one on
+            the same root finds them again.
             """,
         version: "berthd version \(Engine.version)")
 

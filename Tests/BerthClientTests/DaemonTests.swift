@@ -58,6 +58,20 @@ struct DaemonTests {
         #expect(try daemon.call("GET", "/e").integer == 3)
     }
 
+    @Test("A connection that is closed just as it is used again: what only asks is asked once more, what changes something is not")
+    func closedWhenUsedAgain() throws {
+        let server = ScriptedServer([.init(answers: [ok("1"), ""]), .init(answers: [ok("2"), ""])])
+        let daemon = try daemon(server)
+        #expect(try daemon.call("GET", "/a").integer == 1)
+        #expect(try daemon.call("GET", "/b").integer == 2)
+        let error = #expect(throws: ClientError.self) { try daemon.call("POST", "/c") }
+        #expect(error?.code == .lost)
+        #expect(
+            server.requests.map { $0.split(separator: " ").prefix(2).joined(separator: " ") }.map { $0.replacing("/v1.41", with: "") } == [
+                "GET /a", "GET /b", "GET /b", "POST /c",
+            ])
+    }
+
     @Test("The daemon's own words about a refusal")
     func refusals() throws {
         func no(_ status: String, _ body: String) -> String { "HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)" }

@@ -5,6 +5,35 @@ import Testing
 private let a = "sha256:" + String(repeating: "a", count: 64)
 private let b = "sha256:" + String(repeating: "b", count: 64)
 
+// What umoci 0.4 wrote of an image, and what skopeo made of it in Docker's older format; line breaks are added.
+private let umociIndex = #"""
+    {"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",
+    "digest":"sha256:e7bac186c92b734e6edb7fec8f12b8dda3744e8c232f23281be3bf7f9968b5d1","size":369,
+    "annotations":{"org.opencontainers.image.ref.name":"a"}}]}
+    """#
+private let umociManifest = #"""
+    {"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json",
+    "digest":"sha256:29f1143c500bf9a3b96bf0721c99c88910ae6fb170aa8da499f69269a93ca935","size":571},
+    "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip",
+    "digest":"sha256:c39c289f968b29f3761224a5f808d8b7e2f17e5fe7e007fcfddc3313eb50efdc","size":100}],
+    "annotations":{"k":"v"}}
+    """#
+private let umociConfiguration = #"""
+    {"created":"2024-05-06T07:08:09.123456789Z","author":"me","architecture":"amd64","os":"linux",
+    "config":{"User":"u:g","ExposedPorts":{"80/tcp":{}},"Env":["A=1"],"Entrypoint":["/e"],"Cmd":["sh"],
+    "Volumes":{"/data":{}},"WorkingDir":"/w","Labels":{"l":"1"},"StopSignal":"SIGINT"},"rootfs":{"type":"layers",
+    "diff_ids":["sha256:53b7ffff136ed531a0a13c06af94018e4065a4f439f56b548bd8b06b84f0c708"]},
+    "history":[{"created":"2026-11-25T20:47:07.965767453Z","created_by":"umoci insert"},
+    {"created":"2026-11-25T20:47:07.972089909Z","created_by":"x","author":"me","empty_layer":true}]}
+    """#
+private let dockerManifest = #"""
+    {"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json",
+    "config":{"mediaType":"application/vnd.docker.container.image.v1+json","size":571,
+    "digest":"sha256:29f1143c500bf9a3b96bf0721c99c88910ae6fb170aa8da499f69269a93ca935"},
+    "layers":[{"mediaType":"application/vnd.docker.image.rootfs.diff.tar.gzip","size":100,
+    "digest":"sha256:c39c289f968b29f3761224a5f808d8b7e2f17e5fe7e007fcfddc3313eb50efdc"}]}
+    """#
+
 /// Decodes and encodes, and says both as values.
 private func roundTrip<Document: Codable>(_ text: String, as: Document.Type) throws -> (before: JSONValue, after: JSONValue, Document) {
     let document = try JSONDecoder().decode(Document.self, from: Data(text.utf8))
@@ -63,6 +92,23 @@ struct ImageDocumentTests {
         #expect(configuration.execution.exposedPorts == ["53/udp", "80/tcp"])
         #expect(configuration.execution.healthcheck?.startInterval == 4)
         #expect(configuration.platform.description == "linux/arm64/v8")
+    }
+
+    @Test("What other tools write survives whole")
+    func otherTools() throws {
+        let index = try roundTrip(umociIndex, as: Index.self)
+        let manifest = try roundTrip(umociManifest, as: Manifest.self)
+        let configuration = try roundTrip(umociConfiguration, as: ImageConfiguration.self)
+        let docker = try roundTrip(dockerManifest, as: Manifest.self)
+        for (before, after) in [
+            (index.before, index.after), (manifest.before, manifest.after), (configuration.before, configuration.after),
+            (docker.before, docker.after),
+        ] { #expect(before == after) }
+        #expect(index.2.manifests[0].annotations == ["org.opencontainers.image.ref.name": "a"])
+        #expect(manifest.2.mediaType == nil)
+        #expect(docker.2.mediaType == MediaType(rawValue: "application/vnd.docker.distribution.manifest.v2+json"))
+        #expect(docker.2.configuration.digest == manifest.2.configuration.digest)
+        #expect(configuration.2.history.map(\.emptyLayer) == [nil, true])
     }
 
     @Test("null and absent are the same in a configuration")

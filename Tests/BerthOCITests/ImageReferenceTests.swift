@@ -93,6 +93,15 @@ struct ImageReferenceTests {
         #expect(throws: ImageReference.ParseError.invalidFormat("a:b:c")) { try ImageReference(parsing: "a:b:c") }
     }
 
+    @Test(
+        "However long the text was, the error is readable",
+        arguments: ["!", "A", "a:", "a@", "a@x:"])
+    func longTexts(beginning: String) {
+        let text = beginning + String(repeating: "Z", count: 1 << 20)
+        let error = #expect(throws: ImageReference.ParseError.self) { try ImageReference(parsing: text) }
+        #expect((1...700).contains(error?.description.utf8.count ?? 0))
+    }
+
     @Test("A name with a digest alone has no tag, and any name can be bound to a digest")
     func parts() throws {
         let bound = try ImageReference(parsing: "localhost:5000/a:1").withDigest(Digest(parsing: digest))

@@ -1,33 +1,21 @@
 # What process 1 of a container sees of its confinement: sections that begin with "== NAME". Run by `sh -c` as process 1.
+# With "short" as its first argument it says only what depends on the control groups.
 # Names that differ between two containers of one machine (ids, inode numbers, the host's file system) are left out here.
 export LC_ALL=C
-echo "== descriptors"
-ls /proc/1/fd
-echo "== streams"
-stat -L -c '%n %F %t:%T' /proc/1/fd/0
-sed -n 's/^flags://p' /proc/1/fdinfo/0 /proc/1/fdinfo/1 /proc/1/fdinfo/2
-grep -q "^$(sed -n 's/^mnt_id:[[:space:]]*//p' /proc/1/fdinfo/0) .* /dev " /proc/self/mountinfo && echo "0 is the container's own /dev/null"
-echo "== status"
-grep -E '^(Umask|Uid|Gid|Groups|NS[a-z]*|Cap[A-Za-z]*|NoNewPrivs|Seccomp|Seccomp_filters|SigBlk|SigIgn|SigCgt|THP_enabled|CoreDumping):' /proc/1/status
-awk '{print "group " $5 ", session " $6 ", terminal " $7 ", nice " $19 ", policy " $41}' /proc/1/stat
+try() { if "$@" 2>/dev/null >/dev/null; then echo "$* succeeds"; else echo "$* fails"; fi; }
+write() { echo "$2" >"$1"; }
 echo "== mounts"
 while read -r id parent device root target options rest; do
     optional=
     while [ "${rest%% *}" != - ]; do optional="$optional ${rest%% *}"; rest=${rest#* }; done
     set -- $rest
-    case $2 in
-    proc | sysfs | tmpfs | devpts | mqueue | cgroup | cgroup2) echo "$target $2 $root $options | $4" ;;
-    *) echo "$target file $options" ;;
+    case $target in
+    / | /etc/*) echo "$target file $options" ;;
+    *) echo "$target $2 $root $options | $4" ;;
     esac
     # A slave of a mount of the host's would receive what is mounted there.
     case $optional in *shared:* | *propagate_from:*) echo "$target is not private:$optional" ;; esac
 done </proc/1/mountinfo
-echo "== dev"
-cd /dev
-for f in $(find . | sort); do
-    if [ -L "$f" ]; then echo "$f -> $(readlink "$f")"; else stat -c '%n %F %a %u:%g %t:%T' "$f"; fi
-done
-cd /
 echo "== cgroup"
 sed 's/^[0-9]*://' /proc/1/cgroup | sort
 echo "== cgroup files"
@@ -45,6 +33,29 @@ for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do
         [ -z "$(find "$d" -mindepth 1 -type d)" ] || echo "there are groups below $d"
     fi
 done
+echo "== devices"
+try mknod /tmp/kmsg c 1 11
+try grep -q . /tmp/kmsg
+try mknod /tmp/disk b 259 0
+try dd if=/tmp/disk of=/dev/null count=1
+try mknod /tmp/null c 1 3
+try write /tmp/null 1
+[ "${1:-}" = short ] && exit 0
+echo "== descriptors"
+ls /proc/1/fd
+echo "== streams"
+stat -L -c '%n %F %t:%T' /proc/1/fd/0
+sed -n 's/^flags://p' /proc/1/fdinfo/0 /proc/1/fdinfo/1 /proc/1/fdinfo/2
+grep -q "^$(sed -n 's/^mnt_id:[[:space:]]*//p' /proc/1/fdinfo/0) .* /dev " /proc/self/mountinfo && echo "0 is the container's own /dev/null"
+echo "== status"
+grep -E '^(Umask|Uid|Gid|Groups|NS[a-z]*|Cap[A-Za-z]*|NoNewPrivs|Seccomp|Seccomp_filters|SigBlk|SigIgn|SigCgt|THP_enabled|CoreDumping):' /proc/1/status
+awk '{print "group " $5 ", session " $6 ", terminal " $7 ", nice " $19 ", policy " $41}' /proc/1/stat
+echo "== dev"
+cd /dev
+for f in $(find . | sort); do
+    if [ -L "$f" ]; then echo "$f -> $(readlink "$f")"; else stat -c '%n %F %a %u:%g %t:%T' "$f"; fi
+done
+cd /
 echo "== limits"
 cat /proc/1/limits
 echo "== keys"
@@ -71,8 +82,6 @@ ls /
 readlink /proc/1/root; readlink /proc/1/cwd
 ls /../../..  | wc -l
 echo "== refused"
-try() { if "$@" 2>/dev/null >/dev/null; then echo "$* succeeds"; else echo "$* fails"; fi; }
-write() { echo "$2" >"$1"; }
 for f in /proc/sys/kernel/hostname /proc/sys/vm/swappiness /proc/sysrq-trigger /proc/irq/x /proc/bus/x /proc/fs/x /proc/timer_list /proc/keys \
     /sys/kernel/mm/transparent_hugepage/enabled /sys/fs/cgroup/x /sys/fs/cgroup/memory/x /sys/firmware/x /proc/acpi/x /sys/x; do
     try write $f 1
@@ -87,12 +96,6 @@ try umount /sys/firmware
 try umount /etc/hosts
 try umount -l /
 try hostname other
-try mknod /tmp/kmsg c 1 11
-try grep -q . /tmp/kmsg
-try mknod /tmp/disk b 259 0
-try dd if=/tmp/disk of=/dev/null count=1
-try mknod /tmp/null c 1 3
-try write /tmp/null 1
 try mkdir /sys/fs/cgroup/memory/below
 try chroot / true
 try chown 1 /tmp

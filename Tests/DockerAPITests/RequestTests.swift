@@ -127,6 +127,17 @@ struct RequestTests {
         #expect(try create(#"{"Image":"\#(String(repeating: "x", count: 1 << 20))"}"#).config.image.utf8.count == 1 << 20)
     }
 
+    @Test("However much a client asks for that is not there, the error is readable")
+    func longErrors() {
+        let name = String(repeating: "x", count: 1 << 20)
+        for text in [
+            #"{"\#(name)":1}"#, #"{"Labels":{"\#(name)":1}}"#, "{" + (0..<10_000).map { "\"member\($0)\":1" }.joined(separator: ",") + "}",
+        ] {
+            let error = #expect(throws: RequestError.self) { try create(text) }
+            #expect((10...RequestError.longestDescription).contains(error?.description.unicodeScalars.count ?? 0))
+        }
+    }
+
     @Test("Bytes that are no UTF-8 are the replacement character, as with Go")
     func invalidUTF8() throws {
         #expect(try ContainerCreateRequest(parsing: Array(#"{"Image":""#.utf8) + [0xff] + Array(#""}"#.utf8)).config.image == "\u{fffd}")

@@ -117,6 +117,11 @@ struct LaunchExecutionTests {
             var buffer = [UInt8](repeating: 0, count: 256)
             let count = try unsafe buffer.withUnsafeMutableBytes { try unsafe launched.terminal!.read(into: $0) }
             #expect(String(decoding: buffer[..<count], as: UTF8.self) == "/dev/pts/0\r\n")
+            // Until the process has ended and let go of it: closed before, the terminal would hang up on it.
+            let end = #expect(throws: Errno.self) {
+                while try unsafe buffer.withUnsafeMutableBytes({ try unsafe launched.terminal!.read(into: $0) }) > 0 {}
+            }
+            #expect(end == .EIO)
             #expect(waitFor(launched.takeProcess()) == 0)
         }
     }

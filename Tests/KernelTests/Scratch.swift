@@ -58,9 +58,9 @@ final class Scratch {
         return try shell("/usr/bin/python3 '\(tool)' list '\(whole)'").split(separator: "\n").map(String.init)
     }
 
-    func makeRandomTree(seed: Int, _ name: String) throws {
+    func makeRandomTree(seed: Int, _ name: String, isPlain: Bool = false) throws {
         let tool = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Oracle/tree.py"
-        try shell("/usr/bin/python3 '\(tool)' random \(seed) '\(path)/\(name)'")
+        try shell("/usr/bin/python3 '\(tool)' \(isPlain ? "plain" : "random") \(seed) '\(path)/\(name)'")
     }
 }
 
@@ -68,6 +68,7 @@ final class Scratch {
 func expectSame(_ ours: [String], _ theirs: [String], _ note: String = "", sourceLocation: SourceLocation = #_sourceLocation) {
     let (missing, extra) = (Set(theirs).subtracting(ours).sorted(), Set(ours).subtracting(theirs).sorted())
     #expect(
-        missing.isEmpty && extra.isEmpty && ours.count == theirs.count, "\(note) missing: \(missing) extra: \(extra)",
+        missing.isEmpty && extra.isEmpty && ours.count == theirs.count,
+        "\(note) missing \(missing.count): \(missing.prefix(3).map { $0.suffix(300) }) extra \(extra.count): \(extra.prefix(3).map { $0.suffix(300) })",
         sourceLocation: sourceLocation)
 }

@@ -153,7 +153,8 @@ import Testing
             #expect(named.count >= 12)
             let test = try await TestEngine(adding: ["/bin/probe": Probe.program])
             let cases = [([], []), ([], ["CAP_SYS_CHROOT"])] + named.sorted().map { ([$0], []) } as [([String], [String])]
-            for (added, dropped) in cases {
+            // A guest is slow, and filters do not depend on what it is there for.
+            for (added, dropped) in Self.hasOldCalls ? cases : Array(cases.prefix(3)) {
                 let requests = try Self.requests(
                     for: Self.standard.union(added).subtracting(dropped), withOldCalls: Self.hasOldCalls)
                 let folder = test.folder + "/requests"

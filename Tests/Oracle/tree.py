@@ -3,6 +3,7 @@
 
 tree.py list DIRECTORY          every file with all its metadata, a line each
 tree.py random SEED DIRECTORY   a tree of every kind of file, the same for the same seed
+tree.py plain SEED DIRECTORY    the same with names, numbers and times that the oldest formats have room for
 """
 import hashlib
 import os
@@ -69,20 +70,22 @@ def contents(path):
         return digest.hexdigest()[:16], sparse
 
 
-def make(seed, root):
+def make(seed, root, plain):
     chance = random.Random(seed)
     os.makedirs(root, exist_ok=True)
     root = os.fsencode(root)
     directories, files = [root], []
 
     def name():
+        if plain:
+            return b"%d" % len(files) + bytes(chance.choice(b"abcdefgh.-_") for _ in range(chance.choice([1, 3, 9])))
         if chance.random() < 0.15:
             return bytes(chance.choice([c for c in range(1, 256) if c != 47]) for _ in range(chance.randint(3, 12)))
         return bytes(chance.choice(b"abcdefgh.-_ 0123") for _ in range(chance.choice([1, 3, 9, 40, 99, 101, 200]))) + b"%d" % len(files)
 
     for _ in range(chance.randint(20, 60)):
         path = os.path.join(chance.choice(directories), name())
-        if os.path.lexists(path) or os.path.basename(path).startswith(b".wh.") or len(path) - len(root) > 1500:
+        if os.path.lexists(path) or os.path.basename(path).startswith(b".wh.") or len(path) - len(root) > (90 if plain else 1500):
             continue
         kind = chance.choice(["file", "file", "file", "directory", "directory", "link", "hard", "fifo", "device", "sparse"])
         if kind == "file":
@@ -112,7 +115,7 @@ def make(seed, root):
             os.mknod(path, (stat.S_IFBLK if block else stat.S_IFCHR) | 0o600, number)
         if kind != "directory":
             files.append(path)
-        os.chown(path, chance.choice([0, 1000, 70000]), chance.choice([0, 5, 4000000]), follow_symlinks=False)
+        os.chown(path, chance.choice([0, 1000, 70000]), chance.choice([0, 5, 70001 if plain else 4000000]), follow_symlinks=False)
         if kind != "link":
             os.chmod(path, chance.choice([0o755, 0o644, 0o4755, 0o2711, 0o1777, 0o000]))
         if kind in ("file", "directory") and chance.random() < 0.3:
@@ -120,7 +123,7 @@ def make(seed, root):
         if kind == "file" and chance.random() < 0.2:
             os.setxattr(path, "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))
     for path in files + directories[::-1]:
-        time = chance.choice([0, 1, 1_700_000_000_123_456_789, -86_400_000_000_001, 4_400_000_000 * 10**9 + 7])
+        time = chance.choice([0, 1_000_000_001, 1_700_000_000_123_456_789] + ([] if plain else [-86_400_000_000_000, 4_400_000_000 * 10**9 + 7]))
         os.utime(path, ns=(time, time), follow_symlinks=False)
 
 
@@ -128,7 +131,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "list":
         for line in listing(os.fsencode(sys.argv[2])):
             print(line)
-    elif sys.argv[1] == "random":
-        make(int(sys.argv[2]), sys.argv[3])
+    elif sys.argv[1] in ("random", "plain"):
+        make(int(sys.argv[2]), sys.argv[3], sys.argv[1] == "plain")
     else:
         sys.exit(__doc__)

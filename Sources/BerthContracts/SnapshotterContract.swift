@@ -1,0 +1,185 @@
+internal import BerthLinux
+internal import BerthOCI
+public import BerthSnapshots
+
+/// What every ``Snapshotter`` promises.
+public enum SnapshotterContract {
+    /// The promises that need nothing but files.
+    public static var all: [Promise<any Snapshotter>] {
+        [
+            Promise("a new one has no layers") { store, checking in
+                try checking.same(store.layers(), [:], "the list of layers")
+                try checking.same(store.writableLayers(), [], "the list of writable layers")
+            },
+            Promise("a prepared directory is no layer until it is committed, and then is one with what was said of it") { store, checking in
+                let prepared = try store.prepareLayer(on: nil)
+                try prepared.put("file", "text")
+                try checking.same(store.layers(), [:], "the list before the commit")
+                let information = information(1, on: nil)
+                try store.commit(prepared, as: information)
+                try checking.same(store.layers(), [information.name: information], "the list after it")
+            },
+            Promise("what is discarded leaves nothing, and discarding can be repeated") { store, checking in
+                let prepared = try store.prepareLayer(on: nil)
+                try prepared.put("file", "text")
+                store.discard(prepared)
+                store.discard(prepared)
+                try checking.same(store.layers(), [:], "the list of layers")
+                try checking.that((try? prepared.open()) == nil, "the directory is still there")
+            },
+            Promise("of two layers of one name the first stays, and the second goes") { store, checking in
+                let first = try store.prepareLayer(on: nil)
+                let second = try store.prepareLayer(on: nil)
+                try first.put("file", "first")
+                try second.put("file", "second")
+                try store.commit(first, as: information(1, on: nil))
+                try store.commit(second, as: information(1, on: nil))
+                try checking.same(store.layers().count, 1, "the number of layers")
+                try checking.that((try? second.open()) == nil, "the second's directory is still there")
+                try checking.same(try first.text(of: "file"), "first", "the file")
+            },
+            Promise("nothing is prepared or made on a layer that is not there") { store, checking in
+                let missing = information(9, on: nil).name
+                try await checking.throwing("preparing", Self.isCode(.notFound)) { _ = try store.prepareLayer(on: missing) }
+                try await checking.throwing("making a writable layer", Self.isCode(.notFound)) {
+                    _ = try store.makeWritable("aa", on: missing)
+                }
+                try checking.same(store.writableLayers(), [], "the list of writable layers")
+            },
+            Promise("a layer that another lies on is in use, and can be removed after it") { store, checking in
+                let (lower, upper) = try Self.twoLayers(store)
+                try await checking.throwing("removing the lower", Self.isCode(.inUse)) { try store.removeLayer(lower.name) }
+                try checking.same(store.layers().count, 2, "the number of layers")
+                try store.removeLayer(upper.name)
+                try store.removeLayer(lower.name)
+                try checking.same(store.layers(), [:], "the list of layers")
+            },
+            Promise("a layer that is not there is removed already") { store, checking in
+                try store.removeLayer(information(9, on: nil).name)
+            },
+            Promise("a writable layer is made once, listed, planned, removed, and removed again") { store, checking in
+                let layer = try store.makeWritable("0123ab", on: nil)
+                try checking.same(layer, WritableLayer(id: "0123ab"), "the layer")
+                try await checking.throwing("making it again", Self.isCode(.exists)) { _ = try store.makeWritable("0123ab", on: nil) }
+                try checking.same(store.writableLayers(), ["0123ab"], "the list")
+                _ = try store.mounts(of: layer)
+                try store.remove(layer)
+                try store.remove(layer)
+                try checking.same(store.writableLayers(), [], "the list after removal")
+                try await checking.throwing("the plan of what is gone", Self.isCode(.notFound)) { _ = try store.mounts(of: layer) }
+                _ = try store.makeWritable("0123ab", on: nil)
+            },
+            Promise("ids that are no names are refused, and leave nothing") { store, checking in
+                for id in ["", ".", "..", "a/b", "../a", ".hidden", "l", String(repeating: "a", count: 300)] {
+                    do {
+                        _ = try store.makeWritable(id, on: nil)
+                        try checking.that(false, "'\(id)' was taken")
+                    } catch let error as SnapshotError {
+                        try checking.that(error.code == .invalid || error.code == .storage, "'\(id)': \(error)")
+                    }
+                }
+                try checking.same(store.writableLayers(), [], "the list")
+            },
+            Promise(
+                "a root is its layers, the upper over the lower, and what is removed is not seen; its files are world-readable from the top"
+            ) { store, checking in
+                let (lower, upper) = try Self.twoLayers(store)
+                let layer = try store.makeWritable("aa", on: upper.name)
+                let root = try Root(store.mounts(of: layer))
+                try checking.same(try root.directory.names(), ["both", "lower", "upper"], "the names in the root")
+                try checking.same(try root.directory.text(of: "both"), "upper", "the file that both have")
+                try checking.same(try root.directory.status("").permissions, 0o755, "the root's mode")
+                _ = lower
+            },
+            Promise("what is written in one container is in no other, and in no layer") { store, checking in
+                let (_, upper) = try Self.twoLayers(store)
+                let first = try Root(store.mounts(of: try store.makeWritable("aa", on: upper.name)))
+                try unsafe first.directory.replaceFile("mine", with: Array("text".utf8).span.bytes)
+                try first.directory.removeFile("lower")
+                let second = try Root(store.mounts(of: try store.makeWritable("bb", on: upper.name)))
+                try checking.same(try second.directory.names(), ["both", "lower", "upper"], "the names in the other's root")
+                let again = try Root(store.mounts(of: WritableLayer(id: "aa")))
+                try checking.same(try again.directory.names(), ["both", "mine", "upper"], "the names in the first's root")
+            },
+        ]
+    }
+
+    /// What holds when a directory is opened again: `open` opens the same one each time.
+    public static var reopening: [Promise<@Sendable () throws -> any Snapshotter>] {
+        [
+            Promise("layers and writable layers are there when it is opened again") { open, checking in
+                let store = try open()
+                let (lower, upper) = try twoLayers(store)
+                let plan = try store.mounts(of: try store.makeWritable("aa", on: upper.name))
+                let again = try open()
+                try checking.same(again.layers(), [lower.name: lower, upper.name: upper], "the list of layers")
+                try checking.same(again.writableLayers(), ["aa"], "the list of writable layers")
+                try checking.same(try again.mounts(of: WritableLayer(id: "aa")), plan, "the plan")
+            },
+            Promise("what was prepared and not committed is gone when it is opened again") { open, checking in
+                let prepared = try open().prepareLayer(on: nil)
+                try prepared.put("file", "text")
+                try checking.same(try open().layers(), [:], "the list of layers")
+                try checking.that((try? prepared.open()) == nil, "the directory is still there")
+            },
+        ]
+    }
+
+    /// Two layers; the upper one removes a file of the lower one's.
+    private static func twoLayers(_ store: any Snapshotter) throws -> (LayerInformation, LayerInformation) {
+        let lower = information(1, on: nil)
+        let prepared = try store.prepareLayer(on: nil)
+        for name in ["lower", "both", "gone"] { try prepared.put(name, "lower") }
+        try store.commit(prepared, as: lower)
+        let upper = information(2, on: lower.name)
+        let next = try store.prepareLayer(on: lower.name)
+        try next.put("upper", "upper")
+        try next.put("both", "upper")
+        let directory = try next.open()
+        switch store.whiteouts {
+        case .overlay: try directory.makeNode("gone", .characterDevice(DeviceNumber(major: 0, minor: 0)), permissions: 0)
+        case .removal: try directory.removeFile("gone")
+        }
+        try store.commit(next, as: upper)
+        return (lower, upper)
+    }
+
+    private static func information(_ number: Int, on parent: LayerName?) -> LayerInformation {
+        // 64 digits are a digest.
+        guard let digest = try? Digest(parsing: "sha256:" + String(repeating: String(number), count: 64)) else {
+            preconditionFailure("64 digits are a digest")
+        }
+        return LayerInformation(name: LayerName(chainID: digest), diffID: digest, parent: parent, byteCount: UInt64(number))
+    }
+
+    private static func isCode(_ code: SnapshotError.Code) -> (any Error) -> Bool { { ($0 as? SnapshotError)?.code == code } }
+}
+
+/// A root as its plan says, mounted where nobody sees it.
+private struct Root: ~Copyable {
+    let directory: Directory
+
+    init(_ plan: MountPlan) throws {
+        switch plan {
+        case .directory(let path): directory = try Directory.open(path)
+        case .overlay(let base, let lowers, let upper, let work):
+            let mount = try DetachedMount.overlay(base: base, lowers: lowers, upper: upper, work: work)
+            // A mount's descriptor is only a path; listing needs an open directory.
+            directory = try Directory(adopting: try mount.descriptor.duplicate()).openDirectory(".")
+        }
+    }
+}
+
+extension Directory {
+    fileprivate borrowing func names() throws -> [String] { try entries().map(\.name.description).sorted() }
+    fileprivate borrowing func text(of name: PathBytes) throws -> String {
+        String(decoding: try readFile(name, limit: 1 << 20), as: UTF8.self)
+    }
+}
+
+extension PreparedLayer {
+    fileprivate func put(_ name: String, _ text: String) throws {
+        try unsafe open().replaceFile(try PathBytes(name), with: Array(text.utf8).span.bytes, permissions: 0o644)
+    }
+    fileprivate func text(of name: PathBytes) throws -> String { try open().text(of: name) }
+}
