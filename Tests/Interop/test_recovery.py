@@ -108,6 +108,7 @@ def resident_kibibytes(pid):
 def test_a_gibibyte_is_complete_and_memory_stays_flat(own_daemon, own_client):
     """At an attached client and in the log; neither the daemon nor the monitor grows."""
     client, total = own_client, 1 << 30
+    client.environment["DOCKER_HOST"] = f"unix://{own_daemon.socket}"  # past the recorder, which keeps what it hears
     line = b"0123456789abcdef0123456789abcde\n"
     command = f"yes 0123456789abcdef0123456789abcde | head -c {total}"
     client("create", "--name", "much", *NONE, "box", "sh", "-c", command)
