@@ -121,6 +121,7 @@ let testTargets: [Target] = [
         "BerthImagesTests",
         of: ["BerthImages", "BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI"]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
+    tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),

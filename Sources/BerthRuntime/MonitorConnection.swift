@@ -42,9 +42,22 @@ final class MonitorConnection: Sendable {
     private let reactor: Reactor
     private let state = Mutex(State())
 
-    init(_ socket: consuming MessageSocket, reactor: Reactor) throws(RuntimeError) {
+    private let waitReadable: @Sendable (borrowing OwnedDescriptor) async throws(ReactorError) -> Void
+
+    convenience init(_ socket: consuming MessageSocket, reactor: Reactor) throws(RuntimeError) {
+        try self.init(socket, reactor: reactor) { (descriptor: borrowing OwnedDescriptor) async throws(ReactorError) in
+            try await reactor.waitReadable(descriptor)
+        }
+    }
+
+    /// - Parameter waitReadable: how to wait for the socket; a test lets it fail.
+    init(
+        _ socket: consuming MessageSocket, reactor: Reactor,
+        waitReadable: @escaping @Sendable (borrowing OwnedDescriptor) async throws(ReactorError) -> Void
+    ) throws(RuntimeError) {
         self.socket = socket
         self.reactor = reactor
+        self.waitReadable = waitReadable
         // A monitor that does not read must not hold up a thread of Swift's own.
         do throws(Errno) { try self.socket.descriptor.setBlocking(false) } catch { throw .system("cannot use the monitor's socket", error) }
     }
@@ -179,7 +192,7 @@ final class MonitorConnection: Sendable {
     private func loop() async {
         while !state.withLock({ $0.isOver }) {
             do throws(ReactorError) {
-                try await reactor.waitReadable(socket.descriptor)
+                try await waitReadable(socket.descriptor)
             } catch {
                 // No descriptor to wait with, say: that is this process's trouble. Nothing of it means that the monitor has gone.
                 do throws(ReactorError) { try await reactor.sleep(for: .milliseconds(100)) } catch { return finish(.closed) }

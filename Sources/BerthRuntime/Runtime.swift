@@ -291,9 +291,16 @@ public final class Runtime: Sendable {
         let box = Box(process)
         let reactor = self.reactor
         Task.detached {
-            // If the reactor ends first, this process does too, and the monitor gets another parent.
-            try? await reactor.waitExit(of: box.process)
-            box.process.reap()
+            while true {
+                do throws(ReactorError) {
+                    try await reactor.waitExit(of: box.process)
+                    return box.process.reap()
+                } catch {
+                    // If the reactor ends first, this process does too, and the monitor gets another parent. For want of a descriptor it is tried again.
+                    guard error.code == .system else { return }
+                    do throws(ReactorError) { try await reactor.sleep(for: .seconds(1)) } catch { return }
+                }
+            }
         }
     }
 

@@ -115,9 +115,14 @@ public final class RuntimeContainer: Sendable {
 
     /// The container's root as it is now, through its first process. The descriptor is valid as long as it is held.
     public func openRoot() throws(RuntimeError) -> Directory {
-        do throws(Errno) { return try Directory.open("/proc/\(facts.processID)/root") } catch {
-            throw .system("cannot open the root of container \(facts.id.prefix(12))", error)
-        }
+        do throws(Errno) { return try Directory.open("/proc/\(facts.processID)/root") } catch { throw rootError(error) }
+    }
+
+    private func rootError(_ error: Errno) -> RuntimeError {
+        // A process that is not there has just ended.
+        error == .ENOENT || error == .ESRCH
+            ? RuntimeError(.notRunning, "container \(facts.id) is not running")
+            : .system("cannot open the root of container \(facts.id.prefix(12))", error)
     }
 }
 

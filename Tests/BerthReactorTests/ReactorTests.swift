@@ -31,19 +31,23 @@ private final class Held: Sendable {
     /// A cancellation may come before the wait is registered, while it waits, and after its event: nothing stays of it, whichever it was.
     @Test func nothingStaysOfWaitsThatAreCancelledAtAnyMoment() async throws {
         let reactor = try Reactor.start()
-        let pipe = try Pipe()
-        try unsafe pipe.writing.writeAll("x".utf8Span.span.bytes)  // each wait is over at once, unless its cancellation is faster
-        var cancelledCount = 0
-        for _ in 0..<2000 {
+        var (cancelledCount, endedCount) = (0, 0)
+        for round in 0..<3000 {
+            let pipe = try Pipe()
             let reading = Held(try pipe.reading.duplicate())
             let task = Task { () -> Bool in
                 do { try await reactor.waitReadable(reading.descriptor) } catch { return true }
                 return false
             }
+            if round % 3 > 0 { await Task.yield() }
+            try unsafe pipe.writing.writeAll("x".utf8Span.span.bytes)
+            // From before the event to long after it.
+            let until = monotonicNanoseconds() + Int64(round % 150) * 1000
+            while monotonicNanoseconds() < until {}
             task.cancel()
-            if await task.value { cancelledCount += 1 }
+            if await task.value { cancelledCount += 1 } else { endedCount += 1 }
         }
-        #expect(cancelledCount > 0)
+        #expect(cancelledCount > 0 && endedCount > 0)
         #expect(reactor.waitCount == 0)
     }
 

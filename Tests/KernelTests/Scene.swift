@@ -44,6 +44,9 @@ final class Scene: Sendable {
             try await engine.containers.find(container.id).remove(force: true)
         }
         await engine.close()
+        // The last monitors end a moment after their containers are removed.
+        let layout = try CgroupLayout.detect()
+        try await until("the engine's groups to be empty") { (try? layout.remove("berth-\(engine.id)")) != nil }
         try FileManager.default.removeItem(atPath: folder)
     }
 
