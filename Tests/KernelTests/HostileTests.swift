@@ -270,7 +270,7 @@ struct HostileTests {
         let isLong = ProcessInfo.processInfo.environment["BERTH_LONG"] == "1"
         var chance = Dice(state: 20_260_101)
         var (refused, taken) = (0, 0)
-        for round in 0..<(isLong ? 50_000 : 400) {
+        for round in 0..<(isLong ? 10_000 : 400) {
             var bytes = seeds[Int(chance.next(below: UInt64(seeds.count)))]
             for _ in 0..<(1 + chance.next(below: 4)) { Self.mutate(&bytes, &chance) }
             try Data(bytes).write(to: URL(fileURLWithPath: room.scratch.path + "/mutant"))
