@@ -121,7 +121,7 @@ let testTargets: [Target] = [
         "BerthImagesTests",
         of: ["BerthImages", "BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI"]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
-    tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthLinux"]),
+    tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
@@ -129,7 +129,6 @@ let testTargets: [Target] = [
     tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
     tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
-    tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthOCI", "BerthLinux"]),
     tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
     tests(
         "KernelTests",
