@@ -6,4 +6,11 @@ sources=()
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
     [ -s "$file" ] && sources+=("$file")
 done
-mmdebstrap --quiet --variant=essential "" "$1" "${sources[@]}"
+# A mirror that fails once is asked again.
+for attempt in 1 2 3 4; do
+    mmdebstrap --quiet --variant=essential --aptopt='Acquire::Retries "5"' "" "$1" "${sources[@]}" && exit 0
+    rm -f "$1"
+    echo "debian-tar.sh: attempt $attempt failed" >&2
+done
+echo "debian-tar.sh: no Debian could be made of the packages that apt has" >&2
+exit 1

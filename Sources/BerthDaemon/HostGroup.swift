@@ -1,11 +1,12 @@
+internal import BerthLinux
 internal import Glibc
 
 /// Groups of the host, as its name services know them.
-public enum HostGroup {
+enum HostGroup {
     /// The id of a group; `nil` if there is none of that name.
     ///
     /// - Throws: what the name services gave as the reason why they cannot tell.
-    public static func id(named name: String) throws(Errno) -> UInt32? {
+    static func id(named name: String) throws(Errno) -> UInt32? {
         var buffer = [CChar](repeating: 0, count: 1 << 16)
         var entry = unsafe group()
         var found: UnsafeMutablePointer<group>?
