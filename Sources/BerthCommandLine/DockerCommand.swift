@@ -44,6 +44,9 @@ public protocol DockerCommand: ParsableCommand {
     static var flagPlacement: Grammar.FlagPlacement { get }
     /// Flags that Docker's command has and this one has not: using one is an error that says so. Default: none.
     static var absentFlags: [AbsentFlag] { get }
+    /// Its flags as a line of text (``FlagDeclaration/text``), so that they need not be found out at each start; a test compares the two.
+    /// Default: `nil`, they are found out.
+    static var writtenFlags: String? { get }
     /// Lines that show how it is used, at the end of its help. Default: none.
     static var examples: [String] { get }
 }
@@ -53,17 +56,19 @@ extension DockerCommand {
     public static var flagPlacement: Grammar.FlagPlacement { .anywhere }
     /// None.
     public static var absentFlags: [AbsentFlag] { [] }
+    /// Not written.
+    public static var writtenFlags: String? { nil }
     /// None.
     public static var examples: [String] { [] }
 
     /// The long names of its flags, those that it has not here among them.
     static func flagNames() throws(CommandLineError) -> [String] {
-        (try DeclaredFlags.of(Self.self) + absentFlags.map(\.declaration)).flatMap { [$0.name] + $0.aliases } + ["help"]
+        (try ownFlags() + absentFlags.map(\.declaration)).flatMap { [$0.name] + $0.aliases } + ["help"]
     }
 
     /// The grammar that the declared flags make.
     public static func grammar() throws(CommandLineError) -> Grammar {
-        Grammar(try DeclaredFlags.of(Self.self) + absentFlags.map(\.declaration), placement: flagPlacement)
+        Grammar(try ownFlags() + absentFlags.map(\.declaration), placement: flagPlacement)
     }
 }
 

@@ -84,3 +84,8 @@ def test_help_fits_a_terminal_and_shows_each_flag_once(command):
     flags = re.findall(r"^  (?:-., )?(--[a-z-]+)", text, re.M)
     assert len(flags) == len(set(flags)) and not [flag for flag in flags if flag.replace("--no-", "--") in flags and flag.startswith("--no-")]
     assert not re.search(r"^  --[a-z-]+$", text, re.M), "a flag without words on its line"
+
+
+def test_what_the_commands_have_written_down_of_their_flags_is_what_they_declare():
+    done = berth("__flags")
+    assert (done.returncode, done.stdout) == (0, "")

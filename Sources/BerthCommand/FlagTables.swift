@@ -1,0 +1,68 @@
+internal import BerthCommandLine
+
+/// Whether what the commands have written down of their flags is what they declare.
+enum FlagTables {
+    /// Prints what a command that is wrong would have to write, a line each.
+    ///
+    /// - Returns: 1 if there are any.
+    static func check() throws -> Int32 {
+        var status: Int32 = 0
+        for entry in Front.commands + Front.groups.flatMap(\.commands) {
+            let flags = try entry.type.flagsToWrite()
+            guard entry.type.writtenFlags != flags else { continue }
+            try Output.line("\(entry.type): \(flags)")
+            status = 1
+        }
+        return status
+    }
+}
+
+// What `berth __flags` says that they declare.
+extension Attach { static var writtenFlags: String? { "detach-keys=string no-stdin sig-proxy!no-sig-proxy" } }
+extension Completion { static var writtenFlags: String? { "" } }
+extension Create {
+    static var writtenFlags: String? {
+        """
+        attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal \
+        cpuset-cpus=string cpuset-mems=string domainname=string entrypoint=string env,e=list env-file=list hostname,h=string \
+        interactive,i label,l=list label-file=list log-driver=string memory,m=bytes memory-reservation=bytes memory-swap=bytes \
+        mount=mount name=string network|net=network oom-kill-disable pids-limit=int privileged pull=string read-only \
+        restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string \
+        volume,v=list workdir,w=string
+        """
+    }
+}
+extension Events { static var writtenFlags: String? { "filter,f=filter format=string since=string until=string" } }
+extension Exec {
+    static var writtenFlags: String? {
+        "detach,d detach-keys=string env,e=list env-file=list interactive,i privileged tty,t user,u=string workdir,w=string"
+    }
+}
+extension Images { static var writtenFlags: String? { "all,a digests filter,f=filter format=string no-trunc quiet,q" } }
+extension Import { static var writtenFlags: String? { "change,c=list message,m=string platform=string" } }
+extension Info { static var writtenFlags: String? { "format,f=string" } }
+extension Inspect { static var writtenFlags: String? { "format,f=string size,s type=string" } }
+extension InspectContainer { static var writtenFlags: String? { "format,f=string size,s" } }
+extension InspectImage { static var writtenFlags: String? { "format,f=string" } }
+extension Kill { static var writtenFlags: String? { "signal,s=string" } }
+extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
+extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
+extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
+extension RemoveImage { static var writtenFlags: String? { "force,f no-prune" } }
+extension Run {
+    static var writtenFlags: String? {
+        """
+        attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal \
+        cpuset-cpus=string cpuset-mems=string domainname=string entrypoint=string env,e=list env-file=list hostname,h=string \
+        interactive,i label,l=list label-file=list log-driver=string memory,m=bytes memory-reservation=bytes memory-swap=bytes \
+        mount=mount name=string network|net=network oom-kill-disable pids-limit=int privileged pull=string read-only \
+        restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string \
+        volume,v=list workdir,w=string detach,d detach-keys=string quiet,q sig-proxy!no-sig-proxy
+        """
+    }
+}
+extension ShowVersion { static var writtenFlags: String? { "format,f=string" } }
+extension Start { static var writtenFlags: String? { "attach,a detach-keys=string interactive,i" } }
+extension Stop { static var writtenFlags: String? { "signal,s=string time|timeout,t=int" } }
+extension Tag { static var writtenFlags: String? { "" } }
+extension Wait { static var writtenFlags: String? { "" } }
