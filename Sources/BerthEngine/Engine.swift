@@ -116,6 +116,7 @@ public final class Engine: Sendable {
     /// Lets go of the root: what runs goes on, and the next engine finds it. Nothing may be asked of this one any more. Closing again does nothing.
     public func close() async {
         await containers.close()
+        await runtime.removeParentGroups(in: Lane(named: "closing"))
         locks.withLock { $0 = [] }
     }
 

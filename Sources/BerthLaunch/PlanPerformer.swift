@@ -119,6 +119,8 @@ private struct Pipes: ~Copyable {
         }
         for isError in [false, true] {
             let pipe = try Pipe()
+            // As much as the monitor reads at once: who writes much waits less often.
+            pipe.extend(to: 256 << 10)
             pipe.take { reading, writing in
                 if isError {
                     errors = consume reading; childErrors = consume writing

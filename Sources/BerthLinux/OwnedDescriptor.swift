@@ -99,6 +99,11 @@ public struct Pipe: ~Copyable, Sendable {
         writing = OwnedDescriptor(adopting: ends[1])
     }
 
+    /// Lets it hold so many bytes before its writer waits; the kernel rounds up. Where the kernel gives no more, it stays as it is.
+    public borrowing func extend(to byteCount: Int32) {
+        _ = writing.withRawDescriptor { berth_pipe_capacity($0, byteCount) }
+    }
+
     /// Gives both ends away.
     public consuming func take<Result: ~Copyable, Failure: Error>(
         _ body: (_ reading: consuming OwnedDescriptor, _ writing: consuming OwnedDescriptor) throws(Failure) -> Result

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Turns a process's output into lines of Docker's json-file format: `{"log":"…\n","stream":"stdout","time":"…"}`.
 ///
 /// A line is written when its end has come, or 16 KiB of it; the rest of a longer one follows as further entries, of which only the last ends in
@@ -26,9 +28,8 @@ struct LineFormat {
         let count = bytes.count
         while start < count {
             let room = Self.maximumEntryByteCount - partial.count
-            var end = start
             let limit = min(count, start + room)
-            while end < limit, unsafe bytes[unchecked: end] != 10 { end += 1 }
+            let end = Self.newline(bytes, start, limit)
             if end < limit {
                 entry(bytes, start, end + 1, time, &out)
                 start = end + 1
@@ -39,7 +40,7 @@ struct LineFormat {
                     entry(bytes, start, end, time, &out)
                     start = end
                 } else {
-                    for index in start..<limit { partial.append(bytes[index]) }
+                    Self.copy(bytes, start, limit, &partial)
                     start = limit
                     let next = Array(partial.suffix(Self.beginningOfCharacter(partial.span, before: partial.count)))
                     partial.removeLast(next.count)
@@ -47,7 +48,7 @@ struct LineFormat {
                     partial += next
                 }
             } else {
-                for index in start..<count { partial.append(bytes[index]) }
+                Self.copy(bytes, start, count, &partial)
                 return
             }
         }
@@ -65,7 +66,7 @@ struct LineFormat {
         if partial.isEmpty {
             Self.escape(bytes, start, end, &out)
         } else {
-            for index in start..<end { partial.append(bytes[index]) }
+            Self.copy(bytes, start, end, &partial)
             Self.escape(partial.span, 0, partial.count, &out)
             partial.removeAll(keepingCapacity: true)
         }
@@ -79,16 +80,14 @@ struct LineFormat {
         var index = start
         var clean = start
         while index < end {
+            index = plainEnd(bytes, index, end)
+            guard index < end else { break }
             let byte = unsafe bytes[unchecked: index]
-            if byte >= 0x20, byte < 0x80, byte != 0x22, byte != 0x5c, byte != 0x3c, byte != 0x3e, byte != 0x26 {
-                index += 1
-                continue
-            }
             if byte >= 0x80, let length = validSequence(bytes, index, end), !isLineSeparator(bytes, index, end) {
                 index += length
                 continue
             }
-            for position in clean..<index { unsafe out.append(bytes[unchecked: position]) }
+            copy(bytes, clean, index, &out)
             switch byte {
             case 0x22: out += #"\""#.utf8
             case 0x5c: out += #"\\"#.utf8
@@ -107,7 +106,45 @@ struct LineFormat {
             index += 1
             clean = index
         }
-        for position in clean..<end { unsafe out.append(bytes[unchecked: position]) }
+        copy(bytes, clean, end, &out)
+    }
+
+    // What every byte of a container's output goes through: many at a time.
+
+    private static func copy(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ out: inout [UInt8]) {
+        guard start < end else { return }
+        unsafe bytes.withUnsafeBufferPointer { unsafe out.append(contentsOf: UnsafeBufferPointer(rebasing: $0[start..<end])) }
+    }
+
+    /// Where the next newline is; `end` if there is none before.
+    private static func newline(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+        guard start < end else { return end }
+        return unsafe bytes.withUnsafeBytes { buffer in
+            let first = unsafe buffer.baseAddress! + start
+            guard let found = unsafe memchr(first, 10, end - start) else { return end }
+            return unsafe start + (UnsafeRawPointer(found) - first)
+        }
+    }
+
+    /// The first byte from `start` on that may not stand in a JSON string as it is, or that is no ASCII; `end` if there is none before.
+    private static func plainEnd(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+        unsafe bytes.withUnsafeBytes { buffer in
+            var index = start
+            while index + 16 <= end {
+                let part = unsafe buffer.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
+                // 0x3c and 0x3e differ in one bit, and what is below 0x20 or from 0x80 on is 0x60 or more away from 0x20.
+                let special =
+                    ((part &- 0x20) .>= 0x60) .| (part .== 0x22) .| (part .== 0x5c) .| ((part | 0x02) .== 0x3e) .| (part .== 0x26)
+                if any(special) { break }
+                index += 16
+            }
+            while index < end {
+                let byte = unsafe buffer[index]
+                guard byte &- 0x20 < 0x60, byte != 0x22, byte != 0x5c, byte | 0x02 != 0x3e, byte != 0x26 else { break }
+                index += 1
+            }
+            return index
+        }
     }
 
     /// U+2028 and U+2029 end a line in JavaScript; Go escapes them.

@@ -148,6 +148,17 @@ public final class Runtime: Sendable {
         }
     }
 
+    /// Removes the engine's own control groups, if nothing of it runs: the next engine of its id makes them again.
+    public func removeParentGroups(in lane: Lane) async {
+        // A monitor that is just ending keeps them, until an engine closes without one.
+        try? await lane.run { () throws(RuntimeError) in
+            guard self.cgroups.children(of: self.cgroupParent).allSatisfy({ $0 == "monitors" }) else { return }
+            do throws(Errno) { try self.cgroups.remove(self.cgroupParent) } catch {
+                throw .system("cannot remove the control groups of the engine", error)
+            }
+        }
+    }
+
     /// The ids of containers that have groups or directories of this engine's: candidates to be cleaned up. Blocks.
     public func traces() -> Set<String> {
         var found = cgroups.children(of: cgroupParent).filter { $0.utf8.count == 64 }

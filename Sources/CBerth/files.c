@@ -88,4 +88,6 @@ const char *berth_error_name(int error) { return strerrorname_np(error); }
 
 int berth_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
+int berth_pipe_capacity(int pipe, int size) { return fcntl(pipe, F_SETPIPE_SZ, size); }
+
 int berth_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }

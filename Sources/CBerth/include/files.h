@@ -56,5 +56,6 @@ const char *berth_error_name(int error);
 
 /// pipe2(2) with O_CLOEXEC.
 int berth_pipe(int ends[2]);
+int berth_pipe_capacity(int pipe, int size);
 
 #endif
