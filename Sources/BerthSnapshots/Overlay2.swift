@@ -104,12 +104,13 @@ public final class Overlay2: Snapshotter {
             try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
             let own = try directories.root.openDirectory(try PathBytes(id))
             try own.makeDirectory("diff", permissions: 0o755)
-            if let top = chain.first {
+            if let top = chain.first, !hasWork {
                 // The uppermost directory says what the root is: the same as below, if nobody says otherwise.
                 try TreeCopy.copyAttributes(
                     from: try directories.root.openDirectory(try PathBytes(top.directory + "/diff")), to: try own.openDirectory("diff"))
             } else {
-                try own.setPermissions("diff", 0o755)  // whatever this process's umask is: it may become a container's root
+                // A container's root is root's and open to all, as Docker has it, whatever the archive's own folder was and whatever the umask is.
+                try own.setPermissions("diff", 0o755)
             }
             let link = Self.newLink()
             try Self.write(link, to: "link", in: own, synced: hasWork)
