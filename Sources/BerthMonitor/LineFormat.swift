@@ -130,13 +130,10 @@ struct LineFormat {
     private static func plainEnd(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int) -> Int {
         unsafe bytes.withUnsafeBytes { buffer in
             var index = start
-            while index + 16 <= end {
-                let part = unsafe buffer.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
-                // 0x3c and 0x3e differ in one bit, and what is below 0x20 or from 0x80 on is 0x60 or more away from 0x20.
-                let special =
-                    ((part &- 0x20) .>= 0x60) .| (part .== 0x22) .| (part .== 0x5c) .| ((part | 0x02) .== 0x3e) .| (part .== 0x26)
-                if any(special) { break }
-                index += 16
+            while index + 8 <= end {
+                let word = unsafe buffer.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                if hasSpecial(word) { break }
+                index += 8
             }
             while index < end {
                 let byte = unsafe buffer[index]
@@ -145,6 +142,18 @@ struct LineFormat {
             }
             return index
         }
+    }
+
+    /// Whether one of eight bytes may not stand in a JSON string as it is, or is no ASCII: a byte's highest bit is set in what is found out of it.
+    @inline(__always)
+    private static func hasSpecial(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        func isZero(_ bytes: UInt64) -> UInt64 { (bytes &- ones) & ~bytes }
+        let isControl = (word &- ones &* 0x20) & ~word
+        let isQuote = isZero(word ^ ones &* 0x22) | isZero(word ^ ones &* 0x5c)
+        // 0x3c and 0x3e differ in one bit.
+        let isMarkup = isZero((word | ones &* 0x02) ^ ones &* 0x3e) | isZero(word ^ ones &* 0x26)
+        return (word | isControl | isQuote | isMarkup) & (ones &* 0x80) != 0
     }
 
     /// U+2028 and U+2029 end a line in JavaScript; Go escapes them.
