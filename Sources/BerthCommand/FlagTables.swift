@@ -20,18 +20,21 @@ enum FlagTables {
 // What `berth __flags` says that they declare.
 extension Attach { static var writtenFlags: String? { "detach-keys=string no-stdin sig-proxy!no-sig-proxy" } }
 extension Completion { static var writtenFlags: String? { "" } }
-extension Create {
-    static var writtenFlags: String? {
+extension ContainerFlags {
+    /// What both that make a container have.
+    static var written: String {
         """
         attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal \
         cpuset-cpus=string cpuset-mems=string domainname=string entrypoint=string env,e=list env-file=list hostname,h=string \
         interactive,i label,l=list label-file=list log-driver=string memory,m=bytes memory-reservation=bytes memory-swap=bytes \
         mount=mount name=string network|net=network oom-kill-disable pids-limit=int privileged pull=string read-only \
         restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string \
-        volume,v=list workdir,w=string
+        volume,v=list \
+        workdir,w=string
         """
     }
 }
+extension Create { static var writtenFlags: String? { ContainerFlags.written } }
 extension Events { static var writtenFlags: String? { "filter,f=filter format=string since=string until=string" } }
 extension Exec {
     static var writtenFlags: String? {
@@ -51,14 +54,7 @@ extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
 extension RemoveImage { static var writtenFlags: String? { "force,f no-prune" } }
 extension Run {
     static var writtenFlags: String? {
-        """
-        attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal \
-        cpuset-cpus=string cpuset-mems=string domainname=string entrypoint=string env,e=list env-file=list hostname,h=string \
-        interactive,i label,l=list label-file=list log-driver=string memory,m=bytes memory-reservation=bytes memory-swap=bytes \
-        mount=mount name=string network|net=network oom-kill-disable pids-limit=int privileged pull=string read-only \
-        restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string \
-        volume,v=list workdir,w=string detach,d detach-keys=string quiet,q sig-proxy!no-sig-proxy
-        """
+        ContainerFlags.written + " detach,d detach-keys=string quiet,q sig-proxy!no-sig-proxy"
     }
 }
 extension ShowVersion { static var writtenFlags: String? { "format,f=string" } }
