@@ -104,12 +104,14 @@ public final class Overlay2: Snapshotter {
             try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
             let own = try directories.root.openDirectory(try PathBytes(id))
             try own.makeDirectory("diff", permissions: 0o755)
-            if let top = chain.first, !hasWork {
+            if let top = chain.first {
                 // The uppermost directory says what the root is: the same as below, if nobody says otherwise.
                 try TreeCopy.copyAttributes(
                     from: try directories.root.openDirectory(try PathBytes(top.directory + "/diff")), to: try own.openDirectory("diff"))
-            } else {
+            }
+            if hasWork || chain.isEmpty {
                 // A container's root is root's and open to all, as Docker has it, whatever the archive's own folder was and whatever the umask is.
+                try own.setOwner("diff", userID: 0, groupID: 0)
                 try own.setPermissions("diff", 0o755)
             }
             let link = Self.newLink()
