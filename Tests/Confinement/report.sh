@@ -98,7 +98,9 @@ try umount -l /
 try hostname other
 try mkdir /sys/fs/cgroup/memory/below
 try chroot / true
-try chown 1 /tmp
+touch /tmp/own 2>/dev/null
+try chown 1 /tmp/own
+rm -f /tmp/own 2>/dev/null
 try unshare -m true
 try unshare -U true
 try nsenter -t 1 -m true

@@ -101,7 +101,7 @@ struct ConfinementTests {
         ]
         let granted = [
             "mknod /tmp/kmsg c 1 11", "mknod /tmp/disk b 259 0", "mknod /tmp/null c 1 3", "write /tmp/null 1", "chroot / true",
-            "chown 1 /tmp",
+            "chown 1 /tmp/own",
         ]
         return refused.map { ($0, false) } + granted.map { ($0, true) }
     }
