@@ -231,6 +231,25 @@ static int loopback_up(void) {
     return close_keeping_errno(control, result);
 }
 
+// The engine may run in a chroot. Below its root the mount namespace has another one, which everybody sees who enters the namespace later, and which
+// a process that may call chroot(2) can climb to. Entering one's own namespace leads there; the working directory is then there, too.
+static int to_root_of_namespace(void) {
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (self < 0) return -1;
+    return close_keeping_errno(self, setns(self, CLONE_NEWNS));
+}
+
+// Of all mounts of the namespace, not only of those that a chroot shows.
+static int set_propagation(uint64_t flags) {
+    int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (here < 0) return -1;
+    int result = to_root_of_namespace();
+    if (result == 0) result = mount(NULL, "/", NULL, flags, NULL);
+    if (result == 0) result = fchdir(here);
+    if (result == 0) result = chroot(".");
+    return close_keeping_errno(here, result);
+}
+
 static int attach_root(struct berth_slots *slots) {
     // On top of the present root: no directory has to be made for it, and pivot_root takes the two apart again.
     if (syscall(SYS_move_mount, slots->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) return -1;
@@ -357,6 +376,7 @@ static int make_read_only(const struct berth_slots *slots, const char *path) {
 
 static int pivot(struct berth_slots *slots) {
     // The old root ends on top of the new one at the same place, and is taken off.
+    if (to_root_of_namespace() < 0) return -1;
     if (fchdir(slots->root_directory) < 0) return -1;
     if (syscall(SYS_pivot_root, ".", ".") < 0) return -1;
     if (umount2(".", MNT_DETACH) < 0) return -1;
@@ -646,7 +666,7 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
     case BERTH_STEP_ENTER_PROCESS: return setns(slots->target, (int)number(f));
     case BERTH_STEP_UNSHARE: return unshare((int)number(f));
     case BERTH_STEP_LOOPBACK_UP: return loopback_up();
-    case BERTH_STEP_PROPAGATION: return mount(NULL, "/", NULL, number(f), NULL);
+    case BERTH_STEP_PROPAGATION: return set_propagation(number(f));
     case BERTH_STEP_ATTACH_ROOT: return attach_root(slots);
     case BERTH_STEP_MOUNT: {
         const char *type = string(f), *source = string(f), *target = string(f);
