@@ -232,20 +232,17 @@ static int loopback_up(void) {
 }
 
 // The engine may run in a chroot. Below its root the mount namespace has another one, which everybody sees who enters the namespace later, and which
-// a process that may call chroot(2) can climb to. Entering one's own namespace leads there; the working directory is then there, too.
-static int to_root_of_namespace(void) {
-    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (self < 0) return -1;
-    return close_keeping_errno(self, setns(self, CLONE_NEWNS));
-}
-
-// Of all mounts of the namespace, not only of those that a chroot shows.
-static int set_propagation(uint64_t flags) {
+// a process that may call chroot(2) can climb to: that one is made private, and exchanged in the end. Entering one's own namespace leads there.
+static int set_propagation(struct berth_slots *slots, uint64_t flags) {
     int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (here < 0) return -1;
-    int result = to_root_of_namespace();
+    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (self < 0) return close_keeping_errno(here, -1);
+    int result = close_keeping_errno(self, setns(self, CLONE_NEWNS));
     if (result == 0) result = mount(NULL, "/", NULL, flags, NULL);
-    if (result == 0) result = fchdir(here);
+    if (result == 0) result = slots->namespace_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    // What the plan names lies below the engine's root.
+    if (result >= 0) result = fchdir(here);
     if (result == 0) result = chroot(".");
     return close_keeping_errno(here, result);
 }
@@ -375,14 +372,17 @@ static int make_read_only(const struct berth_slots *slots, const char *path) {
 }
 
 static int pivot(struct berth_slots *slots) {
+    // By its descriptor: by its name one would come to what has been attached on top of it.
+    if (fchdir(slots->namespace_root) < 0) return -1;
+    if (chroot(".") < 0) return -1;
     // The old root ends on top of the new one at the same place, and is taken off.
-    if (to_root_of_namespace() < 0) return -1;
     if (fchdir(slots->root_directory) < 0) return -1;
     if (syscall(SYS_pivot_root, ".", ".") < 0) return -1;
     if (umount2(".", MNT_DETACH) < 0) return -1;
     if (chdir("/") < 0) return -1;
     close(slots->root_directory);
-    slots->root = slots->root_directory = -1;
+    close(slots->namespace_root);
+    slots->root = slots->root_directory = slots->namespace_root = -1;
     return 0;
 }
 
@@ -478,7 +478,7 @@ static int close_all_but_channel(struct berth_slots *slots) {
         if (dup3(slots->channel, 3, O_CLOEXEC) < 0) return -1;
         slots->channel = 3;
     }
-    slots->root = slots->target = slots->terminal = slots->root_directory = -1;
+    slots->root = slots->target = slots->terminal = slots->root_directory = slots->namespace_root = -1;
     for (int index = 0; index < 3; index++) slots->standard[index] = -1;
     return (int)syscall(SYS_close_range, 4u, ~0u, 0u);
 }
@@ -666,7 +666,7 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
     case BERTH_STEP_ENTER_PROCESS: return setns(slots->target, (int)number(f));
     case BERTH_STEP_UNSHARE: return unshare((int)number(f));
     case BERTH_STEP_LOOPBACK_UP: return loopback_up();
-    case BERTH_STEP_PROPAGATION: return set_propagation(number(f));
+    case BERTH_STEP_PROPAGATION: return set_propagation(slots, number(f));
     case BERTH_STEP_ATTACH_ROOT: return attach_root(slots);
     case BERTH_STEP_MOUNT: {
         const char *type = string(f), *source = string(f), *target = string(f);

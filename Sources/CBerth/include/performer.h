@@ -55,6 +55,7 @@ struct berth_slots {
     int terminal;        // set by MAKE_TERMINAL
     int channel;         // to the parent: a terminal's master, and what failed
     int root_directory;  // set by ATTACH_ROOT
+    int namespace_root;  // set by PROPAGATION
     int is_child;
 };
 
