@@ -27,7 +27,8 @@ public enum PlanPerformer {
     public static func perform(
         _ plan: borrowing EncodedPlan, root: borrowing OwnedDescriptor?, target: borrowing OwnedDescriptor?
     ) throws(LaunchFailure) -> LaunchedProcess {
-        var slots = berth_slots(root: -1, target: -1, standard: (-1, -1, -1), terminal: -1, channel: -1, root_directory: -1, namespace_root: -1,
+        var slots = berth_slots(
+            root: -1, target: -1, standard: (-1, -1, -1), terminal: -1, channel: -1, root_directory: -1, namespace_root: -1,
             is_child: 0)
         if root != nil { slots.root = root!.withRawDescriptor { $0 } }
         if target != nil { slots.target = target!.withRawDescriptor { $0 } }
