@@ -56,7 +56,7 @@ let rooms: [Target] = [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     room("BerthTar", uses: ["BerthLinux"]),
-    room("BerthArchive", uses: ["BerthTar", "BerthReactor", "BerthLinux", "CZlib", "CZstd"]),
+    room("BerthArchive", uses: ["BerthTar", "BerthReactor", "BerthLinux", "CZlib", "CZstd", "CArchive"]),
     room("BerthState", uses: ["BerthOCI", "BerthReactor", "BerthLinux"]),
     room("BerthContent", uses: ["BerthState", "BerthOCI", "BerthReactor", "BerthLinux", crypto]),
     room("BerthSnapshots", uses: ["BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
@@ -65,7 +65,10 @@ let rooms: [Target] = [
         uses: ["BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthOCI", "BerthReactor", "BerthLinux", crypto]),
     room(
         "BerthImages",
-        uses: ["BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
+        uses: [
+            "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor",
+            "BerthLinux",
+        ]),
     // Running
     room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux", "CBerth"]),
     room("BerthNetworking", uses: ["BerthState", "BerthReactor", "BerthLinux"]),
@@ -119,7 +122,10 @@ let testTargets: [Target] = [
     tests("BerthContentTests", of: ["BerthContent", "BerthOCI"]),
     tests(
         "BerthImagesTests",
-        of: ["BerthImages", "BerthLayers", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI"]),
+        of: [
+            "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI",
+            "BerthLinux",
+        ]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking"]),

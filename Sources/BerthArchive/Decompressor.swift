@@ -10,14 +10,14 @@ public enum Compression: Hashable, Sendable {
     case gzip
     /// RFC 8878.
     case zstd
+    /// In another way, by its name: `xz`, `bzip2`, `lz4`, `lzip`, `lzma`, `compress`.
+    case other(String)
 
     /// How many first bytes say it.
     static let telltaleByteCount = 262
 
-    /// What the first bytes say. What is neither is not compressed.
-    ///
-    /// - Throws: `unsupported` for formats that are known by their first bytes, and not read here.
-    static func of(_ bytes: [UInt8]) throws(ByteSourceError) -> Compression {
+    /// What the first bytes say. What says nothing is not compressed.
+    public static func of(_ bytes: [UInt8]) -> Compression {
         // A tar begins with a name, which may look like anything.
         if bytes.count >= 262, bytes[257..<262].elementsEqual("ustar".utf8) { return .none }
         if bytes.starts(with: [0x1f, 0x8b]) { return .gzip }
@@ -26,13 +26,9 @@ public enum Compression: Hashable, Sendable {
         if bytes.count >= 4, (0x50...0x5f).contains(bytes[0]), bytes[1...3].elementsEqual([0x2a, 0x4d, 0x18]) { return .zstd }
         let others: [(name: String, magic: [UInt8])] = [
             ("bzip2", Array("BZh".utf8)), ("xz", [0xfd, 0x37, 0x7a, 0x58]), ("lz4", [0x04, 0x22, 0x4d, 0x18]),
-            ("zip", [0x50, 0x4b, 0x03, 0x04]),
-            ("7z", [0x37, 0x7a, 0xbc, 0xaf]),
+            ("lz4", [0x02, 0x21, 0x4c, 0x18]), ("lzip", Array("LZIP".utf8)), ("lzma", [0x5d, 0, 0]), ("compress", [0x1f, 0x9d]),
         ]
-        for other in others where bytes.starts(with: other.magic) {
-            throw ByteSourceError(
-                .unsupported, "the archive is compressed as \(other.name), which is not supported: use gzip, zstd, or a plain tar")
-        }
+        for other in others where bytes.starts(with: other.magic) { return .other(other.name) }
         return .none
     }
 }
@@ -44,6 +40,7 @@ public final class Decompressor: ByteSource {
     private let source: any ByteSource
     private let limits: ArchiveLimits
     private var inflater: (any Inflater)?
+    private var filter: LibraryFilter?
     private var input: [UInt8]
     private var filled = 0..<0
     private var hasEnded = false
@@ -62,7 +59,7 @@ public final class Decompressor: ByteSource {
 
     /// Reads.
     ///
-    /// - Throws: `corrupt` for a stream that is damaged or cut off, `tooLarge` beyond the limits, `unsupported` for other compressions.
+    /// - Throws: `corrupt` for a stream that is damaged or cut off, `tooLarge` beyond the limits.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
         if compression == nil { try begin() }
         let count = try unsafe decompress(into: buffer)
@@ -88,12 +85,13 @@ public final class Decompressor: ByteSource {
             let count = try fill(from: filled.upperBound)
             if count == 0 { break }
         }
-        let found = try Compression.of(Array(input[filled.prefix(Compression.telltaleByteCount)]))
+        let found = Compression.of(Array(input[filled.prefix(Compression.telltaleByteCount)]))
         compression = found
         switch found {
         case .none: break
         case .gzip: inflater = try GzipInflater()
         case .zstd: inflater = try ZstdInflater()
+        case .other: filter = try LibraryFilter(Compressed(self))
         }
     }
 
@@ -113,16 +111,31 @@ public final class Decompressor: ByteSource {
         return count
     }
 
-    private func decompress(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
-        guard let inflater else {
-            guard !filled.isEmpty else { return try unsafe source.read(into: buffer) }
-            let count = min(filled.count, buffer.count)
-            unsafe input.withUnsafeBytes {
-                unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[filled.lowerBound..<filled.lowerBound + count]))
-            }
-            filled = filled.lowerBound + count..<filled.upperBound
+    /// What the source gives, for a filter that reads by itself.
+    private final class Compressed: ByteSource {
+        private unowned let owner: Decompressor
+        init(_ owner: Decompressor) { self.owner = owner }
+        func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
+            let count = try unsafe owner.pass(into: buffer)
+            owner.readByteCount += UInt64(count)
             return count
         }
+    }
+
+    /// Gives what there is as it is: first what was read to find out what it is.
+    private func pass(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
+        guard !filled.isEmpty else { return try unsafe source.read(into: buffer) }
+        let count = min(filled.count, buffer.count)
+        unsafe input.withUnsafeBytes {
+            unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[filled.lowerBound..<filled.lowerBound + count]))
+        }
+        filled = filled.lowerBound + count..<filled.upperBound
+        return count
+    }
+
+    private func decompress(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
+        if let filter { return try unsafe filter.read(into: buffer) }
+        guard let inflater else { return try unsafe pass(into: buffer) }
         while !hasEnded {
             if filled.isEmpty {
                 filled = 0..<0

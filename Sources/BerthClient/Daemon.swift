@@ -18,6 +18,8 @@ public final class Daemon {
         let descriptor: OwnedDescriptor
         /// How much of it is sent, where that is known ahead.
         let byteCount: Int64?
+        /// Told of each piece that was sent, how many bytes it had.
+        public var sent: ((Int) -> Void)?
 
         /// Takes the descriptor.
         public init(_ descriptor: consuming OwnedDescriptor, byteCount: Int64? = nil) {
@@ -182,6 +184,7 @@ public final class Daemon {
             left -= Int64(piece.count)
             if stream.byteCount == nil { piece = Array("\(String(count, radix: 16))\r\n".utf8)[...] + piece + [13, 10] }
             guard try connection.write(Array(piece)) else { return false }
+            stream.sent?(count)
         }
         if let expected = stream.byteCount {
             guard left == 0 else {

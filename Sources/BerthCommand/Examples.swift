@@ -65,6 +65,10 @@ extension List {
     ]
 }
 
+extension Load {
+    static let examples = ["berth load -i images.tar", "zcat images.tar.gz | berth load"]
+}
+
 extension Logs {
     static let examples = ["berth logs -f --tail 20 web", "berth logs --since 5m --timestamps web"]
 }
@@ -86,6 +90,12 @@ extension Run {
 
 extension ShowVersion {
     static let examples = ["berth version", "berth version --format '{{.Server.Version}}'"]
+}
+
+extension Save {
+    static let examples = [
+        "berth save -o images.tar debian:13 web", "berth save debian | zstd >debian.tar.zst", "berth save debian | ssh host docker load",
+    ]
 }
 
 extension Start {

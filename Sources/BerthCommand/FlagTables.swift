@@ -49,6 +49,7 @@ extension InspectContainer { static var writtenFlags: String? { "format,f=string
 extension InspectImage { static var writtenFlags: String? { "format,f=string" } }
 extension Kill { static var writtenFlags: String? { "signal,s=string" } }
 extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
+extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
 extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
 extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
 extension RemoveImage { static var writtenFlags: String? { "force,f no-prune" } }
@@ -57,6 +58,7 @@ extension Run {
         ContainerFlags.written + " detach,d detach-keys=string quiet,q sig-proxy!no-sig-proxy"
     }
 }
+extension Save { static var writtenFlags: String? { "output,o=string platform=string" } }
 extension ShowVersion { static var writtenFlags: String? { "format,f=string" } }
 extension Start { static var writtenFlags: String? { "attach,a detach-keys=string interactive,i" } }
 extension Stop { static var writtenFlags: String? { "signal,s=string time|timeout,t=int" } }

@@ -15,8 +15,10 @@ enum Front {
         Entry(names: ["events"], type: Events.self),
         Entry(names: ["exec"], type: Exec.self), Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
         Entry(names: ["info"], type: Info.self), Entry(names: ["inspect"], type: Inspect.self), Entry(names: ["kill"], type: Kill.self),
-        Entry(names: ["logs"], type: Logs.self), Entry(names: ["ps"], type: List.self), Entry(names: ["rm"], type: Remove.self),
-        Entry(names: ["rmi"], type: RemoveImage.self), Entry(names: ["run"], type: Run.self), Entry(names: ["start"], type: Start.self),
+        Entry(names: ["load"], type: Load.self), Entry(names: ["logs"], type: Logs.self), Entry(names: ["ps"], type: List.self),
+        Entry(names: ["rm"], type: Remove.self),
+        Entry(names: ["rmi"], type: RemoveImage.self), Entry(names: ["run"], type: Run.self), Entry(names: ["save"], type: Save.self),
+        Entry(names: ["start"], type: Start.self),
         Entry(names: ["stop"], type: Stop.self), Entry(names: ["tag"], type: Tag.self), Entry(names: ["version"], type: ShowVersion.self),
         Entry(names: ["wait"], type: Wait.self), Entry(names: ["completion"], type: Completion.self),
     ]
@@ -38,7 +40,8 @@ enum Front {
             "image", "Manage images",
             [
                 Entry(names: ["import"], type: Import.self), Entry(names: ["inspect"], type: InspectImage.self),
-                Entry(names: ["ls", "list"], type: Images.self), Entry(names: ["rm", "remove"], type: RemoveImage.self),
+                Entry(names: ["load"], type: Load.self), Entry(names: ["ls", "list"], type: Images.self),
+                Entry(names: ["rm", "remove"], type: RemoveImage.self), Entry(names: ["save"], type: Save.self),
                 Entry(names: ["tag"], type: Tag.self),
             ]
         ),
@@ -49,10 +52,10 @@ enum Front {
     private static let absent: [(names: [String], why: String)] = [
         (
             ["pull", "push", "search", "login", "logout", "manifest", "trust"],
-            "registries cannot be used yet; make an image with `berth import`"
+            "registries cannot be used yet; make an image with `berth import`, or load one with `berth load`"
         ),
         (["build", "builder", "buildx", "commit"], "images cannot be built yet; make one with `berth import`"),
-        (["save", "load", "export", "history"], "images come by `berth import` alone yet"),
+        (["export", "history"], "images come by `berth import` and `berth load` alone yet"),
         (["network"], "there are no networks of one's own yet, only --network none, host or container:NAME"),
         (["port"], "ports cannot be published yet"),
         (["volume"], "there are no volumes yet; -v and --mount take directories of the host's"),

@@ -185,6 +185,7 @@ enum ProgressLines {
     static func show(_ answer: inout ResponseBody) throws {
         try JSONLines.each(&answer) { line in
             if let error = line["errorDetail"]?["message"]?.text ?? line["error"]?.text { throw Failure(error) }
+            if let text = line["stream"]?.text { try Output.text(text) }
             // What moves is for terminals to follow; here the last word counts.
             if let status = line["status"]?.text, line["progressDetail"]?.members.isEmpty ?? true { try Output.line(status) }
         }

@@ -59,6 +59,11 @@ public final class ContentStore: ContentReading, ContentIngesting {
         do throws(Errno) { return try directory(of: digest).contains(try PathBytes(digest.hex)) } catch { throw Self.error(error, digest) }
     }
 
+    /// How many bytes may still be written to the file system that the blobs are on, by whoever this program runs as.
+    public func availableByteCount() throws(ContentError) -> UInt64 {
+        do throws(Errno) { return try root.availableByteCount() } catch { throw .storage("cannot ask how much space is left", error) }
+    }
+
     /// Opens a blob for reading, from its beginning. `notFound` if there is none.
     public func open(_ digest: Digest) throws(ContentError) -> OwnedDescriptor {
         do throws(Errno) { return try directory(of: digest).openForReading(try PathBytes(digest.hex)) } catch {
@@ -83,7 +88,10 @@ public final class ContentStore: ContentReading, ContentIngesting {
     }
 
     /// A place for bytes that come. Nothing is visible until it is committed; dropped uncommitted, nothing is left.
-    public func makeIngest() throws(ContentError) -> Ingest { try Ingest(self, in: ingests) }
+    public func makeIngest() throws(ContentError) -> Ingest { try makeIngest(.sha256) }
+
+    /// The same, for bytes whose name is by another algorithm.
+    public func makeIngest(_ algorithm: Digest.Algorithm) throws(ContentError) -> Ingest { try Ingest(self, in: ingests, algorithm) }
 
     /// Keeps bytes that are there already. Keeping them again does nothing.
     public func add(_ bytes: [UInt8], _ algorithm: Digest.Algorithm = .sha256) throws(ContentError) -> Digest {
@@ -126,7 +134,7 @@ public final class ContentStore: ContentReading, ContentIngesting {
         }
     }
 
-    fileprivate func directory(of digest: Digest) throws(Errno) -> Directory {
+    func directory(of digest: Digest) throws(Errno) -> Directory {
         try blobs.openDirectory(try PathBytes(digest.algorithm.rawValue))
     }
 
@@ -137,16 +145,27 @@ public final class ContentStore: ContentReading, ContentIngesting {
 }
 
 /// Bytes on their way into the store.
-public struct Ingest: ~Copyable {
+public struct Ingest: ~Copyable, Sendable {
     private let store: ContentStore
     private let pending: PendingFile
-    private var hasher = DigestHasher()
+    private let file: OwnedDescriptor
+    private var hasher: DigestHasher
     /// How many bytes have been written.
     public private(set) var byteCount: UInt64 = 0
+    /// The disk works while bytes come, instead of when they have come.
+    private var writtenBackByteCount: UInt64 = 0
+    private static let writebackByteCount: UInt64 = 8 << 20
 
-    fileprivate init(_ store: ContentStore, in directory: borrowing Directory) throws(ContentError) {
-        self.store = store
-        do throws(Errno) { pending = try PendingFile(in: directory) } catch { throw .storage("cannot take content in", error) }
+    fileprivate init(_ store: ContentStore, in directory: borrowing Directory, _ algorithm: Digest.Algorithm) throws(ContentError) {
+        do throws(Errno) { try self.init(store, try PendingFile(in: directory), algorithm) } catch {
+            throw .storage("cannot take content in", error)
+        }
+    }
+
+    private init(_ store: ContentStore, _ pending: PendingFile, _ algorithm: Digest.Algorithm) throws(Errno) {
+        file = try pending.create()
+        (self.store, self.pending) = (store, pending)
+        hasher = DigestHasher(algorithm)
     }
 
     /// Adds bytes.
@@ -155,54 +174,34 @@ public struct Ingest: ~Copyable {
         byteCount += UInt64(bytes.byteCount)
         do throws(Errno) {
             try SystemCallSeam.passWrite()
-            try pending.file.writeAll(bytes)
+            try file.writeAll(bytes)
         } catch {
             throw .storage("cannot write content", error)
         }
+        if byteCount - writtenBackByteCount >= Self.writebackByteCount {
+            file.beginWriteback(from: writtenBackByteCount, byteCount: byteCount - writtenBackByteCount)
+            writtenBackByteCount = byteCount
+        }
     }
+
+    /// Opens what has been written so far, and what will be, for reading from its beginning.
+    public borrowing func openForReading() throws(ContentError) -> OwnedDescriptor {
+        do throws(Errno) { return try pending.open() } catch { throw .storage("cannot read content that comes", error) }
+    }
+
+    /// Ends the writing. What came can be read; it becomes a blob when that is committed.
+    public consuming func seal() -> PendingBlob { PendingBlob(store, pending, digest: hasher.digest(), byteCount: byteCount) }
 
     /// Makes the bytes a blob: compared, synced, named, and the name synced. A blob that is there already stays as it is.
     ///
     /// - Parameter expected: the digest that the bytes must have; `nil` for whatever they have.
     public consuming func commit(expecting expected: Digest?) throws(ContentError) -> (digest: Digest, byteCount: UInt64) {
-        let digest = hasher.digest()
-        if let expected, expected != digest {
+        let blob = seal()
+        if let expected, expected != blob.digest {
             throw ContentError(
-                .digestMismatch, "expected content with the digest \(expected), and what came has \(digest)", digest: expected)
+                .digestMismatch, "expected content with the digest \(expected), and what came has \(blob.digest)", digest: expected)
         }
-        do throws(Errno) {
-            let target = try store.directory(of: digest)
-            let name = try PathBytes(digest.hex)
-            if try !target.contains(name) { try pending.commit(as: name, in: target) }
-            // Also where it was there: who named it may have been stopped before this.
-            try target.synchronize()
-        } catch {
-            throw .storage("cannot commit blob \(digest)", error, digest)
-        }
-        return (digest, byteCount)
-    }
-}
-
-/// A file under a temporary name, which goes with this value unless it is committed.
-private final class PendingFile: Sendable {
-    let file: OwnedDescriptor
-    private let directory: Directory
-    private let name: PathBytes
-
-    init(in directory: borrowing Directory) throws(Errno) {
-        self.directory = try directory.duplicate()
-        var random = SystemRandomNumberGenerator()
-        name = try PathBytes("in-" + String(random.next(), radix: 16))
-        file = try self.directory.createFile(name, permissions: 0o644)
-    }
-
-    deinit {
-        // Committed, it has no such name any more; else what is left is removed at the next opening, if not now.
-        try? directory.removeFile(name)
-    }
-
-    func commit(as newName: PathBytes, in target: borrowing Directory) throws(Errno) {
-        try file.synchronize()
-        try directory.rename(name, to: newName, in: target)
+        try blob.commit()
+        return (blob.digest, blob.byteCount)
     }
 }

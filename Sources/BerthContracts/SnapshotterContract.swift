@@ -57,6 +57,33 @@ public enum SnapshotterContract {
             Promise("a layer that is not there is removed already") { store, checking in
                 try store.removeLayer(information(9, on: nil).name)
             },
+            Promise("several become layers at once, each on those before it, and of one that is there already the first stays") {
+                store, checking in
+                let base = information(1, on: nil)
+                let first = try store.prepareLayer(on: nil)
+                try first.put("file", "first")
+                try store.commit(first, as: base)
+                let again = try store.prepareLayer(on: nil)
+                let second = try store.prepareLayer(on: base.name)
+                let middle = information(2, on: base.name)
+                var batch = [(prepared: again, information: base), (second, middle)]
+                // Where layers are kept apart, one is prepared before what it lies on is there.
+                let top = information(3, on: middle.name)
+                if store.keepsLayersApart { batch.append((try store.prepareLayer(on: nil), top)) }
+                try store.commit(batch)
+                let expected = store.keepsLayersApart ? [base, middle, top] : [base, middle]
+                try checking.same(Set(store.layers().values), Set(expected), "the layers")
+                try checking.that((try? again.open()) == nil, "the directory of the one that was there is still there")
+                try checking.same(try first.text(of: "file"), "first", "the file")
+            },
+            Promise("a layer on one that is not there is refused when it is to become one") { store, checking in
+                let prepared = try store.prepareLayer(on: nil)
+                let missing = information(9, on: nil).name
+                let refused: (any Error) -> Bool = { [.notFound, .invalid].contains(($0 as? SnapshotError)?.code) }
+                try await checking.throwing("the commit", refused) { try store.commit(prepared, as: information(2, on: missing)) }
+                try checking.same(store.layers(), [:], "the list of layers")
+                store.discard(prepared)
+            },
             Promise("a writable layer is made once, listed, planned, removed, and removed again") { store, checking in
                 let layer = try store.makeWritable("0123ab", on: nil)
                 try checking.same(layer, WritableLayer(id: "0123ab"), "the layer")

@@ -27,9 +27,8 @@ enum AbsentRoutes {
     private static let missing: [(HTTPMethod, String, String)] = [
         (.POST, "/build", "building images"), (.POST, "/build/prune", "the build cache"), (.POST, "/session", "building images"),
         (.POST, "/auth", "registries"), (.GET, "/images/search", "registries"), (.GET, "/distribution/{name}/json", "registries"),
-        (.POST, "/images/{name}/push", "pushing images"), (.GET, "/images/get", "saving images"),
-        (.GET, "/images/{name}/get", "saving images"), (.POST, "/images/load", "loading images: docker import takes a root file system"),
-        (.GET, "/images/{name}/history", "the history of images"), (.POST, "/images/prune", "pruning images: docker rmi removes one"),
+        (.POST, "/images/{name}/push", "pushing images"), (.GET, "/images/{name}/history", "the history of images"),
+        (.POST, "/images/prune", "pruning images: docker rmi removes one"),
         (.POST, "/commit", "committing containers"), (.GET, "/containers/{id}/changes", "the changes of a container"),
         (.GET, "/containers/{id}/export", "exporting containers"), (.GET, "/containers/{id}/stats", "statistics"),
         (.GET, "/containers/{id}/top", "listing processes: docker exec CONTAINER ps"),

@@ -40,7 +40,8 @@ public final class Daemon: Sendable {
         let router = Router(
             SystemRoutes(engine: engine, isDebugging: configuration.isDebugging).routes + ContainerRoutes(engine: engine).routes
                 + StreamRoutes(engine: engine).routes + ExecutionRoutes(engine: engine).routes
-                + ImageRoutes(engine: engine, group: group).routes + AbsentRoutes.routes)
+                + ImageRoutes(engine: engine, group: group).routes + ImageArchiveRoutes(engine: engine, group: group).routes
+                + AbsentRoutes.routes)
         let connections = Connections(router: router, server: "Berth/\(Engine.version) (linux)", log: log)
         self.connections = connections
         var opened: [Listener] = []

@@ -32,7 +32,16 @@ struct ImageRoutes: Sendable {
 
     private func inspect(_ call: Call) async throws {
         try call.query.refuse("manifests", "it is not told yet")
-        let image = ImageInspect(try engine.images.find(call.subject), snapshotter: engine.snapshotterName)
+        let found = try engine.images.find(call.subject)
+        if let platform = try PlatformParameter.parse(call.query["platform"] ?? "") {
+            let own = found.configuration.platform
+            guard own.preference(for: platform) != nil else {
+                throw APIFailure.notFound(
+                    "image with reference \(call.subject) was found but does not provide the specified platform (\(platform)): it is for \(own)"
+                )
+            }
+        }
+        let image = ImageInspect(found, snapshotter: engine.snapshotterName)
         try await call.reply.json(image.json(for: call.version))
     }
 
@@ -84,6 +93,7 @@ struct ImageRoutes: Sendable {
                 from: reading, as: reference, changes: changes, message: message, platform: platform ?? .host)
             return (job, writing.release())
         }
-        try await ImportUpload(group: group, job: job, call: call).perform(into: writing)
+        try await ArchiveUpload(group: group, job: job, call: call, doing: "Importing") { [.status($0.id.description)] }.perform(
+            into: writing)
     }
 }

@@ -3,6 +3,7 @@ internal import BerthLayers
 public import BerthLinux
 public import BerthReactor
 internal import BerthState
+internal import BerthTar
 
 /// Why something could not be done with an image. Its words are Docker's where Docker has them.
 public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusable {
@@ -46,6 +47,11 @@ public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusabl
 
     static func noSuchImage(_ text: String) -> ImageError { ImageError(.notFound, "No such image: \(text)") }
 
+    static func noSpace(for what: String, _ needed: UInt64, _ free: UInt64) -> ImageError {
+        ImageError(.storage, "there is not enough space for \(what): it has \(needed) bytes, and \(free) are free", underlying: .ENOSPC)
+    }
+
+    init(_ error: TarError) { self.init(LayerError(error)) }
     init(_ error: LayerError) {
         let code: Code =
             switch error.code {

@@ -53,12 +53,6 @@ extension ImageStore {
             from: source, as: reference, changes: changes, message: message ?? "Imported from \(path)", platform: platform)
     }
 
-    private final class SourceBox: Sendable {
-        private let value: Mutex<OwnedDescriptor?>
-        init(_ value: consuming OwnedDescriptor) { self.value = Mutex(consume value) }
-        func take() -> OwnedDescriptor? { value.withLock { $0.take() } }
-    }
-
     private func takeIn(
         _ source: SourceBox, _ name: ImageReference?, _ execution: ImageConfiguration.Execution, _ message: String, _ platform: Platform,
         _ context: JobContext
@@ -84,39 +78,50 @@ extension ImageStore {
             platform: platform, created: now, execution: execution, diffIDs: [layer.diffID],
             history: [ImageConfiguration.HistoryEntry(created: now, createdBy: nil, comment: message)])
         return try writing.withLock { _ throws(ImageError) in
-            let image = try keep(configuration, [layer.blob], message)
+            let bytes = try Self.encoded(configuration)
+            let described = Descriptor(mediaType: .configuration, digest: Digest(of: bytes), byteCount: UInt64(bytes.count))
+            let image = try keep(bytes, described, manifest: nil, layers: [layer.blob], comment: message)
             try publish(image, as: name)
             return record(image)
         }
     }
 
     /// Writes an image's configuration and manifest.
-    private func keep(_ configuration: ImageConfiguration, _ layers: [Descriptor], _ comment: String) throws(ImageError) -> Entry {
+    ///
+    /// - Parameter manifest: as it came; `nil` to make one.
+    func keep(
+        _ configuration: [UInt8], _ described: Descriptor, manifest: (descriptor: Descriptor, bytes: [UInt8])?, layers: [Descriptor],
+        comment: String
+    ) throws(ImageError) -> Entry {
+        let manifest = if let manifest { manifest } else { try Self.manifest(of: described, layers) }
+        do throws(ContentError) {
+            for (descriptor, bytes) in [(descriptor: described, bytes: configuration), manifest] {
+                index.withLock { _ = $0.candidates.blobs.insert(descriptor.digest) }
+                _ = try services.content.add(bytes, descriptor.digest.algorithm)
+            }
+        } catch { throw ImageError(error) }
+        return try entry(
+            ImageDocument(
+                id: described.digest, manifest: manifest.descriptor, configuration: described, layers: layers, arrivedAt: .now,
+                comment: comment))
+    }
+
+    private static func manifest(
+        of configuration: Descriptor, _ layers: [Descriptor]
+    ) throws(ImageError) -> (descriptor: Descriptor, bytes: [UInt8]) {
+        let bytes = try encoded(Manifest(configuration: configuration, layers: layers))
+        return (Descriptor(mediaType: .manifest, digest: Digest(of: bytes), byteCount: UInt64(bytes.count)), bytes)
+    }
+
+    /// A document of an image as JSON: the same value gives the same bytes.
+    static func encoded(_ value: some Encodable) throws(ImageError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do {
-            let bytes = Array(try encoder.encode(configuration))
-            let id = try services.content.add(bytes)
-            index.withLock { _ = $0.candidates.blobs.insert(id) }
-            let described = Descriptor(mediaType: .configuration, digest: id, byteCount: UInt64(bytes.count))
-            let manifest = Array(try encoder.encode(Manifest(configuration: described, layers: layers)))
-            let manifestID = try services.content.add(manifest)
-            index.withLock { _ = $0.candidates.blobs.insert(manifestID) }
-            let document = ImageDocument(
-                id: id, manifest: Descriptor(mediaType: .manifest, digest: manifestID, byteCount: UInt64(manifest.count), platform: nil),
-                configuration: described, layers: layers, arrivedAt: .now, comment: comment)
-            return try entry(document)
-        } catch let error as ImageError {
-            throw error
-        } catch let error as ContentError {
-            throw ImageError(error)
-        } catch {
-            throw ImageError(.storage, "the image cannot be written: \(error)")
-        }
+        do { return Array(try encoder.encode(value)) } catch { throw ImageError(.storage, "the image cannot be written: \(error)") }
     }
 
     /// Writes an image's documents: the name's first, which is nothing without the image, the image's last. With it all is there.
-    private func publish(_ image: Entry, as name: ImageReference?) throws(ImageError) {
+    func publish(_ image: Entry, as name: ImageReference?) throws(ImageError) {
         let id = image.document.id
         let previous = name.flatMap { name in index.withLock { $0.references[name] } }
         do throws(ImageError) {
@@ -149,11 +154,18 @@ extension ImageStore {
         }
     }
 
-    private func importEnded() {
+    func importEnded() {
         let isLast = index.withLock { index in
             index.importCount -= 1
             return index.importCount == 0
         }
         if isLast { writing.withLock { _ in _ = sweep() } }
     }
+}
+
+/// A descriptor on its way to the thread that reads it.
+final class SourceBox: Sendable {
+    private let value: Mutex<OwnedDescriptor?>
+    init(_ value: consuming OwnedDescriptor) { self.value = Mutex(consume value) }
+    func take() -> OwnedDescriptor? { value.withLock { $0.take() } }
 }

@@ -198,6 +198,7 @@ public final class ImageStore: Sendable {
             try self.writing.withLock { _ throws(ImageError) in
                 guard self.index.withLock({ $0.images[id] != nil }) else { throw ImageError.noSuchImage(text) }
                 try self.writeReference(name, to: id)
+                try self.writeIndex()
             }
         }
         services.events.publish(Event(type: "image", action: "tag", actorID: id.description, attributes: ["name": name.familiar]))

@@ -2,7 +2,7 @@ internal import BerthContent
 public import BerthLinux
 public import BerthReactor
 internal import BerthSnapshots
-internal import BerthTar
+public import BerthTar
 
 /// Why a layer could not be taken in.
 public struct LayerError: Error, Sendable, CustomStringConvertible, LaneRefusable {
@@ -42,13 +42,15 @@ public struct LayerError: Error, Sendable, CustomStringConvertible, LaneRefusabl
         LayerError(.busy, "\(lane) is busy: \(waitingCount) calls wait already; try again when they are done")
     }
 
-    init(_ error: TarError) {
+    /// The same, of the archive that a layer is.
+    public init(_ error: TarError) {
         let code: Code =
             switch error.code {
-            case .truncated, .corrupt, .escapes: .invalid
+            case .truncated, .corrupt, .escapes, .unrepresentable: .invalid
             case .tooLarge: .tooLarge
             case .unsupported: .unsupported
-            case .storage: .storage
+            case .storage, .wrongLength: .storage
+            case .sink(let kind): kind == .cancelled ? .cancelled : .storage
             case .source(let kind):
                 switch kind {
                 case .corrupt: .invalid

@@ -11,6 +11,9 @@ final class LayerRules {
     /// What this layer has removed and not made anew, where that is written down as a device: no link may be made to it.
     private var removed: Set<[PathBytes]> = []
 
+    /// Whether the layer says what the root itself is.
+    private(set) var hasRoot = false
+
     init(style: WhiteoutStyle) { self.style = style }
 
     private static let prefix = Array(".wh.".utf8)
@@ -23,6 +26,7 @@ final class LayerRules {
     /// - Returns: `false` for what means nothing: names that begin with `.wh..wh.` are the business of file systems of long ago.
     func isAllowed(_ entry: TarEntry, at path: [PathBytes]) throws(TarError) -> Bool {
         try refuseWhatIsOverlays(entry)
+        if path.isEmpty { hasRoot = true }
         for name in path.dropLast() where name.bytes.starts(with: Self.prefix) {
             if name.bytes.starts(with: Self.reserved) { return false }
             throw TarError(.corrupt, "the entry '\(entry.displayName)' lies below '\(name)', which says that something is removed")

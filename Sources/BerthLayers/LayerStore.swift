@@ -3,7 +3,7 @@ public import BerthContent
 public import BerthLinux
 public import BerthOCI
 public import BerthSnapshots
-internal import BerthTar
+public import BerthTar
 
 /// A layer that has come in.
 public struct ImportedLayer: Hashable, Sendable {
@@ -19,18 +19,24 @@ public struct ImportedLayer: Hashable, Sendable {
 
 /// Takes layers in: blobs and unpacked, in one pass over their bytes.
 ///
+/// A layer comes in two steps. ``unpack(from:progress:)``, or ``unpack(_:while:)`` for one that somebody else brings, keeps its bytes and, where layers are
+/// kept apart, unpacks them: of several layers in any order, at the same time. ``commit(_:on:arrived:)`` lays them one on the other.
+///
 /// All calls block: they belong in a lane.
 public final class LayerStore: Sendable {
-    private let content: ContentStore
-    private let snapshots: any Snapshotter
-    private let limits: ArchiveLimits
+    let content: ContentStore
+    let snapshots: any Snapshotter
+    /// How much an archive may become.
+    public let limits: ArchiveLimits
 
     /// Layers of these stores.
     public init(content: ContentStore, snapshots: any Snapshotter, limits: ArchiveLimits = ArchiveLimits()) {
         (self.content, self.snapshots, self.limits) = (content, snapshots, limits)
     }
 
-    /// Reads a tar, plain or compressed, to its end: hashes it, keeps it as it arrived, decompresses it, hashes that, and unpacks it on another layer.
+    // MARK: Taking in
+
+    /// Reads an archive, of any kind (``tar(from:)``), to its end: hashes it, keeps it as it arrived, decompresses it, hashes that, and unpacks it on another layer.
     ///
     /// Whole or absent: when this throws, there is no layer that was not there before, and at most a blob that nobody names, which goes when the
     /// engine opens its images. Taking the same bytes in again is fine.
@@ -38,29 +44,100 @@ public final class LayerStore: Sendable {
     ///   - source: where the bytes come from; read from where it is.
     ///   - parent: the layer below; `nil` for the lowest.
     ///   - progress: told now and then how many bytes have arrived. What it throws ends the import.
-    ///   - arrived: told once the blob is kept and before the layer is: what is to go if what follows fails.
+    ///   - arrived: told before the blob is kept and the layer is: what is to go if what follows fails.
     /// - Throws: `invalid`, `tooLarge`, `unsupported`, `storage`, and what `progress` throws.
     public func importLayer(
         from source: consuming OwnedDescriptor, on parent: LayerName?, progress: (UInt64) throws(LayerError) -> Void,
         arrived: (_ blob: Digest, _ layer: LayerName) -> Void = { _, _ in }
     ) throws(LayerError) -> ImportedLayer {
-        let prepared: PreparedLayer
-        do throws(SnapshotError) { prepared = try snapshots.prepareLayer(on: parent) } catch { throw LayerError(error) }
-        do throws(LayerError) {
-            let arrival = try unpack(DescriptorSource(source), into: prepared, progress: progress)
-            let name = LayerName(chainID: Self.chainID(of: arrival.diffID, on: parent))
-            arrived(arrival.blob.digest, name)
-            do throws(SnapshotError) {
-                try snapshots.commit(
-                    prepared, as: LayerInformation(name: name, diffID: arrival.diffID, parent: parent, byteCount: arrival.unpackedByteCount)
-                )
-            } catch { throw LayerError(error) }
-            return ImportedLayer(blob: arrival.blob, diffID: arrival.diffID, name: name, unpackedByteCount: arrival.unpackedByteCount)
-        } catch {
-            snapshots.discard(prepared)
+        let layer = try unpack(from: try tar(from: DescriptorSource(source)), progress: progress)
+        guard let imported = try commit([(layer, nil)], on: parent, arrived: arrived).first else {
+            preconditionFailure("of one layer comes one")
+        }
+        return imported
+    }
+
+    /// Takes a layer in, whatever it will lie on: reads it to its end, keeps it as it arrived, and, where layers are kept apart, unpacks it.
+    ///
+    /// When this throws, nothing is left.
+    /// - Parameter progress: told now and then how many bytes have arrived. What it throws ends it.
+    public func unpack(
+        from source: any ByteSource, progress: (UInt64) throws(LayerError) -> Void = { (_) throws(LayerError) in }
+    ) throws(LayerError) -> UnpackedLayer {
+        try withoutActuallyEscaping(progress) { (progress) throws(LayerError) in
+            let arriving: ArrivingSource
+            do throws(ContentError) { arriving = ArrivingSource(source, try content.makeIngest(), progress) } catch {
+                throw LayerError(error)
+            }
+            var files: UnpackedLayer.Files?
+            do throws(LayerError) {
+                if snapshots.keepsLayersApart {
+                    files = try unpack(arriving, on: nil, hashesPlain: false)
+                } else {
+                    try arriving.readToEnd()
+                }
+                do throws(ContentError) { return UnpackedLayer(.pending(try arriving.end()), files, snapshots) } catch {
+                    throw LayerError(error)
+                }
+            } catch {
+                if let files { snapshots.discard(files.prepared) }
+                throw arriving.refusal ?? error
+            }
+        }
+    }
+
+    /// A place for a layer that somebody brings piece by piece, while another unpacks it.
+    ///
+    /// - Parameter algorithm: that of the digest that it is named by.
+    public func makeArrival(_ algorithm: Digest.Algorithm = .sha256) throws(LayerError) -> LayerArrival {
+        do throws(ContentError) { return LayerArrival(try content.makeIngest(algorithm), algorithm) } catch { throw LayerError(error) }
+    }
+
+    /// Takes in a layer that comes: unpacks it, where layers are kept apart, behind the one who brings it. When this throws, nothing is left.
+    ///
+    /// - Parameter isWanted: asked now and then whether to go on.
+    public func unpack(_ arrival: LayerArrival, while isWanted: @escaping () -> Bool = { true }) throws(LayerError) -> UnpackedLayer {
+        var files: UnpackedLayer.Files?
+        if snapshots.keepsLayersApart {
+            let source = try FollowingSource(arrival, while: isWanted)
+            files = try unpack(source, on: nil, hashesPlain: arrival.algorithm != .sha256)
+        }
+        do throws(LayerError) { return UnpackedLayer(.pending(try arrival.blob()), files, snapshots) } catch {
+            if let files { snapshots.discard(files.prepared) }
             throw error
         }
     }
+
+    /// A layer whose bytes have come, and that is unpacked only if a layer is to be made of it.
+    public func hold(_ blob: PendingBlob) -> UnpackedLayer { UnpackedLayer(.pending(blob), nil, snapshots) }
+
+    /// The same of a blob that was here before. `storage` if there is none.
+    public func hold(_ digest: Digest) throws(LayerError) -> UnpackedLayer {
+        do throws(ContentError) {
+            return UnpackedLayer(.kept(digest, byteCount: try content.byteCount(of: digest)), nil, snapshots)
+        } catch { throw LayerError(error) }
+    }
+
+    /// Whether some first bytes, a block of a tar or more, may be those of a layer: of a tar, plain or compressed.
+    public static func looksLikeLayer(_ head: [UInt8]) -> Bool { Compression.of(head) != .none || TarReader.isHeader(head) }
+
+    /// The digest of a layer's tar: where it has not been unpacked, it is read for that.
+    public func diffID(of layer: UnpackedLayer) throws(LayerError) -> Digest {
+        if let known = layer.knownDiffID { return known }
+        let source = Decompressor(try source(of: layer), limits: limits)
+        var hasher = DigestHasher()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+        defer { unsafe buffer.deallocate() }
+        do throws(ByteSourceError) {
+            while true {
+                let count = try unsafe source.read(into: buffer)
+                if count == 0 { return hasher.digest() }
+                unsafe hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            }
+        } catch { throw LayerError(TarError(error)) }
+    }
+
+    // MARK: Layers that are there
 
     /// Removes a layer that nothing lies on. One that is not there is removed already.
     public func removeLayer(_ name: LayerName) throws(LayerError) {
@@ -73,43 +150,55 @@ public final class LayerStore: Sendable {
         return Digest(of: Array("\(parent.chainID) \(diffID)".utf8))
     }
 
-    private struct Arrival {
-        var blob: Descriptor
-        var diffID: Digest
-        var unpackedByteCount: UInt64
+    // MARK: Unpacking
+
+    func source(of layer: UnpackedLayer) throws(LayerError) -> DescriptorSource {
+        do throws(ContentError) {
+            switch layer.bytes {
+            case .pending(let blob): return DescriptorSource(try blob.open())
+            case .kept(let digest, _): return DescriptorSource(try content.open(digest))
+            }
+        } catch { throw LayerError(error) }
+    }
+
+    func compression(of layer: UnpackedLayer) throws(LayerError) -> Compression {
+        if let known = layer.compression { return known }
+        let source = Decompressor(try source(of: layer), limits: limits)
+        var first: UInt8 = 0
+        do throws(ByteSourceError) {
+            _ = try unsafe withUnsafeMutableBytes(of: &first) { (buffer) throws(ByteSourceError) in try unsafe source.read(into: buffer) }
+        } catch { throw LayerError(TarError(error)) }
+        return source.compression ?? .none
+    }
+
+    /// Unpacks into a directory of its own. When this throws, that is gone.
+    func unpack(_ source: any ByteSource, on parent: LayerName?, hashesPlain: Bool) throws(LayerError) -> UnpackedLayer.Files {
+        var prepared: PreparedLayer
+        do throws(SnapshotError) { prepared = try snapshots.prepareLayer(on: parent) } catch { throw LayerError(error) }
+        do throws(LayerError) { return try unpack(source, into: &prepared, hashesPlain: hashesPlain) } catch {
+            snapshots.discard(prepared)
+            throw error
+        }
     }
 
     private func unpack(
-        _ source: DescriptorSource, into prepared: PreparedLayer, progress: (UInt64) throws(LayerError) -> Void
-    ) throws(LayerError) -> Arrival {
-        try withoutActuallyEscaping(progress) { (progress) throws(LayerError) in
-            let arriving: ArrivingSource
-            let directory: Directory
-            do throws(ContentError) { arriving = ArrivingSource(source, try content.makeIngest(), progress) } catch {
-                throw LayerError(error)
-            }
-            do throws(SnapshotError) { directory = try prepared.open() } catch { throw LayerError(error) }
-            let plain = HashedSource(Decompressor(arriving, limits: limits))
-            let rules = LayerRules(style: snapshots.whiteouts)
-            let extractor = TreeExtractor(
-                into: directory, maximumEntryCount: limits.entryCount,
-                screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
-                filter: { (entry, path, parent) throws(TarError) in try rules.isToBeUnpacked(entry, at: path, in: parent) })
-            do throws(TarError) {
-                let reader = TarReader(plain)
-                try extractor.extractAll(reader)
-                try reader.drain()
-            } catch {
-                throw arriving.refusal ?? LayerError(error)
-            }
-            do throws(ContentError) {
-                let (digest, byteCount) = try arriving.commit()
-                let isPlain = plain.compression == Compression.none
-                let mediaType: MediaType = isPlain ? .layer : plain.compression == .zstd ? .layerZstd : .layerGzip
-                return Arrival(
-                    blob: Descriptor(mediaType: mediaType, digest: digest, byteCount: byteCount), diffID: plain.digest ?? digest,
-                    unpackedByteCount: extractor.byteCount)
-            } catch { throw LayerError(error) }
-        }
+        _ source: any ByteSource, into prepared: inout PreparedLayer, hashesPlain: Bool
+    ) throws(LayerError) -> UnpackedLayer.Files {
+        let directory: Directory
+        do throws(SnapshotError) { directory = try prepared.open() } catch { throw LayerError(error) }
+        let plain = HashedSource(Decompressor(source, limits: limits), hashesPlain: hashesPlain)
+        let rules = LayerRules(style: snapshots.whiteouts)
+        let extractor = TreeExtractor(
+            into: directory, maximumEntryCount: limits.entryCount,
+            screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
+            filter: { (entry, path, parent) throws(TarError) in try rules.isToBeUnpacked(entry, at: path, in: parent) })
+        do throws(TarError) {
+            let reader = TarReader(plain)
+            try extractor.extractAll(reader)
+            try reader.drain()
+        } catch { throw LayerError(error) }
+        prepared.impliedDirectories = extractor.impliedDirectories.union(rules.hasRoot ? [] : [[]])
+        return UnpackedLayer.Files(
+            prepared: prepared, compression: plain.compression ?? .none, diffID: plain.digest, byteCount: extractor.byteCount)
     }
 }

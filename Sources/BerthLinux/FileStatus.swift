@@ -119,3 +119,22 @@ extension OwnedDescriptor {
         }
     }
 }
+
+extension Directory {
+    /// statvfs(3): how many bytes whoever this process runs as may still write to the directory's file system.
+    public borrowing func availableByteCount() throws(Errno) -> UInt64 {
+        try openPath(".").withRawDescriptor { (raw) throws(Errno) in
+            var status = statvfs()
+            _ = try check { unsafe fstatvfs(raw, &status) }
+            return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+        }
+    }
+}
+
+extension OwnedDescriptor {
+    /// Has the kernel begin to write a part of the file to the disk (sync_file_range(2)), so that a later ``synchronize()`` has less to wait for. Where it
+    /// cannot, nothing is lost: that writes all of it.
+    public borrowing func beginWriteback(from offset: UInt64, byteCount: UInt64) {
+        _ = withRawDescriptor { berth_begin_writeback($0, Int64(offset), Int64(byteCount)) }
+    }
+}

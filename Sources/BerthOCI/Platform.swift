@@ -69,3 +69,28 @@ extension Platform: Codable, OpenObject {
     /// Encodes, with the members that were not known.
     public func encode(to encoder: any Encoder) throws { try write(to: encoder) }
 }
+
+extension Platform {
+    /// How well an image for this platform runs where another is wanted: the less the better, 0 is the same; `nil` if it does not.
+    ///
+    /// A processor runs what was made for its earlier variants, and the latest of these is the best (OCI image specification, *Image Index*, "variant";
+    /// the order is the field's): of `arm` from `v8` down to `v5`, of `amd64` from `v4` down to `v1`. `arm64` also runs 32-bit programs, if
+    /// there is nothing else. No variant means `v7` of `arm`, `v8` of `arm64`, `v1` of `amd64`.
+    public func preference(for wanted: Platform) -> Int? {
+        guard os == wanted.os else { return nil }
+        if architecture == wanted.architecture {
+            if effectiveVariant == wanted.effectiveVariant { return 0 }
+            guard let own = variantNumber, let most = wanted.variantNumber, own <= most else { return nil }
+            return most - own
+        }
+        guard wanted.architecture == "arm64", architecture == "arm", let own = variantNumber, own <= 8 else { return nil }
+        return 100 + 8 - own
+    }
+
+    private var effectiveVariant: String? {
+        if let variant, !variant.isEmpty { return variant }
+        return ["arm": "v7", "arm64": "v8", "amd64": "v1"][architecture]
+    }
+
+    private var variantNumber: Int? { effectiveVariant.flatMap { $0.hasPrefix("v") ? Int($0.dropFirst()) : nil } }
+}

@@ -112,28 +112,54 @@ final class LayerDirectories: Sendable {
         return PreparedLayer(id: id, path: "\(path)/\(id)/\(files)", parent: parent)
     }
 
-    /// Writes `layer.json`, after everything on the file system has been synced, and puts the layer into the index. A layer of that name that
-    /// is there already stays, and this one goes.
-    func commit(_ directory: String, _ information: LayerInformation) throws(SnapshotError) {
+    /// Writes each `layer.json`, after everything on the file system has been synced once, and puts the layers into the index. A layer of that
+    /// name that is there already stays, and the one that was to become it goes.
+    ///
+    /// - Parameter complete: what is still to be done to a directory when it is known what it lies on.
+    func commit(
+        _ layers: [(prepared: PreparedLayer, information: LayerInformation)],
+        complete: (_ prepared: PreparedLayer, _ own: borrowing Directory, _ parent: String?) throws(Errno) -> Void
+    ) throws(SnapshotError) {
         try committing.withLock { _ throws(SnapshotError) in
-            guard layers()[information.name] == nil else { return discard(directory) }
-            if let parent = information.parent { _ = try entry(of: parent) }
-            do throws(Errno) {
-                let own = try root.openDirectory(try PathBytes(directory))
-                try root.synchronizeFileSystem()
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                // Text and numbers encode.
-                guard let data = try? encoder.encode(LayerDocument(layer: information)) else { throw Errno.EINVAL }
-                try unsafe own.replaceFile(Self.documentName, with: Array(data).span.bytes)
-                try root.synchronize()
-            } catch {
-                throw error == .ENOENT
-                    ? SnapshotError(.notFound, "there is no prepared layer '\(directory)'", underlying: error)
-                    : .storage("cannot commit layer \(information.name.chainID)", error)
+            var fresh: [(prepared: PreparedLayer, information: LayerInformation)] = []
+            for (prepared, information) in layers {
+                if self.layers()[information.name] != nil || fresh.contains(where: { $0.information.name == information.name }) {
+                    discard(prepared.id)
+                    continue
+                }
+                var parent: String?
+                if let name = information.parent {
+                    let prepared = fresh.last { $0.information.name == name }?.prepared.id
+                    parent = if let prepared { prepared } else { try entry(of: name).directory }
+                }
+                do throws(Errno) {
+                    try complete(prepared, try root.openDirectory(try PathBytes(prepared.id)), parent)
+                } catch { throw Self.commitFailure(prepared, information, error) }
+                fresh.append((prepared, information))
             }
-            state.withLock { $0.layers[information.name] = Entry(directory: directory, information: information) }
+            guard !fresh.isEmpty else { return }
+            do throws(Errno) { try root.synchronizeFileSystem() } catch { throw .storage("cannot sync the layers", error) }
+            for (prepared, information) in fresh { try name(prepared, information) }
         }
+    }
+
+    private func name(_ prepared: PreparedLayer, _ information: LayerInformation) throws(SnapshotError) {
+        do throws(Errno) {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            // Text and numbers encode.
+            guard let data = try? encoder.encode(LayerDocument(layer: information)) else { throw Errno.EINVAL }
+            let own = try root.openDirectory(try PathBytes(prepared.id))
+            try unsafe own.replaceFile(Self.documentName, with: Array(data).span.bytes)
+            try root.synchronize()
+        } catch { throw Self.commitFailure(prepared, information, error) }
+        state.withLock { $0.layers[information.name] = Entry(directory: prepared.id, information: information) }
+    }
+
+    private static func commitFailure(_ prepared: PreparedLayer, _ information: LayerInformation, _ error: Errno) -> SnapshotError {
+        error == .ENOENT
+            ? SnapshotError(.notFound, "there is no prepared layer '\(prepared.id)'", underlying: error)
+            : .storage("cannot commit layer \(information.name.chainID)", error)
     }
 
     /// Removes a directory that is no layer, or is not to become one. Its document goes first: without it, what cannot be removed now is

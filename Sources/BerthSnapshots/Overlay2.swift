@@ -48,20 +48,31 @@ public final class Overlay2: Snapshotter {
     public var name: String { "overlay2" }
     /// As overlay wants them.
     public var whiteouts: WhiteoutStyle { .overlay }
+    /// A layer's directory has nothing of the layers below.
+    public var keepsLayersApart: Bool { true }
     /// All read-only layers, from memory.
     public func layers() -> [LayerName: LayerInformation] { directories.layers() }
     /// The containers that have a layer, from memory.
     public func writableLayers() -> Set<String> { directories.writable() }
 
-    /// Makes a directory for a layer on another. If that fails, nothing is left.
+    /// Makes a directory for a layer, whatever it will lie on. If that fails, nothing is left.
+    ///
+    /// - Throws: `notFound` for a parent that is named and is not there.
     public func prepareLayer(on parent: LayerName?) throws(SnapshotError) -> PreparedLayer {
-        try directories.prepare(on: parent, files: "diff") { (id) throws(SnapshotError) in try make(id, on: parent, hasWork: false) }
+        if let parent { _ = try directories.entry(of: parent) }
+        return try directories.prepare(on: parent, files: "diff") { (id) throws(SnapshotError) in try make(id) }
     }
 
-    /// Makes a prepared directory a layer: its files are synced before the name exists. A layer of that name that is there already stays,
-    /// and the prepared one goes.
-    public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
-        try directories.commit(prepared.id, information)
+    /// Makes prepared directories layers, each on those before it: their files are synced before the names exist. A layer of that name that is there
+    /// already stays, and the prepared one goes.
+    public func commit(_ layers: [(prepared: PreparedLayer, information: LayerInformation)]) throws(SnapshotError) {
+        try directories.commit(layers) { (prepared, own, parent) throws(Errno) in
+            guard let parent else { return try Self.write("", to: "lower", in: own, synced: false) }
+            let below = try directories.root.openDirectory(try PathBytes(parent))
+            let lower = [try Self.lowerName(of: below)] + (try Self.lowerNames(in: below))
+            try directories.copyAttributes(ofImplied: prepared.impliedDirectories, in: try own.openDirectory("diff"), from: lower)
+            try Self.write(lower.joined(separator: ":"), to: "lower", in: own, synced: false)
+        }
     }
 
     /// Removes a prepared directory. Repeating is fine.
@@ -72,18 +83,16 @@ public final class Overlay2: Snapshotter {
 
     /// Makes a container's layer. `exists` if there is one of that id; if it fails otherwise, nothing is left.
     public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
-        try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent, hasWork: true) }
+        try directories.makeWritable(id) { () throws(SnapshotError) in try makeWritable(id, on: parent) }
     }
 
     /// How a container's root is mounted. `notFound` if it has no layer.
     public func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan {
         try directories.requireWritable(layer.id)
         do throws(Errno) {
-            let own = try directories.root.openDirectory(try PathBytes(layer.id))
-            let lower = String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self)
             return .overlay(
-                base: directories.path, lowers: lower.split(separator: ":").map(String.init), upper: "\(layer.id)/diff",
-                work: "\(layer.id)/work")
+                base: directories.path, lowers: try Self.lowerNames(in: try directories.root.openDirectory(try PathBytes(layer.id))),
+                upper: "\(layer.id)/diff", work: "\(layer.id)/work")
         } catch {
             throw .storage("cannot read the writable layer '\(layer.id)'", error)
         }
@@ -92,40 +101,69 @@ public final class Overlay2: Snapshotter {
     /// Removes a container's layer. Repeating is fine.
     public func remove(_ layer: WritableLayer) throws(SnapshotError) { try directories.removeWritable(layer.id) }
 
-    /// Makes `<id>/{diff,link,lower,work}` and the short link to `diff`.
-    private func make(_ id: String, on parent: LayerName?, hasWork: Bool) throws(SnapshotError) {
-        let chain = try directories.chain(from: parent)
+    /// Makes `<id>/{diff,link}` of a read-only layer, and the short link to `diff`. What it lies on is written when it is known.
+    private func make(_ id: String) throws(SnapshotError) {
         do throws(Errno) {
-            var lowers: [String] = []
-            for entry in chain {
-                let link = try directories.root.openDirectory(try PathBytes(entry.directory)).readFile("link", limit: 100)
-                lowers.append("l/" + String(decoding: link, as: UTF8.self))
-            }
-            try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
-            let own = try directories.root.openDirectory(try PathBytes(id))
-            try own.makeDirectory("diff", permissions: 0o755)
-            if let top = chain.first {
-                // The uppermost directory says what the root is: the same as below, if nobody says otherwise.
-                try TreeCopy.copyAttributes(
-                    from: try directories.root.openDirectory(try PathBytes(top.directory + "/diff")), to: try own.openDirectory("diff"))
-            }
-            if hasWork || chain.isEmpty {
-                // A container's root is root's and open to all, as Docker has it, whatever the archive's own folder was and whatever the umask is.
-                try own.setOwner("diff", userID: 0, groupID: 0)
-                try own.setPermissions("diff", 0o755)
-            }
-            let link = Self.newLink()
-            try Self.write(link, to: "link", in: own, synced: hasWork)
-            let empty = lowers.isEmpty && hasWork
-            if empty { try own.makeDirectory("empty", permissions: 0o755) }
-            // An overlay needs a layer below also where the image has none.
-            let lower = empty ? "\(id)/empty" : lowers.joined(separator: ":")
-            try Self.write(lower, to: "lower", in: own, synced: hasWork)
-            if hasWork { try own.makeDirectory("work", permissions: 0o700) }
-            try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
+            let own = try makeDirectory(id)
+            try makeLink(of: id, in: own, synced: false)
         } catch {
             throw .storage("cannot make a layer's directory", error)
         }
+    }
+
+    /// Makes `<id>/{diff,link,lower,work}` of a container's layer, and the short link to `diff`.
+    private func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) {
+        let chain = try directories.chain(from: parent)
+        do throws(Errno) {
+            var lowers: [String] = []
+            for entry in chain { lowers.append(try Self.lowerName(of: try directories.root.openDirectory(try PathBytes(entry.directory)))) }
+            let own = try makeDirectory(id)
+            if let top = chain.first {
+                try TreeCopy.copyAttributes(
+                    from: try directories.root.openDirectory(try PathBytes(top.directory + "/diff")), to: try own.openDirectory("diff"))
+                try Self.openToAll(own)
+            }
+            // An overlay needs a layer below also where the image has none.
+            if lowers.isEmpty {
+                try own.makeDirectory("empty", permissions: 0o755)
+                lowers = ["\(id)/empty"]
+            }
+            try own.makeDirectory("work", permissions: 0o700)
+            try Self.write(lowers.joined(separator: ":"), to: "lower", in: own, synced: true)
+            try makeLink(of: id, in: own, synced: true)
+        } catch {
+            throw .storage("cannot make a layer's directory", error)
+        }
+    }
+
+    private func makeDirectory(_ id: String) throws(Errno) -> Directory {
+        try directories.root.makeDirectory(try PathBytes(id), permissions: 0o710)
+        let own = try directories.root.openDirectory(try PathBytes(id))
+        try own.makeDirectory("diff", permissions: 0o755)
+        try Self.openToAll(own)
+        return own
+    }
+
+    /// A container's root is root's and open to all, as Docker has it, whatever the archive's own folder was and whatever the umask is.
+    private static func openToAll(_ own: borrowing Directory) throws(Errno) {
+        try own.setOwner("diff", userID: 0, groupID: 0)
+        try own.setPermissions("diff", 0o755)
+    }
+
+    private func makeLink(of id: String, in own: borrowing Directory, synced: Bool) throws(Errno) {
+        let link = Self.newLink()
+        try Self.write(link, to: "link", in: own, synced: synced)
+        try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
+    }
+
+    /// The short name of a layer's directory.
+    private static func lowerName(of own: borrowing Directory) throws(Errno) -> String {
+        "l/" + String(decoding: try own.readFile("link", limit: 100), as: UTF8.self)
+    }
+
+    /// The short names of those that a layer lies on, the uppermost first.
+    private static func lowerNames(in own: borrowing Directory) throws(Errno) -> [String] {
+        String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self).split(separator: ":").map(String.init)
     }
 
     /// A file of a new directory's. A container's are on the disk before its document is; a read-only layer is synced as a whole.

@@ -62,11 +62,14 @@ public protocol Snapshotter: Sendable {
     var name: String { get }
     /// How whoever fills a layer's directory writes down removals.
     var whiteouts: WhiteoutStyle { get }
+    /// Whether a layer's directory holds that layer alone, so that it can be filled before those below are there.
+    var keepsLayersApart: Bool { get }
 
-    /// Makes a directory for a layer on another.
+    /// Makes a directory for a layer on another, which must be there. Where ``keepsLayersApart``, `nil` is also for one that is not known yet.
     func prepareLayer(on parent: LayerName?) throws(SnapshotError) -> PreparedLayer
-    /// Makes a prepared directory a layer: its files are synced before the name exists. A layer of that name that is there already stays, and the prepared one goes.
-    func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError)
+    /// Makes prepared directories layers, each on those before it: the files of all are synced at once, before any name exists. A layer of that name
+    /// that is there already stays, and the prepared one goes. If it fails, those that it has not come to are still only prepared.
+    func commit(_ layers: [(prepared: PreparedLayer, information: LayerInformation)]) throws(SnapshotError)
     /// Removes a prepared directory. Repeating is fine.
     func discard(_ prepared: PreparedLayer)
 
@@ -85,14 +88,24 @@ public protocol Snapshotter: Sendable {
     func writableLayers() -> Set<String>
 }
 
+extension Snapshotter {
+    /// Makes one prepared directory a layer, as the others are made.
+    public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
+        try commit([(prepared, information)])
+    }
+}
+
 /// A directory that is being filled to become a layer.
 public struct PreparedLayer: Hashable, Sendable {
     /// The directory's name in the store.
     public let id: String
     /// The directory to fill, absolute.
     public let path: String
-    /// The layer that it lies on.
+    /// The layer that it was prepared on.
     public let parent: LayerName?
+    /// The directories that are only there because something lies in them, and that nobody has said what they are: owner, mode, attributes and
+    /// times are as below, if there is such a directory. Whoever fills it takes the root (the empty path) out where it is said.
+    public var impliedDirectories: Set<[PathBytes]> = [[]]
 
     init(id: String, path: String, parent: LayerName?) { (self.id, self.path, self.parent) = (id, path, parent) }
 

@@ -14,6 +14,8 @@ public final class Vfs: Snapshotter {
     public var name: String { "vfs" }
     /// What is removed is removed.
     public var whiteouts: WhiteoutStyle { .removal }
+    /// A layer's directory has all layers below in it.
+    public var keepsLayersApart: Bool { false }
     /// All read-only layers, from memory.
     public func layers() -> [LayerName: LayerInformation] { directories.layers() }
     /// The containers that have a layer, from memory.
@@ -24,10 +26,19 @@ public final class Vfs: Snapshotter {
         try directories.prepare(on: parent, files: "dir") { (id) throws(SnapshotError) in try make(id, on: parent) }
     }
 
-    /// Makes a prepared directory a layer: its files are synced before the name exists. A layer of that name that is there already stays,
-    /// and the prepared one goes.
-    public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
-        try directories.commit(prepared.id, information)
+    /// Makes prepared directories layers, each on those before it. A layer of that name that is there already stays, and the prepared one goes.
+    ///
+    /// - Throws: `invalid` for a layer that lies on another than it was prepared on: that one's files are in it.
+    public func commit(_ layers: [(prepared: PreparedLayer, information: LayerInformation)]) throws(SnapshotError) {
+        for (prepared, information) in layers where prepared.parent != information.parent {
+            throw SnapshotError(.invalid, "layer \(information.name.chainID) was prepared on another one than it is to lie on")
+        }
+        try directories.commit(layers) { (prepared, own, parent) throws(Errno) in
+            guard let parent, prepared.impliedDirectories.contains([]) else { return }
+            // What was unpacked has changed the root's times, and nobody has said so.
+            try TreeCopy.copyAttributes(
+                from: try directories.root.openDirectory(try PathBytes(parent + "/dir")), to: try own.openDirectory("dir"))
+        }
     }
 
     /// Removes a prepared directory. Repeating is fine.

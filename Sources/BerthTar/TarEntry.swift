@@ -52,6 +52,17 @@ public struct TarEntry: Hashable, Sendable {
     /// Where a sparse file has data, in order; `nil` for one without holes.
     public var regions: [Region]?
 
+    /// An entry of these. What only some kinds have is empty for the others.
+    public init(
+        name: [UInt8], kind: Kind, permissions: UInt32, userID: UInt32 = 0, groupID: UInt32 = 0, byteCount: UInt64 = 0,
+        modificationTime: FileTime = FileTime(seconds: 0), linkName: [UInt8] = [], extendedAttributes: [String: [UInt8]] = [:],
+        regions: [Region]? = nil
+    ) {
+        (self.name, self.kind, self.permissions, self.userID, self.groupID) = (name, kind, permissions, userID, groupID)
+        (self.byteCount, self.modificationTime, self.linkName) = (byteCount, modificationTime, linkName)
+        (self.extendedAttributes, self.regions) = (extendedAttributes, regions)
+    }
+
     /// The name for people.
     public var displayName: String { String(decoding: name.prefix(512), as: UTF8.self) }
 }

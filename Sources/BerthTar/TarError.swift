@@ -1,6 +1,6 @@
 public import BerthLinux
 
-/// Why an archive could not be read or unpacked.
+/// Why an archive could not be read, unpacked or written.
 public struct TarError: Error, Sendable, CustomStringConvertible {
     /// What a caller can branch on.
     public enum Code: Hashable, Sendable {
@@ -16,8 +16,14 @@ public struct TarError: Error, Sendable, CustomStringConvertible {
         case escapes
         /// The files could not be written.
         case storage
+        /// An entry to be written whose data are not as many as it says.
+        case wrongLength
+        /// A file to be written that no entry can be of.
+        case unrepresentable
         /// The bytes stopped coming.
         case source(ByteSourceError.Kind)
+        /// The bytes are not taken.
+        case sink(ByteSinkError.Kind)
     }
     /// The kind.
     public let code: Code
@@ -31,7 +37,10 @@ public struct TarError: Error, Sendable, CustomStringConvertible {
         (self.code, self.description, self.underlying) = (code, description, underlying)
     }
 
-    init(_ error: ByteSourceError) { self.init(.source(error.kind), error.description, underlying: error.underlying) }
+    /// The same, of the bytes that an archive is read from.
+    public init(_ error: ByteSourceError) { self.init(.source(error.kind), error.description, underlying: error.underlying) }
+
+    init(_ error: ByteSinkError) { self.init(.sink(error.kind), error.description, underlying: error.underlying) }
 
     static func storage(_ what: String, _ entry: TarEntry, _ error: Errno) -> TarError {
         if error == .ELOOP || error == .EXDEV {

@@ -9,6 +9,16 @@ internal import BerthLinux
     /// The largest file, holes included: 16 TiB.
     public static var maximumFileByteCount: UInt64 { 1 << 44 }
 
+    /// How many bytes a block has.
+    public static var blockByteCount: Int { TarHeader.byteCount }
+
+    /// Whether some first bytes, a block or more, are those of a tar: of an entry's header, or of the end of one that has none.
+    public static func isHeader(_ bytes: [UInt8]) -> Bool {
+        guard bytes.count >= blockByteCount else { return false }
+        // Anything else is no header, which is what is asked.
+        do { return try TarHeader(Array(bytes[..<blockByteCount])) != nil || bytes.allSatisfy { $0 == 0 } } catch { return false }
+    }
+
     private let source: any ByteSource
     private let buffer: UnsafeMutableRawBufferPointer
     private var filled = 0..<0

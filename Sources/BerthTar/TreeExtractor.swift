@@ -2,8 +2,8 @@ public import BerthLinux
 
 /// Unpacks entries beneath a directory, and nowhere else.
 ///
-/// No name and no link is ever followed out of the directory, nor through a symbolic link: a link is data. Names that are absolute or have a
-/// `..` in them are refused; the target of a hard link is taken from the root. A later entry replaces an earlier one, but a directory stays a directory and gets the
+/// No name and no link is ever followed out of the directory, nor through a symbolic link: a link is data. A name
+/// that is absolute is one of the root's; one with a `..` in it is refused; the target of a hard link is taken from the root. A later entry replaces an earlier one, but a directory stays a directory and gets the
 /// later one's attributes. Owners, modes with set-id bits, times to the nanosecond, attributes, devices and holes are kept.
 ///
 /// Not to be shared between threads.
@@ -32,6 +32,8 @@ public final class TreeExtractor {
     /// Attributes that the file system does not keep, and that are missing now. Only those of users: without others files would mean something else,
     /// and that is an error.
     public private(set) var droppedAttributes: Set<String> = []
+    /// The directories that were made because something lies in them, and that no entry has said what they are. The root is not among them.
+    public private(set) var impliedDirectories: Set<[PathBytes]> = []
     /// How many bytes the files have, without holes.
     public private(set) var byteCount: UInt64 = 0
     /// How many entries there were so far.
@@ -64,9 +66,6 @@ public final class TreeExtractor {
         guard entryCount <= maximumEntryCount else {
             throw TarError(.tooLarge, "the archive has more than \(maximumEntryCount) entries, the limit that is set")
         }
-        guard entry.name.first != UInt8(ascii: "/") else {
-            throw TarError(.escapes, "the entry '\(entry.displayName)' has an absolute name")
-        }
         let path = try Self.components(of: entry.name, of: entry)
         guard try screen(entry, path) else { return }
         guard let name = path.last else {
@@ -88,6 +87,7 @@ public final class TreeExtractor {
             try setAttributes(of: entry, name, in: parent.value)
             if entry.kind == .directory {
                 directoryTimes[path] = entry.modificationTime
+                if !impliedDirectories.isEmpty { impliedDirectories.remove(path) }
             } else {
                 try setTimes(entry, name, in: parent.value)
             }
@@ -126,22 +126,23 @@ public final class TreeExtractor {
         do throws(Errno) {
             let opened: DirectoryBox
             if let known = parent, path.count > known.path.count, path.starts(with: known.path) {
-                opened = try descend(known.directory, path.dropFirst(known.path.count))
+                opened = try descend(known.directory, path.dropFirst(known.path.count), of: path)
             } else {
-                opened = try descend(DirectoryBox(try root.duplicate()), path[...])
+                opened = try descend(DirectoryBox(try root.duplicate()), path[...], of: path)
             }
             parent = (path, opened)
             return opened
         } catch { throw .storage("make the directory of", entry, error) }
     }
 
-    private func descend(_ from: DirectoryBox, _ names: ArraySlice<PathBytes>) throws(Errno) -> DirectoryBox {
+    private func descend(_ from: DirectoryBox, _ names: ArraySlice<PathBytes>, of path: [PathBytes]) throws(Errno) -> DirectoryBox {
         var current = from
-        for name in names {
+        for (index, name) in zip(names.indices, names) {
             do { current = DirectoryBox(try current.value.openDirectory(name)) } catch {
                 guard error == .ENOENT else { throw error }
                 try current.value.makeDirectory(name)
                 try current.value.setPermissions(name, 0o755)  // whatever this process's umask is
+                impliedDirectories.insert(Array(path[...index]))
                 current = DirectoryBox(try current.value.openDirectory(name))
             }
         }

@@ -31,6 +31,10 @@ int berth_renameat2(int from_directory, const char *from, int to_directory, cons
 
 int berth_syncfs(int descriptor) { return syncfs(descriptor); }
 
+int berth_begin_writeback(int descriptor, int64_t offset, int64_t byte_count) {
+    return sync_file_range(descriptor, offset, byte_count, SYNC_FILE_RANGE_WRITE);
+}
+
 ssize_t berth_getdents64(int descriptor, void *buffer, size_t capacity) {
     return syscall(SYS_getdents64, descriptor, buffer, capacity);
 }

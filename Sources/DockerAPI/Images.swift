@@ -178,6 +178,8 @@ public enum ImageDeleteItem: JSONWritable, Hashable {
 public enum ProgressMessage: JSONWritable, Hashable {
     /// What it is at, and how far.
     case status(String, id: String = "", current: UInt64? = nil, total: UInt64? = nil)
+    /// Words for whoever watches, as they are, with the end of the line.
+    case text(String)
     /// That it failed.
     case failure(String)
 
@@ -198,6 +200,7 @@ public enum ProgressMessage: JSONWritable, Hashable {
                     if let current, total == nil { writer.member("progress", HumanText.size(current, digits: 4)) }
                 }
                 if !id.isEmpty { writer.member("id", id) }
+            case .text(let text): writer.member("stream", text + "\n")
             case .failure(let text):
                 writer.member("errorDetail") { $0.member("message", text) }
                 writer.member("error", text)

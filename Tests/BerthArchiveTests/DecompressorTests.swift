@@ -58,12 +58,14 @@ struct DecompressorTests {
     private static let ways: [String] = [
         "cat", "gzip", "gzip -1", "(head -c 1000 | gzip; gzip)", "(gzip; head -c 700 /dev/zero)", "zstd -q", "zstd -q --no-check",
         "zstd -q -19 --no-check", "zstd -q --no-content-size --no-check -B1000",
+        "xz", "(head -c 1000 | xz; xz)", "bzip2", "lz4 -qc", "xz --format=lzma",
         #"(printf '\x50\x2a\x4d\x18\x03\x00\x00\x00abc'; head -c 1000 | zstd -q; printf '\x5f\x2a\x4d\x18\x00\x00\x00\x00'; zstd -q --no-check)"#,
     ]
 
     @Test("Whatever way it was compressed, and in whatever pieces it comes and goes", arguments: Self.ways)
     func roundTrip(_ command: String) throws {
-        let compression: Compression = command.contains("zstd") ? .zstd : command.contains("gzip") ? .gzip : .none
+        let other = ["lzma", "xz", "bzip2", "lz4"].first { command.contains($0) }.map { Compression.other($0) }
+        let compression: Compression = command.contains("zstd") ? .zstd : command.contains("gzip") ? .gzip : other ?? .none
         let packed = try shell(command, Self.plain)
         let (pieces, sizes): ([Int], [Int]) = ([1, 7, 4096, .max], [1, 1000, 256 << 10])
         for piece in pieces {
@@ -83,7 +85,9 @@ struct DecompressorTests {
         #expect(try decompress(try shell("zstd -q")).bytes == [])
     }
 
-    @Test("A stream cut off anywhere, or with a byte changed anywhere, is never taken for whole", arguments: ["gzip", "zstd -q"])
+    @Test(
+        "A stream cut off anywhere, or with a byte changed anywhere, is never taken for whole",
+        arguments: ["gzip", "zstd -q", "xz", "bzip2", "lz4 -qc"])
     func damage(_ command: String) throws {
         let plain = Array(Self.plain[..<20_000])
         let packed = try shell(command, plain)
@@ -120,12 +124,9 @@ struct DecompressorTests {
         #expect(try decompress(bomb, limits: ArchiveLimits(ratio: 100_000)).bytes.count == 90_000_000)
     }
 
-    @Test(
-        "Formats that are not read are named, and a tar that begins like one is a tar",
-        arguments: [("bzip2", "bzip2"), ("xz", "xz"), ("python3 -c 'import sys; sys.stdout.write(\"PK\\3\\4\" + \"x\" * 600)'", "zip")])
-    func unsupported(_ command: String, _ name: String) throws {
+    @Test("A tar whose first name looks like something compressed is a tar", arguments: ["gzip", "zstd -q", "xz", "bzip2"])
+    func looks(_ command: String) throws {
         let packed = try shell(command, Self.plain)
-        #expect { try decompress(packed) } throws: { ($0 as? ByteSourceError)?.kind == .unsupported && "\($0)".contains(name) }
         var tar = [UInt8](repeating: 0, count: 1024)
         tar.replaceSubrange(0..<6, with: packed[..<6])
         tar.replaceSubrange(257..<262, with: "ustar".utf8)

@@ -24,4 +24,27 @@ struct PlatformTests {
     func refused(text: String) {
         #expect(Platform(parsing: text) == nil)
     }
+
+    @Test(
+        "The best match comes first, and what does not run is none",
+        arguments: [
+            ("linux/amd64", ["linux/amd64"]), ("linux/amd64/v3", ["linux/amd64/v3", "linux/amd64/v2", "linux/amd64"]),
+            ("linux/arm/v7", ["linux/arm", "linux/arm/v6", "linux/arm/v5"]),
+            ("linux/arm/v6", ["linux/arm/v6", "linux/arm/v5"]),
+            ("linux/arm64", ["linux/arm64/v8", "linux/arm/v8", "linux/arm", "linux/arm/v6", "linux/arm/v5"]),
+            ("linux/riscv64", []), ("windows/amd64", ["windows/amd64"]),
+        ])
+    func preference(wanted: String, expected: [String]) throws {
+        let all = [
+            "linux/arm/v5", "linux/amd64/v3", "linux/arm/v6", "linux/amd64/v2", "linux/arm", "linux/amd64", "linux/arm/v8",
+            "linux/arm64/v8",
+            "linux/s390x", "windows/amd64",
+        ]
+        let platform = try #require(Platform(parsing: wanted))
+        let ranked = try all.map { try #require(Platform(parsing: $0)) }.compactMap { found in
+            found.preference(for: platform).map { (found, $0) }
+        }
+        #expect(ranked.sorted { $0.1 < $1.1 }.map(\.0.description) == expected)
+        #expect(Set(ranked.map(\.1)).count == ranked.count)
+    }
 }

@@ -25,6 +25,7 @@ struct ProgressTests {
         #expect(
             text(.status("x", id: "i", current: 1, total: 2)) == #"{"status":"x","progressDetail":{"current":1,"total":2},"id":"i"}"#
                 + "\r\n")
+        #expect(text(.text("Loaded image: a:1")) == #"{"stream":"Loaded image: a:1\n"}"# + "\r\n")
         #expect(text(.failure("no <room>")) == #"{"errorDetail":{"message":"no \u003croom\u003e"},"error":"no \u003croom\u003e"}"# + "\r\n")
     }
 }

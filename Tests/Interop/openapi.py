@@ -10,12 +10,14 @@ import yaml
 DOCUMENT = pathlib.Path(__file__).resolve().with_name("v1.51.yaml")
 
 
-# Answers that are bytes of a process, or lines of progress that the document has no schema for.
-STREAMS = ("/images/create", "/containers/{id}/logs", "/containers/{id}/attach", "/exec/{id}/start")
+# Answers that are bytes of a process, archives, or lines of progress that the document has no schema for.
+STREAMS = ("/images/create", "/images/load", "/images/get", "/images/{name}/get", "/containers/{id}/logs", "/containers/{id}/attach", "/exec/{id}/start")
 
 # What Docker answers and its document does not say: such an answer has the form of every other error.
 UNDOCUMENTED = {
     ("POST", "/containers/{id}/start", 400),  # the command cannot be executed
+    ("GET", "/images/get", 404), ("GET", "/images/{name}/get", 404),  # there is no such image
+    ("POST", "/images/load", 400),  # what was sent is no archive of images
 }
 
 

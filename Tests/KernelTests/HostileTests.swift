@@ -25,7 +25,10 @@ struct Hostile: CustomTestStringConvertible, Sendable {
         Hostile("'..' within", saying: "'a/../../outside'", by: "entry('a', DIRTYPE); entry('a/../../outside', data=b'x')"),
         Hostile("'..' that stays inside", saying: "'a/../b'", by: "entry('a', DIRTYPE); entry('a/../b', data=b'x')"),
         Hostile("'..' alone", saying: "'..'", by: "entry('..', DIRTYPE)"),
-        Hostile("an absolute name", saying: "'/etc/outside'", "absolute", by: "entry('/etc/outside', data=b'x')"),
+        Hostile("an absolute name with '..'", saying: "'/../outside'", "'..'", by: "entry('/../outside', data=b'x')"),
+        Hostile(
+            "an absolute name through a symbolic link", saying: "'/out/file'", "symbolic link",
+            by: "entry('/out', SYMTYPE, linkname='/tmp'); entry('/out/file', data=b'x')"),
         Hostile("a hard link out by '..'", saying: "'link'", "'..'", by: "entry('link', LNKTYPE, linkname='../../etc/passwd')"),
         Hostile(
             "a hard link to what is not in the archive", saying: "'link'", "'/etc/passwd'",
@@ -128,14 +131,23 @@ struct Hostile: CustomTestStringConvertible, Sendable {
         Hostile("no archive at all", saying: "no tar archive", by: "raw(b'hello world, this is text and nothing else\\n' * 100)"),
         Hostile("a few bytes", saying: "cut off", by: "raw(b'hello')"),
         Hostile("a damaged checksum", saying: "checksum", by: "entry('a', data=b'x'); head('b', damage=True)"),
-        Hostile("bzip2", .unsupported, saying: "bzip2", by: "import bz2; raw(bz2.compress(b'x' * 1000))"),
-        Hostile("xz", .unsupported, saying: "xz", by: "import lzma; raw(lzma.compress(b'x' * 1000))"),
-        Hostile("zip", .unsupported, saying: "zip", by: "raw(b'PK\\3\\4' + b'x' * 1000)"),
+        Hostile("bzip2 of no archive", saying: "no tar archive", by: "import bz2; raw(bz2.compress(b'x' * 1000))"),
+        Hostile("xz that is cut off", saying: "archive", by: "import lzma; raw(lzma.compress(random.randbytes(100000))[:-20])"),
+        Hostile("a zip that is none", saying: "archive", by: "raw(b'PK\\3\\4' + b'x' * 1000)"),
+        Hostile("a cpio that is cut off", saying: "archive", by: "raw(cpio([('f', b'x' * 1000)])[:-900])"),
+        Hostile("a cpio that climbs", saying: "'../f'", "'..'", by: "raw(cpio([('../f', b'x')]))"),
+        Hostile("a cpio with a whiteout of overlay's", saying: "'c'", "0:0", by: "raw(cpio([('c', b'')], mode=0o020600))"),
+        Hostile("a cpio with an endless name", saying: "archive", by: "raw(cpio([('f' * 300, b'x')]).replace(b'0000012d', b'7fffffff'))"),
+        Hostile(
+            "a zip with a file under two sizes", saying: "archive",
+            by:
+                "import zipfile; z = zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED); z.writestr('f', b'x' * 100000); z.close(); d = out.getvalue(); out.seek(0); raw(d.replace((100000).to_bytes(4, 'little'), (90000).to_bytes(4, 'little')))"
+        ),
         Hostile(
             "more entries than are allowed", .tooLarge, saying: "1000 entries", by: "[entry('f%d' % i, data=b'') for i in range(1001)]"),
         Hostile("gzip that becomes more than is allowed", .tooLarge, saying: "\(64 << 20)", "limit", by: "pack('gzip', [('f', 70 << 20)])"),
         Hostile("zstd that becomes more than is allowed", .tooLarge, saying: "limit", by: "pack('zstd -q', [('f', 70 << 20)])"),
-        Hostile("gzip that is damaged", saying: "gzip", by: "pack('gzip', [('f', 100000)], flip=60)"),
+        Hostile("gzip that is damaged", saying: "damaged", by: "pack('gzip', [('f', 100000)], flip=60)"),
         Hostile("zstd that is damaged", saying: "zstd", by: "pack('zstd -q', [('f', 100000)], flip=40)"),
         Hostile("gzip that is cut off", saying: "cut off", by: "pack('gzip', [('f', 100000)], cut=20)"),
         Hostile("zstd that is cut off", saying: "cut off", by: "pack('zstd -q', [('f', 100000)], cut=20)"),
@@ -172,6 +184,13 @@ struct Hostile: CustomTestStringConvertible, Sendable {
                 map = ("%d\n" % len(regions) + "".join("%d\n%d\n" % region for region in regions)).encode()
                 map += b"\0" * (-len(map) % 512)
                 entry(name, data=map + data, pax_headers={"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(size), "GNU.sparse.name": name})
+        def cpio(files, mode=0o100644):
+            result = b""
+            for name, data in files + [("TRAILER!!!", b"")]:
+                fields = [1, mode if name != "TRAILER!!!" else 0, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+                head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
+                result += head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
+            return result
         def pack(command, files, flip=None, cut=None, window=False):
             plain = io.BytesIO(); tar = tarfile.open(fileobj=plain, mode="w"); chance = random.Random(1)
             for name, size in files:

@@ -51,11 +51,11 @@ final class Scratch {
         return target
     }
 
-    /// Every file below a directory with its metadata, as Python sees it.
-    func listing(_ directory: String) throws -> [String] {
+    /// Every file below a directory with its metadata, as Python sees it; with holes, or without telling them from zeros.
+    func listing(_ directory: String, isDense: Bool = false) throws -> [String] {
         let tool = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Oracle/tree.py"
         let whole = directory.hasPrefix("/") ? directory : "\(path)/\(directory)"
-        return try shell("/usr/bin/python3 '\(tool)' list '\(whole)'").split(separator: "\n").map(String.init)
+        return try shell("/usr/bin/python3 '\(tool)' \(isDense ? "dense" : "list") '\(whole)'").split(separator: "\n").map(String.init)
     }
 
     func makeRandomTree(seed: Int, _ name: String, isPlain: Bool = false) throws {

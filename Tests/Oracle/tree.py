@@ -2,6 +2,7 @@
 """Looks at trees of files, and makes them, for tests that compare what was unpacked with what other tools unpack.
 
 tree.py list DIRECTORY          every file with all its metadata, a line each
+tree.py dense DIRECTORY         the same, where holes are zeros like any
 tree.py random SEED DIRECTORY   a tree of every kind of file, the same for the same seed
 tree.py plain SEED DIRECTORY    the same with names, numbers and times that the oldest formats have room for
 """
@@ -12,7 +13,7 @@ import stat
 import sys
 
 
-def listing(root):
+def listing(root, contents):
     names = {}
     lines = []
     for path, status in sorted(walk(root)):
@@ -44,6 +45,11 @@ def walk(root):
             yield entry.path, status
             if stat.S_ISDIR(status.st_mode):
                 waiting.append(entry.path)
+
+
+def dense(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16], "dense"
 
 
 def contents(path):
@@ -128,8 +134,8 @@ def make(seed, root, plain):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "list":
-        for line in listing(os.fsencode(sys.argv[2])):
+    if sys.argv[1] in ("list", "dense"):
+        for line in listing(os.fsencode(sys.argv[2]), contents if sys.argv[1] == "list" else dense):
             print(line)
     elif sys.argv[1] in ("random", "plain"):
         make(int(sys.argv[2]), sys.argv[3], sys.argv[1] == "plain")

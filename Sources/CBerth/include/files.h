@@ -24,6 +24,9 @@ int berth_renameat2(int from_directory, const char *from, int to_directory, cons
 /// syncfs(2).
 int berth_syncfs(int descriptor);
 
+/// sync_file_range(2): has the kernel begin to write a file's pages to the disk, and does not wait for it.
+int berth_begin_writeback(int descriptor, int64_t offset, int64_t byte_count);
+
 /// getdents64(2): the number of bytes written to `buffer`, 0 at the end.
 ssize_t berth_getdents64(int descriptor, void *buffer, size_t capacity);
 

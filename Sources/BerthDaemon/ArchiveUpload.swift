@@ -3,24 +3,28 @@ internal import DockerAPI
 internal import NIOCore
 internal import NIOPosix
 
-/// A request's body on its way into an import, and the import's progress on its way back.
-struct ImportUpload {
+/// A request's body on its way into a job, and the job's progress on its way back.
+struct ArchiveUpload<Output: Sendable> {
     let group: MultiThreadedEventLoopGroup
-    let job: Job<ImageRecord>
+    let job: Job<Output>
     let call: Call
+    /// What the job does, as the client is told while the body comes; `nil` to tell it nothing.
+    let doing: String?
+    /// What the client is told when it is done.
+    let done: (Output) -> [ProgressMessage]
 
     /// How often the client is told how far it is.
-    private static let interval = Duration.milliseconds(100)
+    private static var interval: Duration { .milliseconds(100) }
 
-    /// Feeds the job, tells how far it is, and answers with the image's id. A client that goes away ends the import, which then leaves nothing.
+    /// Feeds the job, tells how far it is, and answers with what came of it. A client that goes away ends the job, which then leaves nothing.
     func perform(into descriptor: CInt) async throws {
         do { try await feed(descriptor) } catch {
             job.cancel()
-            // The reason is the upload's, not the import's.
+            // The reason is the upload's, not the job's.
             _ = try? await job.value
             throw error
         }
-        let result: ImageRecord
+        let result: Output
         do { result = try await job.value } catch {
             // The rest of a body that was refused is not read.
             call.reply.closes = true
@@ -29,7 +33,7 @@ struct ImportUpload {
             return try await call.reply.end()
         }
         if !call.reply.hasBegun { try await call.reply.begin(type: "application/json") }
-        try await call.reply.write(ProgressMessage.status(result.id.description).line)
+        for message in done(result) { try await call.reply.write(message.line) }
         try await call.reply.end()
     }
 
@@ -41,7 +45,7 @@ struct ImportUpload {
             pipe.close(promise: nil)
             throw error
         }
-        // An import that has failed has closed its end, which closes this one.
+        // A job that has failed has closed its end, which closes this one.
         try? await pipe.close().get()
     }
 
@@ -49,12 +53,12 @@ struct ImportUpload {
         var (count, told) = (UInt64(0), ContinuousClock.now)
         while let piece = try await call.parts.nextBody() {
             count += UInt64(piece.readableBytes)
-            // An import that has failed does not read on, and its own error is the better one.
+            // A job that has failed does not read on, and its own error is the better one.
             do { try await pipe.writeAndFlush(piece).get() } catch { return }
-            guard ContinuousClock.now - told >= Self.interval else { continue }
+            guard let doing, ContinuousClock.now - told >= Self.interval else { continue }
             told = .now
             if !call.reply.hasBegun { try await call.reply.begin(type: "application/json") }
-            try await call.reply.write(ProgressMessage.status("Importing", current: count).line)
+            try await call.reply.write(ProgressMessage.status(doing, current: count).line)
         }
     }
 }

@@ -1,0 +1,209 @@
+internal import BerthArchive
+internal import BerthContent
+internal import BerthLayers
+public import BerthLinux
+public import BerthOCI
+internal import BerthReactor
+public import BerthState
+internal import BerthTar
+internal import Synchronization
+
+/// An image that was loaded.
+public struct LoadedImage: Hashable, Sendable {
+    /// The image.
+    public let image: ImageRecord
+    /// The names that the archive has given it; those that it had before stay.
+    public let names: [ImageReference]
+}
+
+extension ImageStore {
+    /// Takes in the images of an archive: of `docker save`, or an OCI layout in a tar, plain or compressed. It is read once, to its end.
+    ///
+    /// The job's value is the images, in the archive's order. Each of them is whole or absent, killed at any moment: those that came first may be there
+    /// when another cannot be taken in. An image that is here already gets the archive's names; loading again is fine.
+    /// - Parameters:
+    ///   - source: where the archive comes from; taken over. It need not be able to go back.
+    ///   - byteCount: how many bytes it has, where that is known: without a place for them nothing is begun.
+    ///   - platform: which one is taken of an index of several. `nil`: the best for this machine.
+    /// - Throws: by the job `invalid` for what is no such archive, and says what it looks like; `notFound` for a platform that it has not; `tooLarge`,
+    ///   `unsupported`, `storage`, `cancelled`.
+    public func load(
+        from source: consuming OwnedDescriptor, byteCount: UInt64? = nil, platform: Platform? = nil
+    ) -> Job<[LoadedImage]> {
+        let box = SourceBox(source)
+        return services.jobs.start(kind: "load", title: "images") { [self] context in
+            try await loading(platform, context) { (lane) throws(ImageError) in
+                try await receive(box, byteCount, lane, context)
+            }
+        }
+    }
+
+    /// Takes in the images of an archive in a file, or of an OCI layout in a directory: as the other does it.
+    ///
+    /// - Throws: at once `notFound` if there is nothing of that path.
+    public func load(fromFile path: String, platform: Platform? = nil) throws(ImageError) -> Job<[LoadedImage]> {
+        do throws(Errno) {
+            let file = try HostFile.open(path)
+            let status = try file.status()
+            if status.kind == .directory { return load(from: try Directory.open(path), path, platform) }
+            return load(from: file, byteCount: status.kind == .regular ? UInt64(status.byteCount) : nil, platform: platform)
+        } catch {
+            throw ImageError(error == .ENOENT ? .notFound : .storage, "open \(path): \(error)", underlying: error)
+        }
+    }
+
+    private func load(from directory: consuming Directory, _ path: String, _ platform: Platform?) -> Job<[LoadedImage]> {
+        let layout = LayoutDirectory(directory, path, services.layers)
+        return services.jobs.start(kind: "load", title: path) { [self] context in
+            layout.follow(context)
+            return try await loading(platform, context) { (_) throws(ImageError) in layout }
+        }
+    }
+
+    /// Has the parts of images brought, and makes images of them.
+    private func loading(
+        _ platform: Platform?, _ context: JobContext, _ bring: (Lane) async throws(ImageError) -> any ImageParts
+    ) async throws(ImageError) -> [LoadedImage] {
+        index.withLock { $0.importCount += 1 }
+        // A lane of its own: it is busy for as long as the archive comes.
+        let lane = Lane(named: "the load")
+        let result: Result<[LoadedImage], ImageError>
+        do throws(ImageError) {
+            let parts = try await bring(lane)
+            result = .success(
+                try await lane.run { () throws(ImageError) in
+                    defer { parts.drop() }
+                    if context.isCancelled { throw ImageError(.cancelled, "the load was cancelled") }
+                    return try self.make(imagesOf: parts, platform)
+                })
+        } catch { result = .failure(error) }
+        do throws(ImageError) { try await lane.run { () throws(ImageError) in self.importEnded() } } catch {
+            // No thread to be had: what is unwanted goes with the next that ends.
+            index.withLock { $0.importCount -= 1 }
+        }
+        for loaded in (try? result.get()) ?? [] {  // of what failed there is nothing to tell
+            let id = loaded.image.id.description
+            services.events.publish(Event(type: "image", action: "load", actorID: id, attributes: ["name": id]))
+        }
+        return try result.get()
+    }
+
+    // MARK: Bringing
+
+    /// How many layers are unpacked at a time.
+    private static var width: Int { max(2, min(4, HostFile.processorCount())) }
+
+    private func receive(
+        _ source: SourceBox, _ byteCount: UInt64?, _ lane: Lane, _ context: JobContext
+    ) async throws(ImageError) -> any ImageParts {
+        let members = ArchiveMembers(services.layers)
+        let (started, continuation) = AsyncStream<StartedLayer>.makeStream()
+        async let unpacking: Void = unpack(started, context)
+        let result: Result<Void, ImageError>
+        do throws(ImageError) {
+            try await lane.run { () throws(ImageError) in
+                guard let descriptor = source.take() else { throw ImageError(.invalid, "the archive has been read already") }
+                if let byteCount {
+                    let free: UInt64
+                    do throws(ContentError) { free = try self.services.content.availableByteCount() } catch { throw ImageError(error) }
+                    guard byteCount <= free else { throw .noSpace(for: "the archive", byteCount, free) }
+                }
+                let receiver = ArchiveReceiver(self.services, context, into: members) { continuation.yield($0) }
+                let archive: any ByteSource
+                do throws(LayerError) { archive = try self.services.layers.tar(from: DescriptorSource(descriptor)) } catch {
+                    throw ImageError(error)
+                }
+                try receiver.receive(from: Decompressor(archive, limits: self.services.layers.limits))
+            }
+            result = .success(())
+        } catch { result = .failure(error) }
+        continuation.finish()
+        await unpacking
+        if case .failure(let error) = result {
+            // Removing what has come blocks.
+            do throws(ImageError) { try await lane.run { () throws(ImageError) in members.drop() } } catch { members.drop() }
+            throw error
+        }
+        return members
+    }
+
+    /// Unpacks layers while they come, so many at a time.
+    private func unpack(_ started: AsyncStream<StartedLayer>, _ context: JobContext) async {
+        await withTaskGroup(of: Void.self) { group in
+            var runningCount = 0
+            for await layer in started {
+                if runningCount == Self.width { await group.next() } else { runningCount += 1 }
+                group.addTask { await self.unpack(layer, context) }
+            }
+        }
+    }
+
+    private func unpack(_ layer: StartedLayer, _ context: JobContext) async {
+        let (layers, content) = (services.layers, services.content)
+        do throws(LayerError) {
+            let unpacked = try await Lane(named: "unpacking '\(layer.path)'").run { () throws(LayerError) in
+                // One that is here already is mostly unpacked, too; if it is not, that is found out when an image names it.
+                if let blob = layer.arrival.whole, (try? content.contains(blob.digest)) == true { return layers.hold(blob) }
+                return try layers.unpack(layer.arrival, while: { !context.isCancelled })
+            }
+            layer.finish(.success(unpacked))
+        } catch { layer.finish(.failure(error)) }
+    }
+
+    // MARK: Making images
+
+    private func make(imagesOf parts: any ImageParts, _ platform: Platform?) throws(ImageError) -> [LoadedImage] {
+        guard let found = try FoundImage.all(in: parts, for: platform) else { throw ArchiveLooks.complaint(aboutPaths: parts.paths) }
+        guard !found.isEmpty else { throw ImageError(.invalid, "there is no image in the archive: its index and manifest name none") }
+        var loaded: [LoadedImage] = []
+        for image in found { loaded.append(try make(image, of: parts)) }
+        return loaded
+    }
+
+    private func make(_ image: FoundImage, of parts: any ImageParts) throws(ImageError) -> LoadedImage {
+        if let known = index.withLock({ $0.images[image.id] }) { return try name(known, image.names) }
+        var layers: [(layer: UnpackedLayer, diffID: Digest?)] = []
+        for (layer, diffID) in zip(image.layers, image.configuration.diffIDs) {
+            guard let unpacked = try parts.layer(at: layer.path) else {
+                throw ImageError(.invalid, "image \(image.id) has the layer '\(layer.path)', which the archive does not have")
+            }
+            if let descriptor = layer.descriptor {
+                guard unpacked.digest == descriptor.digest, unpacked.byteCount == descriptor.byteCount else {
+                    throw ImageError(
+                        .invalid,
+                        "the layer \(descriptor.digest) of image \(image.id) is damaged: it has \(unpacked.byteCount) bytes with the digest \(unpacked.digest), and is to have \(descriptor.byteCount)"
+                    )
+                }
+            }
+            layers.append((unpacked, diffID))
+        }
+        let imported: [ImportedLayer]
+        do throws(LayerError) {
+            imported = try services.layers.commit(layers, on: nil) { blob, layer in
+                // What this load has brought is unwanted, unless a document names it when it has ended.
+                index.withLock { index in
+                    index.candidates.blobs.insert(blob)
+                    index.candidates.layers.insert(layer)
+                }
+            }
+        } catch { throw ImageError(ImageError(error).code, "image \(image.id): \(error)", underlying: error.underlying) }
+        let described = zip(image.layers, imported).map { $0.descriptor ?? $1.blob }
+        let entry = try writing.withLock { _ throws(ImageError) in
+            let entry = try keep(
+                image.configurationBytes, image.configurationDescriptor, manifest: image.manifest, layers: described, comment: "")
+            try publish(entry, as: image.names.first)
+            return entry
+        }
+        return try name(entry, image.names)
+    }
+
+    private func name(_ entry: Entry, _ names: [ImageReference]) throws(ImageError) -> LoadedImage {
+        try writing.withLock { _ throws(ImageError) in
+            let id = entry.document.id
+            let missing = index.withLock { index in names.filter { index.references[$0] != id } }
+            for name in missing { try writeReference(name, to: id) }
+            if !missing.isEmpty { try writeIndex() }
+            return LoadedImage(image: record(entry), names: names)
+        }
+    }
+}

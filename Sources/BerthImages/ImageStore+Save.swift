@@ -1,0 +1,139 @@
+internal import BerthContent
+public import BerthLinux
+public import BerthOCI
+internal import BerthReactor
+public import BerthState
+internal import BerthTar
+internal import Synchronization
+
+extension ImageStore {
+    /// Writes images into an archive: an OCI layout in a tar that has Docker's `manifest.json` besides, so that both kinds of tools read it.
+    ///
+    /// Blobs are in it as they were kept, byte for byte, each once. The same images under the same names give the same bytes. Images that are asked for by
+    /// name have that name in it; by a name without a tag, all tags of the repository; by id, none.
+    /// - Parameters:
+    ///   - names: which ones: names, or ids.
+    ///   - target: where the archive goes; taken over. It need not be able to go back. If the job fails, what it got is no whole archive.
+    ///   - platform: which platform they must be for. `nil`: any.
+    /// - Throws: at once `notFound` for what is not here, `invalid` for no names, and for what can be none. By the job `storage`, and `cancelled` also
+    ///   where nobody reads what is written.
+    public func save(_ names: [String], to target: consuming OwnedDescriptor, platform: Platform? = nil) throws(ImageError) -> Job<Void> {
+        let images = try selection(names, platform)
+        let box = SourceBox(target)
+        return services.jobs.start(kind: "save", title: names.joined(separator: " ")) { [self] context in
+            try await keepingAll { () throws(ImageError) in
+                guard let descriptor = box.take() else { throw ImageError(.invalid, "the archive has been written already") }
+                try self.write(images, to: DescriptorSink(descriptor), context)
+            }
+        }
+    }
+
+    /// Writes images into a directory, as an OCI layout (OCI image specification, *Image Layout*).
+    ///
+    /// - Parameter path: a directory that is empty, or not there. `index.json` is written last: without it, it is no layout. If the job fails, what was
+    ///   written is removed.
+    /// - Throws: as the other; by the job also `conflict` if there is something in the directory.
+    public func save(_ names: [String], toLayout path: String, platform: Platform? = nil) throws(ImageError) -> Job<Void> {
+        let images = try selection(names, platform)
+        return services.jobs.start(kind: "save", title: names.joined(separator: " ")) { [self] context in
+            try await keepingAll { () throws(ImageError) in
+                try LayoutWriter(self.services.content, context).write(images, to: path)
+            }
+        }
+    }
+
+    /// Runs what reads blobs in a lane of its own. Nothing is removed meanwhile.
+    private func keepingAll(_ body: @escaping @Sendable () throws(ImageError) -> Void) async throws(ImageError) {
+        index.withLock { $0.importCount += 1 }
+        let lane = Lane(named: "the save")
+        let result: Result<Void, ImageError>
+        do throws(ImageError) { result = .success(try await lane.run(body)) } catch { result = .failure(error) }
+        try await lane.run { () throws(ImageError) in self.importEnded() }
+        return try result.get()
+    }
+
+    /// The images that are meant, by Docker's rules.
+    private func selection(_ names: [String], _ platform: Platform?) throws(ImageError) -> SavedImages {
+        guard !names.isEmpty else { throw ImageError(.invalid, "no image is named that could be saved") }
+        var images = SavedImages()
+        let state = index.withLock { $0 }
+        for text in names {
+            let reference = try? ImageReference(parsing: text)  // an id is none
+            if let reference, !Self.hasTag(text) {
+                let all = state.references.filter { $0.key.familiarName == reference.familiarName && $0.key.digest == nil }
+                for (name, id) in all {
+                    if let entry = state.images[id] { images.add(entry.document, name) }
+                }
+                if !all.isEmpty { continue }
+            }
+            let entry = try entry(named: text)
+            let isName = reference.map { state.references[$0] == entry.document.id } ?? false
+            images.add(entry.document, isName ? reference : nil)
+        }
+        for image in images.images {
+            guard let platform, let own = state.images[image.document.id]?.configuration.platform else { continue }
+            guard own.preference(for: platform) != nil else {
+                throw ImageError(
+                    .notFound,
+                    "image \(image.document.id) was found but does not provide the specified platform (\(platform)): it is for \(own)")
+            }
+        }
+        return images
+    }
+
+    /// Whether a name says a tag or a digest itself.
+    private static func hasTag(_ text: String) -> Bool {
+        let last = text.lastIndex(of: "/").map { text.index(after: $0) } ?? text.startIndex
+        return text[last...].contains { $0 == ":" || $0 == "@" }
+    }
+
+    private func write(_ images: SavedImages, to sink: DescriptorSink, _ context: JobContext) throws(ImageError) {
+        let (index, manifest, repositories) = (try images.index(), try images.dockerManifest(), try images.repositories())
+        do throws(TarError) {
+            let writer = TarWriter(sink)
+            // What says what there is comes first: whoever reads the archive once can then know what follows.
+            var documents = [("oci-layout", SavedImages.layout), ("index.json", index), ("manifest.json", manifest)]
+            if let repositories { documents.append(("repositories", repositories)) }
+            for (name, bytes) in documents {
+                try writer.append(TarEntry(name: Array(name.utf8), kind: .file, permissions: 0o644), contents: bytes)
+            }
+            var folders: Set<String> = []
+            for blob in images.blobs {
+                let algorithm = "blobs/\(blob.digest.algorithm.rawValue)"
+                for folder in ["blobs", algorithm] where folders.insert(folder).inserted {
+                    try writer.append(TarEntry(name: Array(folder.utf8), kind: .directory, permissions: 0o755))
+                }
+                try append(blob, to: writer, context)
+            }
+            try writer.finish()
+        } catch {
+            if case .sink(.cancelled) = error.code { throw ImageError(.cancelled, error.description, underlying: error.underlying) }
+            throw ImageError(error)
+        }
+    }
+
+    private func append(_ blob: Descriptor, to writer: TarWriter, _ context: JobContext) throws(TarError) {
+        let file: OwnedDescriptor
+        do throws(ContentError) { file = try services.content.open(blob.digest) } catch {
+            throw TarError(.storage, error.description, underlying: error.underlying)
+        }
+        context.report(Progress(status: "Saving", totalByteCount: blob.byteCount))
+        let path = SavedImages.path(of: blob.digest)
+        try writer.append(
+            TarEntry(name: Array(path.utf8), kind: .file, permissions: 0o644, byteCount: blob.byteCount),
+            contents: WantedSource(DescriptorSource(file), context))
+    }
+}
+
+/// A source that ends with its job.
+final class WantedSource: ByteSource {
+    private let source: any ByteSource
+    private let context: JobContext
+
+    init(_ source: any ByteSource, _ context: JobContext) { (self.source, self.context) = (source, context) }
+
+    func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
+        if context.isCancelled { throw ByteSourceError(.cancelled, "it was cancelled") }
+        return try unsafe source.read(into: buffer)
+    }
+}

@@ -1,0 +1,73 @@
+internal import BerthContent
+internal import BerthLayers
+internal import BerthLinux
+internal import BerthOCI
+internal import BerthState
+internal import BerthTar
+internal import Synchronization
+
+/// An OCI layout in a directory of the host's (OCI image specification, *Image Layout*): only what an image needs of it is read.
+final class LayoutDirectory: ImageParts {
+    private let directory: Directory
+    private let path: String
+    private let layers: LayerStore
+    private let context = Mutex<JobContext?>(nil)
+
+    init(_ directory: consuming Directory, _ path: String, _ layers: LayerStore) {
+        self.directory = directory
+        (self.path, self.layers) = (path, layers)
+    }
+
+    /// Tells a job how far it is, and ends with it.
+    func follow(_ context: JobContext) { self.context.withLock { $0 = context } }
+
+    var paths: Set<String> {
+        // What cannot be listed has nothing that could be told of it.
+        Set(((try? directory.entries()) ?? []).map(\.name.description))
+    }
+
+    func drop() {}
+
+    private func resolved(_ path: String) throws(Errno) -> PathBytes? {
+        let path = try PathBytes(path)
+        do throws(Errno) {
+            return try directory.status(path).kind == .regular ? path : nil
+        } catch {
+            if error == .ENOENT || error == .ENOTDIR || error == .ELOOP { return nil }
+            throw error
+        }
+    }
+
+    func contains(_ path: String) -> Bool { (try? resolved(path)) != nil }  // what cannot be looked at is read with its error
+
+    func document(at path: String) throws(ImageError) -> [UInt8]? {
+        let limit = ImageStore.maximumDocumentByteCount
+        do throws(Errno) {
+            guard let found = try resolved(path) else { return nil }
+            return try directory.readFile(found, limit: limit)
+        } catch {
+            if error == .EFBIG {
+                throw ImageError(.tooLarge, "'\(self.path)/\(path)' has more than \(limit) bytes, the most of a document")
+            }
+            throw ImageError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error)
+        }
+    }
+
+    func layer(at path: String) throws(ImageError) -> UnpackedLayer? {
+        let file: OwnedDescriptor
+        do throws(Errno) {
+            guard let found = try resolved(path) else { return nil }
+            file = try directory.openForReading(found)
+        } catch { throw ImageError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error) }
+        let context = context.withLock { $0 }
+        do throws(LayerError) {
+            return try layers.unpack(from: DescriptorSource(file)) { (count) throws(LayerError) in
+                if context?.isCancelled == true { throw LayerError(.cancelled, "the load was cancelled") }
+                context?.report(Progress(status: "Loading", completedByteCount: count))
+            }
+        } catch { throw ImageError(ImageError(error).code, "the layer '\(path)': \(error)", underlying: error.underlying) }
+    }
+
+    /// None is asked: layouts have configurations that say it.
+    func diffID(ofLayerAt path: String) throws(ImageError) -> Digest? { nil }
+}

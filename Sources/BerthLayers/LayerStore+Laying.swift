@@ -1,0 +1,93 @@
+internal import BerthArchive
+internal import BerthContent
+public import BerthOCI
+public import BerthSnapshots
+
+extension LayerStore {
+    /// Lays layers on another, one on the other, and keeps their blobs. All that one call brings is synced at once.
+    ///
+    /// Whole or absent, each of them; when this throws, some of the lower ones may be there, and blobs, which `arrived` was told of.
+    /// - Parameters:
+    ///   - layers: the lowest first, each with the digest that its uncompressed tar must have; `nil` for whatever it has.
+    ///   - parent: the layer below the first; `nil` if that is the lowest.
+    ///   - arrived: told before the blobs are kept and the layers are: what is to go if what follows fails.
+    /// - Throws: `invalid` for a tar that has another digest, and what unpacking throws where that has not been done yet.
+    public func commit(
+        _ layers: [(layer: UnpackedLayer, diffID: Digest?)], on parent: LayerName?,
+        arrived: (_ blob: Digest, _ layer: LayerName) -> Void = { _, _ in }
+    ) throws(LayerError) -> [ImportedLayer] {
+        var batch = Batch(below: parent)
+        do throws(LayerError) {
+            for (layer, expected) in layers {
+                try add(layer, expecting: expected, to: &batch, arrived)
+                // Where a layer has in it what it lies on, that has to be there before the next is unpacked.
+                if !snapshots.keepsLayersApart { try lay(&batch) }
+            }
+            try lay(&batch)
+        } catch {
+            for (prepared, information) in batch.waiting where snapshots.layers()[information.name] == nil { snapshots.discard(prepared) }
+            throw error
+        }
+        for (layer, _) in layers {
+            guard case .pending(let blob) = layer.bytes else { continue }
+            do throws(ContentError) { try blob.commit() } catch { throw LayerError(error) }
+        }
+        return batch.imported
+    }
+
+    private struct Batch {
+        var below: LayerName?
+        var waiting: [(prepared: PreparedLayer, information: LayerInformation)] = []
+        var imported: [ImportedLayer] = []
+    }
+
+    private func add(
+        _ layer: UnpackedLayer, expecting expected: Digest?, to batch: inout Batch, _ arrived: (Digest, LayerName) -> Void
+    ) throws(LayerError) {
+        // What is there already is not unpacked again: its digest was compared when it was.
+        if let expected, let known = snapshots.layers()[LayerName(chainID: Self.chainID(of: expected, on: batch.below))] {
+            return append(layer, try compression(of: layer), known.diffID, known.byteCount, nil, to: &batch, arrived)
+        }
+        // Its files may be another layer's by now; or they could not be unpacked before what they lie on was there.
+        var files = layer.takeFiles()
+        if files == nil { files = try unpack(try source(of: layer), on: snapshots.keepsLayersApart ? nil : batch.below, hashesPlain: true) }
+        guard let files else { preconditionFailure("what was not unpacked is now") }
+        let diffID = files.diffID ?? layer.digest
+        if let expected, expected != diffID {
+            snapshots.discard(files.prepared)
+            throw LayerError(
+                .invalid,
+                "the layer \(layer.digest) is damaged, or another image's: its tar has the digest \(diffID), and the image says \(expected)"
+            )
+        }
+        append(layer, files.compression, diffID, files.byteCount, files.prepared, to: &batch, arrived)
+    }
+
+    private func append(
+        _ layer: UnpackedLayer, _ compression: Compression, _ diffID: Digest, _ byteCount: UInt64, _ prepared: PreparedLayer?,
+        to batch: inout Batch, _ arrived: (Digest, LayerName) -> Void
+    ) {
+        let name = LayerName(chainID: Self.chainID(of: diffID, on: batch.below))
+        arrived(layer.digest, name)
+        if let prepared {
+            batch.waiting.append((prepared, LayerInformation(name: name, diffID: diffID, parent: batch.below, byteCount: byteCount)))
+        }
+        let mediaType: MediaType =
+            switch compression {
+            case .none: .layer
+            case .gzip: .layerGzip
+            case .zstd: .layerZstd
+            // The specification has no word for these; theirs is the one that everybody would make.
+            case .other(let name): MediaType(rawValue: "\(MediaType.layer)+\(name)")
+            }
+        let blob = Descriptor(mediaType: mediaType, digest: layer.digest, byteCount: layer.byteCount)
+        batch.imported.append(ImportedLayer(blob: blob, diffID: diffID, name: name, unpackedByteCount: byteCount))
+        batch.below = name
+    }
+
+    private func lay(_ batch: inout Batch) throws(LayerError) {
+        guard !batch.waiting.isEmpty else { return }
+        do throws(SnapshotError) { try snapshots.commit(batch.waiting) } catch { throw LayerError(error) }
+        batch.waiting = []
+    }
+}

@@ -1,0 +1,35 @@
+import BerthOCI
+import Testing
+
+@testable import DockerAPI
+
+@Suite("The parameter platform")
+struct PlatformParameterTests {
+    @Test(
+        "JSON as newer clients send it, or text as older calls have it",
+        arguments: [
+            (#"{"os":"linux","architecture":"arm64","variant":"v8"}"#, "linux/arm64/v8"),
+            (#"{"architecture":"amd64","os":"linux"}"#, "linux/amd64"),
+            (#"{"OS":"linux","Architecture":"x86_64","variant":null}"#, "linux/amd64"), ("linux/arm/v7", "linux/arm/v7"),
+        ])
+    func values(_ text: String, _ meaning: String) throws {
+        #expect(try PlatformParameter.parse(text)?.description == meaning)
+    }
+
+    @Test("Nothing is none")
+    func nothing() throws { #expect(try PlatformParameter.parse("") == nil) }
+
+    @Test(
+        "What is none is refused",
+        arguments: [
+            "{", "{}", #"{"os":"linux"}"#, #"{"os":1,"architecture":"amd64"}"#, #"{"os":"linux","architecture":"a/b/c"}"#, "a/b/c/d",
+            #"{"os":"linux","architecture":"amd64","x":1}"#,
+        ])
+    func refused(_ text: String) { #expect(throws: RequestError.self) { try PlatformParameter.parse(text) } }
+
+    @Test("What is of Windows alone is named")
+    func windows() {
+        let text = #"{"os":"windows","architecture":"amd64","os.version":"10"}"#
+        #expect { try PlatformParameter.parse(text) } throws: { "\($0)".contains("os.version") }
+    }
+}
