@@ -75,8 +75,8 @@ let rooms: [Target] = [
     room(
         "BerthContainers",
         uses: [
-            "BerthImages", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLaunch", "BerthReactor",
-            "BerthLinux",
+            "BerthImages", "BerthLayers", "BerthTar", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState", "BerthOCI",
+            "BerthLaunch", "BerthReactor", "BerthLinux",
         ]),
     // Engine
     room(
@@ -88,8 +88,8 @@ let rooms: [Target] = [
     room(
         "Berth",
         uses: [
-            "BerthEngine", "BerthContainers", "BerthImages", "BerthArchive", "BerthNetworking", "BerthRuntime", "BerthSnapshots",
-            "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
+            "BerthEngine", "BerthContainers", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthNetworking", "BerthRuntime",
+            "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
         ]),
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),

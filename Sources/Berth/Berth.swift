@@ -5,12 +5,14 @@
 @_exported import BerthContent
 @_exported import BerthEngine
 @_exported import BerthImages
+@_exported import BerthLayers
 internal import BerthMonitor
 @_exported import BerthNetworking
 @_exported import BerthOCI
 @_exported import BerthRuntime
 @_exported import BerthSnapshots
 @_exported import BerthState
+@_exported import BerthTar
 
 /// Keeps the linker from leaving the monitor out.
 @usableFromInline let monitorEntryIsLinked: @convention(c) () -> Void = monitorEntry

@@ -69,7 +69,7 @@ struct Completion: Verb {
         // Whoever presses Tab has not asked for a daemon.
         let daemon = try Session(path: "berth", options: options).daemon(mayStart: false)
         switch entry.names[0] {
-        case "attach", "exec", "kill", "logs", "rm", "start", "stop", "wait", "inspect":
+        case "attach", "commit", "diff", "exec", "export", "kill", "logs", "rm", "start", "stop", "wait", "inspect":
             return try daemon.call("GET", "/containers/json", query: [("all", "1")]).elements
                 .flatMap { ($0["Names"]?.elements ?? []).compactMap(\.text) }.map { String($0.drop { $0 == "/" }) }
         case "run", "create", "rmi", "save", "tag", "images":

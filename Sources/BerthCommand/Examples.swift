@@ -26,6 +26,20 @@ extension Exec {
     ]
 }
 
+extension Commit {
+    static let examples = [
+        "berth commit web web:patched", "berth commit -m 'tools added' -a 'A. Writer' --change 'CMD [\"bash\"]' web tools",
+    ]
+}
+
+extension Diff {
+    static let examples = ["berth diff web"]
+}
+
+extension Export {
+    static let examples = ["berth export -o web.tar web", "berth export web | tar -tf -"]
+}
+
 extension Images {
     static let examples = [
         "berth images", "berth images -q --filter dangling=true", "berth images --format '{{.Repository}}:{{.Tag}} {{.Size}}'",

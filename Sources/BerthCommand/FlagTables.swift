@@ -19,6 +19,7 @@ enum FlagTables {
 
 // What `berth __flags` says that they declare.
 extension Attach { static var writtenFlags: String? { "detach-keys=string no-stdin sig-proxy!no-sig-proxy" } }
+extension Commit { static var writtenFlags: String? { "author,a=string change,c=list message,m=string pause,p!no-pause" } }
 extension Completion { static var writtenFlags: String? { "" } }
 extension ContainerFlags {
     /// What both that make a container have.
@@ -35,12 +36,14 @@ extension ContainerFlags {
     }
 }
 extension Create { static var writtenFlags: String? { ContainerFlags.written } }
+extension Diff { static var writtenFlags: String? { "" } }
 extension Events { static var writtenFlags: String? { "filter,f=filter format=string since=string until=string" } }
 extension Exec {
     static var writtenFlags: String? {
         "detach,d detach-keys=string env,e=list env-file=list interactive,i privileged tty,t user,u=string workdir,w=string"
     }
 }
+extension Export { static var writtenFlags: String? { "output,o=string" } }
 extension Images { static var writtenFlags: String? { "all,a digests filter,f=filter format=string no-trunc quiet,q" } }
 extension Import { static var writtenFlags: String? { "change,c=list message,m=string platform=string" } }
 extension Info { static var writtenFlags: String? { "format,f=string" } }

@@ -11,9 +11,11 @@ enum Front {
 
     /// What is called directly.
     static let commands: [Entry] = [
-        Entry(names: ["attach"], type: Attach.self), Entry(names: ["create"], type: Create.self),
+        Entry(names: ["attach"], type: Attach.self), Entry(names: ["commit"], type: Commit.self),
+        Entry(names: ["create"], type: Create.self), Entry(names: ["diff"], type: Diff.self),
         Entry(names: ["events"], type: Events.self),
-        Entry(names: ["exec"], type: Exec.self), Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
+        Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
+        Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
         Entry(names: ["info"], type: Info.self), Entry(names: ["inspect"], type: Inspect.self), Entry(names: ["kill"], type: Kill.self),
         Entry(names: ["load"], type: Load.self), Entry(names: ["logs"], type: Logs.self), Entry(names: ["ps"], type: List.self),
         Entry(names: ["rm"], type: Remove.self),
@@ -28,8 +30,10 @@ enum Front {
         (
             "container", "Manage containers",
             [
-                Entry(names: ["attach"], type: Attach.self), Entry(names: ["create"], type: Create.self),
-                Entry(names: ["exec"], type: Exec.self), Entry(names: ["inspect"], type: InspectContainer.self),
+                Entry(names: ["attach"], type: Attach.self), Entry(names: ["commit"], type: Commit.self),
+                Entry(names: ["create"], type: Create.self), Entry(names: ["diff"], type: Diff.self),
+                Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
+                Entry(names: ["inspect"], type: InspectContainer.self),
                 Entry(names: ["kill"], type: Kill.self), Entry(names: ["logs"], type: Logs.self),
                 Entry(names: ["ls", "list", "ps"], type: List.self), Entry(names: ["rm", "remove"], type: Remove.self),
                 Entry(names: ["run"], type: Run.self), Entry(names: ["start"], type: Start.self), Entry(names: ["stop"], type: Stop.self),
@@ -54,12 +58,12 @@ enum Front {
             ["pull", "push", "search", "login", "logout", "manifest", "trust"],
             "registries cannot be used yet; make an image with `berth import`, or load one with `berth load`"
         ),
-        (["build", "builder", "buildx", "commit"], "images cannot be built yet; make one with `berth import`"),
-        (["export", "history"], "images come by `berth import` and `berth load` alone yet"),
+        (["build", "builder", "buildx"], "images cannot be built yet; make one with `berth import` or `berth commit`"),
+        (["history"], "how an image was made is not told yet"),
         (["network"], "there are no networks of one's own yet, only --network none, host or container:NAME"),
         (["port"], "ports cannot be published yet"),
         (["volume"], "there are no volumes yet; -v and --mount take directories of the host's"),
-        (["cp", "diff"], "files cannot be copied yet; a directory of the host's can be mounted with -v"),
+        (["cp"], "files cannot be copied yet; a directory of the host's can be mounted with -v"),
         (["pause", "unpause"], "containers cannot be paused yet"), (["restart"], "say `berth stop` and `berth start`"),
         (["stats", "top"], "what a container uses cannot be asked yet"), (["rename", "update"], "a container stays as it was made"),
         (["context"], "there are no contexts; name the daemon with -H"),

@@ -7,7 +7,7 @@ internal import Synchronization
 public struct Container: Sendable, Hashable {
     /// 64 hexadecimal digits.
     public let id: String
-    private let store: ContainerStore
+    let store: ContainerStore
 
     init(_ object: ContainerObject, in store: ContainerStore) { (id, self.store) = (object.id, store) }
 

@@ -1,3 +1,4 @@
+internal import BerthLayers
 public import BerthLinux
 public import BerthReactor
 internal import BerthRuntime
@@ -53,6 +54,18 @@ public struct ContainerError: Error, Sendable, CustomStringConvertible, LaneRefu
     /// The lane of this name is full.
     public static func busy(lane: String, waitingCount: Int) -> ContainerError {
         ContainerError(.busy, "\(lane) is busy: \(waitingCount) calls wait already; try again when they are done")
+    }
+
+    init(_ error: LayerError) {
+        let code: Code =
+            switch error.code {
+            case .invalid, .tooLarge: .invalid
+            case .unsupported: .unsupported
+            case .cancelled: .cancelled
+            case .busy: .busy
+            default: .storage
+            }
+        self.init(code, error.description, underlying: error.underlying)
     }
 
     static func noSuchContainer(_ text: String) -> ContainerError { ContainerError(.notFound, "No such container: \(text)") }

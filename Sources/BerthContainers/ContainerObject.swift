@@ -46,6 +46,8 @@ final class ContainerObject: Sendable {
     let id: String
     let lane: Lane
     let state: Mutex<State>
+    /// How many commits need its processes to stand still. Held while they are made to, on a thread of a lane.
+    let freezeCount = Mutex(0)
 
     init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane) {
         (self.id, self.lane) = (id, lane)

@@ -55,6 +55,7 @@ extension ContainerStore {
         let found = try await services.runtime.reconnect(id: object.id, stateDirectory: directory, in: object.lane)
         switch found {
         case .running(let process):
+            try await thaw(object)
             object.state.withLock { state in
                 state.process = process
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))

@@ -1,4 +1,5 @@
 public import BerthImages
+public import BerthLayers
 internal import BerthLinux
 public import BerthNetworking
 internal import BerthOCI
@@ -27,16 +28,22 @@ public final class ContainerStore: Sendable {
         public var reactor: Reactor
         /// Told of everything that happens.
         public var events: EventHub
+        /// Makes images of containers.
+        public var images: ImageStore
+        /// Reads their layers.
+        public var layers: LayerStore
         /// Finds an image by whatever names it.
         public var image: @Sendable (_ text: String) throws(ContainerError) -> ContainerImage
 
         /// All of them.
         public init(
             root: String, runtime: Runtime, snapshots: any Snapshotter, networks: NetworkDrivers, reactor: Reactor, events: EventHub,
+            images: ImageStore, layers: LayerStore,
             image: @escaping @Sendable (_ text: String) throws(ContainerError) -> ContainerImage
         ) {
             (self.root, self.runtime, self.snapshots, self.networks) = (root, runtime, snapshots, networks)
             (self.reactor, self.events, self.image) = (reactor, events, image)
+            (self.images, self.layers) = (images, layers)
         }
     }
 

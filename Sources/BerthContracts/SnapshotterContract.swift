@@ -46,6 +46,16 @@ public enum SnapshotterContract {
                 }
                 try checking.same(store.writableLayers(), [], "the list of writable layers")
             },
+            Promise("a layer's directory has its files, whether it is asked for once or again") { store, checking in
+                let (_, upper) = try Self.twoLayers(store)
+                for _ in 0..<2 {
+                    try checking.same(try Directory.open(try store.directory(of: upper.name)).text(of: "both"), "upper", "the file")
+                }
+                let missing = information(9, on: nil).name
+                try await checking.throwing("asking for one that is not there", Self.isCode(.notFound)) {
+                    _ = try store.directory(of: missing)
+                }
+            },
             Promise("a layer that another lies on is in use, and can be removed after it") { store, checking in
                 let (lower, upper) = try Self.twoLayers(store)
                 try await checking.throwing("removing the lower", Self.isCode(.inUse)) { try store.removeLayer(lower.name) }

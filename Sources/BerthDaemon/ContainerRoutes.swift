@@ -16,6 +16,9 @@ struct ContainerRoutes: Sendable {
             Route(.POST, "/containers/{id}/kill") { try await kill($0) },
             Route(.POST, "/containers/{id}/wait") { try await wait($0) },
             Route(.POST, "/containers/{id}/resize") { try await resize($0) },
+            Route(.GET, "/containers/{id}/changes") { try await changes($0) },
+            Route(.GET, "/containers/{id}/export") { try await export($0) },
+            Route(.POST, "/commit") { try await commit($0) },
             Route(.DELETE, "/containers/{id}") { try await remove($0) },
         ]
     }
@@ -92,6 +95,31 @@ struct ContainerRoutes: Sendable {
         let (rows, columns) = try call.query.terminalSize()
         try await container(call).resize(rows: rows, columns: columns)
         try await call.reply.whole(.ok, type: "text/plain; charset=utf-8", [])
+    }
+
+    private func changes(_ call: Call) async throws {
+        let changes = try await container(call).changes()
+        try await call.reply.json(changes.map { FilesystemChange($0) })
+    }
+
+    private func export(_ call: Call) async throws {
+        let container = try container(call)
+        try await call.reply.begin(type: "application/x-tar")
+        let sink = ReplySink(call.reply.channel)
+        try await container.export(to: sink)
+        try await call.reply.end()
+    }
+
+    private func commit(_ call: Call) async throws {
+        guard let name = call.query["container"] else { throw APIFailure.invalid("the parameter 'container' is missing: which to commit") }
+        var options = CommitOptions(as: try call.query["repo"].map { try ImageRoutes.reference($0, call.query["tag"]) })
+        (options.author, options.message) = (call.query["author"] ?? "", call.query["comment"] ?? "")
+        options.changes = call.query.all("changes")
+        // Who does not say is taken to want it.
+        options.pauses = call.query["pause"] == nil || call.query.bool("pause")
+        options.execution = try CommitBody.execution(try await call.parts.body(limit: 1 << 20))
+        let image = try await engine.containers.find(name).commit(options).value
+        try await call.reply.json(IDResponse(id: image.id.description), .created)
     }
 
     private func remove(_ call: Call) async throws {

@@ -63,7 +63,7 @@ struct ImageRoutes: Sendable {
         try await call.reply.json(items)
     }
 
-    private static func reference(_ repository: String, _ tag: String?) throws -> ImageReference {
+    static func reference(_ repository: String, _ tag: String?) throws -> ImageReference {
         try ImageReference(parsing: tag.map { $0.contains(":") ? "\(repository)@\($0)" : "\(repository):\($0)" } ?? repository)
     }
 

@@ -5,7 +5,7 @@ extension ImageSummary {
     /// An image in a list.
     init(_ image: ImageRecord) {
         self.init()
-        id = image.id.description
+        (id, parent) = (image.id.description, image.parent?.description ?? "")
         (tags, digests) = (image.tags, image.digests)
         (createdAt, byteCount, labels) = (image.createdAt.seconds, image.byteCount, image.configuration.execution.labels)
     }
@@ -16,7 +16,7 @@ extension ImageInspect {
     init(_ image: ImageRecord, snapshotter: String) {
         self.init()
         let configuration = image.configuration
-        id = image.id.description
+        (id, parent) = (image.id.description, image.parent?.description ?? "")
         (tags, digests, comment) = (image.tags, image.digests, image.comment)
         created = configuration.created?.rfc3339
         author = configuration.author ?? ""

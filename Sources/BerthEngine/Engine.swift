@@ -98,7 +98,9 @@ public final class Engine: Sendable {
             self.images = images
             containers = try ContainerStore(
                 .init(
-                    root: configuration.root, runtime: runtime, snapshots: snapshots, networks: networks, reactor: reactor, events: events
+                    root: configuration.root, runtime: runtime, snapshots: snapshots, networks: networks, reactor: reactor, events: events,
+                    images: images,
+                    layers: layers
                 ) { text throws(ContainerError) in
                     do throws(ImageError) {
                         let image = try images.find(text)

@@ -6,8 +6,41 @@ enum ImageChanges {
     /// The most bytes of one instruction.
     static let maximumByteCount = 64 << 10
 
+    /// What the image of a container says: the changes on what is said of it, laid over what the container does. As with Docker, what they leave empty is the
+    /// container's again, and its command goes with its entry point.
+    static func apply(
+        changes: [String], to said: ImageConfiguration.Execution?, over container: ImageConfiguration.Execution
+    ) throws(ImageError) -> ImageConfiguration.Execution {
+        var execution = try apply(changes, to: said ?? container)
+        if execution.entrypoint?.isEmpty ?? true, execution.command?.isEmpty ?? true { execution.command = container.command }
+        if execution.entrypoint == nil { execution.entrypoint = container.entrypoint }
+        if execution.user?.isEmpty ?? true { execution.user = container.user }
+        if execution.workingDirectory?.isEmpty ?? true { execution.workingDirectory = container.workingDirectory }
+        if execution.stopSignal?.isEmpty ?? true { execution.stopSignal = container.stopSignal }
+        let names = Set(execution.environment.map { $0.prefix { $0 != "=" } })
+        execution.environment += container.environment.filter { !names.contains($0.prefix { $0 != "=" }) }
+        execution.labels.merge(container.labels) { said, _ in said }
+        execution.exposedPorts += container.exposedPorts.filter { !execution.exposedPorts.contains($0) }
+        execution.volumes += container.volumes.filter { !execution.volumes.contains($0) }
+        execution.healthcheck = execution.healthcheck.map { merged($0, container.healthcheck) } ?? container.healthcheck
+        return execution
+    }
+
+    private static func merged(
+        _ said: ImageConfiguration.Healthcheck, _ container: ImageConfiguration.Healthcheck?
+    ) -> ImageConfiguration.Healthcheck {
+        guard let container else { return said }
+        var check = said
+        if check.test?.isEmpty ?? true { check.test = container.test }
+        (check.interval, check.timeout) = (check.interval ?? container.interval, check.timeout ?? container.timeout)
+        (check.startPeriod, check.retries) = (check.startPeriod ?? container.startPeriod, check.retries ?? container.retries)
+        check.startInterval = check.startInterval ?? container.startInterval
+        return check
+    }
+
     static func apply(_ changes: [String], to execution: ImageConfiguration.Execution) throws(ImageError) -> ImageConfiguration.Execution {
         var execution = execution
+        var isCommandSet = false
         for change in changes {
             guard change.utf8.count <= maximumByteCount else {
                 throw ImageError(.invalid, "a change has \(change.utf8.count) bytes: at most \(maximumByteCount) are taken")
@@ -17,13 +50,15 @@ enum ImageChanges {
             for line in joined.split(separator: "\n") {
                 let trimmed = line.trimming()
                 guard !trimmed.isEmpty, !trimmed.hasPrefix("#") else { continue }
-                try apply(trimmed, to: &execution)
+                try apply(trimmed, to: &execution, &isCommandSet)
             }
         }
         return execution
     }
 
-    private static func apply(_ line: Substring, to execution: inout ImageConfiguration.Execution) throws(ImageError) {
+    private static func apply(
+        _ line: Substring, to execution: inout ImageConfiguration.Execution, _ isCommandSet: inout Bool
+    ) throws(ImageError) {
         let instruction = line.prefix { !$0.isWhitespace }.uppercased()
         let rest = line.dropFirst(instruction.count).trimming()
         let words = ChangeWords(environment: execution.environment)
@@ -31,8 +66,13 @@ enum ImageChanges {
             guard !rest.isEmpty else { throw ImageError(.invalid, "\(instruction) requires at least one argument") }
         }
         switch instruction {
-        case "CMD": execution.command = command(rest)
-        case "ENTRYPOINT": execution.entrypoint = rest.isEmpty ? nil : command(rest)
+        case "CMD":
+            execution.command = command(rest)
+            isCommandSet = isCommandSet || execution.command?.isEmpty == false
+        case "ENTRYPOINT":
+            execution.entrypoint = rest.isEmpty ? nil : command(rest)
+            // The command that was there was another entry point's.
+            if !isCommandSet { execution.command = nil }
         case "ENV":
             try required()
             for (name, value) in try words.pairs(rest, of: instruction) {

@@ -11,6 +11,8 @@ public struct ImageRecord: Hashable, Sendable {
     public let arrivedAt: Timestamp
     /// What it came by, as `docker import -m` says it.
     public let comment: String
+    /// The image whose container it was made of; `nil` if it was not made here of one. It may be gone.
+    public let parent: Digest?
     /// Its manifest.
     public let manifest: Descriptor
     /// What it says of itself.
@@ -34,6 +36,7 @@ struct ImageDocument: Sendable, Codable, Hashable {
     var layers: [Descriptor]
     var arrivedAt: Timestamp
     var comment: String
+    var parent: Digest?
 }
 
 /// What is kept of a name (`references/<sha256 of the name>.json`).

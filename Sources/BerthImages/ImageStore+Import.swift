@@ -78,9 +78,7 @@ extension ImageStore {
             platform: platform, created: now, execution: execution, diffIDs: [layer.diffID],
             history: [ImageConfiguration.HistoryEntry(created: now, createdBy: nil, comment: message)])
         return try writing.withLock { _ throws(ImageError) in
-            let bytes = try Self.encoded(configuration)
-            let described = Descriptor(mediaType: .configuration, digest: Digest(of: bytes), byteCount: UInt64(bytes.count))
-            let image = try keep(bytes, described, manifest: nil, layers: [layer.blob], comment: message)
+            let image = try keep(configuration, layers: [layer.blob], comment: message)
             try publish(image, as: name)
             return record(image)
         }
@@ -91,7 +89,7 @@ extension ImageStore {
     /// - Parameter manifest: as it came; `nil` to make one.
     func keep(
         _ configuration: [UInt8], _ described: Descriptor, manifest: (descriptor: Descriptor, bytes: [UInt8])?, layers: [Descriptor],
-        comment: String
+        comment: String, parent: Digest? = nil
     ) throws(ImageError) -> Entry {
         let manifest = if let manifest { manifest } else { try Self.manifest(of: described, layers) }
         do throws(ContentError) {
@@ -103,7 +101,16 @@ extension ImageStore {
         return try entry(
             ImageDocument(
                 id: described.digest, manifest: manifest.descriptor, configuration: described, layers: layers, arrivedAt: .now,
-                comment: comment))
+                comment: comment, parent: parent))
+    }
+
+    /// Writes the configuration and manifest of an image that is made here.
+    func keep(
+        _ configuration: ImageConfiguration, layers: [Descriptor], comment: String, parent: Digest? = nil
+    ) throws(ImageError) -> Entry {
+        let bytes = try Self.encoded(configuration)
+        let described = Descriptor(mediaType: .configuration, digest: Digest(of: bytes), byteCount: UInt64(bytes.count))
+        return try keep(bytes, described, manifest: nil, layers: layers, comment: comment, parent: parent)
     }
 
     private static func manifest(

@@ -170,7 +170,7 @@ public final class ImageStore: Sendable {
         let names = index.withLock { $0.references.filter { $0.value == id }.keys.sorted { $0.description < $1.description } }
         return ImageRecord(
             id: id, references: names, arrivedAt: entry.document.arrivedAt, comment: entry.document.comment,
-            manifest: entry.document.manifest,
+            parent: entry.document.parent, manifest: entry.document.manifest,
             configuration: entry.configuration, layers: entry.document.layers, topLayer: entry.topLayer, byteCount: entry.byteCount)
     }
 

@@ -16,24 +16,19 @@ final class LayerRules {
 
     init(style: WhiteoutStyle) { self.style = style }
 
-    private static let prefix = Array(".wh.".utf8)
-    private static let opaque = Array(".wh..wh..opq".utf8)
-    private static let reserved = Array(".wh..wh.".utf8)
-    private static let whiteout = FileStatus.Kind.characterDevice(DeviceNumber(major: 0, minor: 0))
-
     /// Refuses what no layer may say.
     ///
     /// - Returns: `false` for what means nothing: names that begin with `.wh..wh.` are the business of file systems of long ago.
     func isAllowed(_ entry: TarEntry, at path: [PathBytes]) throws(TarError) -> Bool {
         try refuseWhatIsOverlays(entry)
         if path.isEmpty { hasRoot = true }
-        for name in path.dropLast() where name.bytes.starts(with: Self.prefix) {
-            if name.bytes.starts(with: Self.reserved) { return false }
+        for name in path.dropLast() where name.bytes.starts(with: Whiteout.prefix) {
+            if name.bytes.starts(with: Whiteout.reserved) { return false }
             throw TarError(.corrupt, "the entry '\(entry.displayName)' lies below '\(name)', which says that something is removed")
         }
         if entry.kind == .hardLink {
             let target = (try? PathBytes(entry.linkName).components) ?? []  // what is wrong with it is said where the link is made
-            if removed.contains(target) || target.contains(where: { $0.bytes.starts(with: Self.prefix) }) {
+            if removed.contains(target) || target.contains(where: { $0.bytes.starts(with: Whiteout.prefix) }) {
                 throw TarError(
                     .corrupt,
                     "the entry '\(entry.displayName)' is a hard link to '\(String(decoding: entry.linkName.prefix(512), as: UTF8.self))', which the layer removes"
@@ -47,14 +42,14 @@ final class LayerRules {
     func isToBeUnpacked(_ entry: TarEntry, at path: [PathBytes], in parent: borrowing Directory) throws(TarError) -> Bool {
         guard let name = path.last else { return true }
         do throws(Errno) {
-            guard name.bytes.starts(with: Self.prefix) else {
+            guard name.bytes.starts(with: Whiteout.prefix) else {
                 try notePresence(of: entry, at: path, name, in: parent)
                 return true
             }
-            if name.bytes == Self.opaque {
+            if name.bytes == Whiteout.opaque {
                 try makeOpaque(parent, at: Array(path.dropLast()))
-            } else if !name.bytes.starts(with: Self.reserved) {
-                let gone = try PathBytes(name.bytes.dropFirst(Self.prefix.count))
+            } else if !name.bytes.starts(with: Whiteout.reserved) {
+                let gone = try PathBytes(name.bytes.dropFirst(Whiteout.prefix.count))
                 guard gone.isName else { throw .EINVAL }
                 try remove(gone, at: path.dropLast() + [gone], from: parent)
             }
@@ -88,7 +83,7 @@ final class LayerRules {
             var path = path
             while !path.isEmpty, unpacked.insert(path).inserted { path.removeLast() }
         case .overlay:
-            guard removed.remove(path) != nil, entry.kind == .directory, try Self.kind(of: name, in: parent) == Self.whiteout else {
+            guard removed.remove(path) != nil, entry.kind == .directory, try Self.kind(of: name, in: parent) == Whiteout.kind else {
                 return
             }
             // A directory in the place of what was removed does not show what that had in it.
@@ -113,7 +108,7 @@ final class LayerRules {
             if kind == .directory {
                 try Self.setOpaque(try parent.openDirectory(name))
             } else if kind == nil {
-                try parent.makeNode(name, Self.whiteout, permissions: 0)
+                try parent.makeNode(name, Whiteout.kind, permissions: 0)
                 removed.insert(path)
             }
         case .removal:
@@ -134,7 +129,7 @@ final class LayerRules {
     }
 
     private static func setOpaque(_ directory: borrowing Directory) throws(Errno) {
-        try directory.setExtendedAttribute("trusted.overlay.opaque", to: [UInt8(ascii: "y")], of: "")
+        try directory.setExtendedAttribute(Whiteout.opaqueAttribute, to: [UInt8(ascii: "y")], of: "")
     }
 
     private func removeWhatIsFromBelow(_ directory: borrowing Directory, at path: [PathBytes]) throws(Errno) {

@@ -42,4 +42,34 @@ public struct DetachedMount: ~Copyable, Sendable {
             adopting: OwnedDescriptor(
                 adopting: try unsafe path.withCString { (path) throws(Errno) in try check { unsafe berth_detached_bind(path) } }))
     }
+
+    /// A view of a directory of the host's for reading: nothing in it can be written, no access time changes, and no device in it opens, whoever may
+    /// make one there meanwhile. What is mounted below it is seen too.
+    public static func reading(_ path: String) throws(Errno) -> Directory {
+        try bind(path).restrictedToReading()
+    }
+
+    /// A view for reading, as ``reading(_:)``, of layers put together; the uppermost first. A single one is seen as it is.
+    ///
+    /// - Parameters:
+    ///   - base: the directory to which the names are relative.
+    ///   - layers: at least one. When others change them meanwhile, what is seen of them is old or new.
+    /// - Throws: `EINVAL` for too many layers of a kernel before 6.5.
+    public static func reading(base: String, layers: [String]) throws(Errno) -> Directory {
+        guard layers.count > 1 else { return try reading(base + "/" + (layers.first ?? "")) }
+        let directory = try Directory.open(base)
+        let names = try layers.map { (name) throws(Errno) in try PathBytes(name) }
+        let copies = unsafe names.map { name in unsafe name.withCString { unsafe strdup($0) } }
+        defer { unsafe copies.forEach { unsafe free($0) } }
+        let pointers = unsafe copies.map { unsafe UnsafePointer($0) }
+        let raw = try directory.descriptor.withRawDescriptor { (base) throws(Errno) in
+            try check { unsafe berth_overlay_for_reading(base, pointers, pointers.count) }
+        }
+        return try DetachedMount(adopting: OwnedDescriptor(adopting: raw)).restrictedToReading()
+    }
+
+    private consuming func restrictedToReading() throws(Errno) -> Directory {
+        _ = try descriptor.withRawDescriptor { (raw) throws(Errno) in try check { berth_restrict_to_reading(raw) } }
+        return Directory(adopting: descriptor)
+    }
 }

@@ -7,6 +7,8 @@ public struct DirectoryEntry: Hashable, Sendable {
     public let name: PathBytes
     /// Whether the file system said that it is a directory. `nil`: it did not say, ask for the status.
     public let isDirectory: Bool?
+    /// Whether the file system said that it is a file of ordinary bytes.
+    public let isRegular: Bool
 }
 
 extension Directory {
@@ -43,7 +45,9 @@ extension Directory {
             offset += length
             let path = try PathBytes(name)
             guard path.isName else { continue }
-            entries.append(DirectoryEntry(name: path, isDirectory: type == UInt8(DT_UNKNOWN) ? nil : type == UInt8(DT_DIR)))
+            entries.append(
+                DirectoryEntry(
+                    name: path, isDirectory: type == UInt8(DT_UNKNOWN) ? nil : type == UInt8(DT_DIR), isRegular: type == UInt8(DT_REG)))
         }
     }
 }

@@ -84,6 +84,13 @@ public struct Directory: ~Copyable, Sendable {
         try resolve(path, flags: O_RDONLY | O_NONBLOCK | O_NOCTTY, resolution)
     }
 
+    /// Opens one name for reading if it is no symbolic link, which is `ELOOP`, without ever waiting for the other end of a named pipe.
+    public borrowing func openFile(_ name: PathBytes) throws(Errno) -> OwnedDescriptor {
+        try requireName(name)
+        let raw = try unsafe call(name) { unsafe openat($0, $1, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) }
+        return OwnedDescriptor(adopting: raw)
+    }
+
     /// Names a file of any kind beneath this directory without opening it (`O_PATH`): for `fstat` or as a mount's target.
     public borrowing func openPath(_ path: PathBytes, _ resolution: Resolution = .withoutLinks) throws(Errno) -> OwnedDescriptor {
         try resolve(path, flags: CInt(BERTH_O_PATH), resolution)

@@ -119,6 +119,8 @@ extension Errno {
     public static var ECANCELED: Errno { Errno(rawValue: Glibc.ECANCELED) }
     /// Disk quota exceeded.
     public static var EDQUOT: Errno { Errno(rawValue: Glibc.EDQUOT) }
+    /// Bytes that are no text.
+    public static var EILSEQ: Errno { Errno(rawValue: Glibc.EILSEQ) }
 }
 
 /// Runs a system call until it is not interrupted, and turns -1 into the error that it left.

@@ -75,6 +75,9 @@ public protocol Snapshotter: Sendable {
 
     /// All read-only layers.
     func layers() -> [LayerName: LayerInformation]
+    /// The directory with the files of a read-only layer, absolute: its own, or, where removals are no longer seen, also those of all below it.
+    /// Nothing in it may be changed. `notFound` if there is no such layer.
+    func directory(of name: LayerName) throws(SnapshotError) -> String
     /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
     func removeLayer(_ name: LayerName) throws(SnapshotError)
 

@@ -44,6 +44,11 @@ public final class Vfs: Snapshotter {
     /// Removes a prepared directory. Repeating is fine.
     public func discard(_ prepared: PreparedLayer) { directories.discard(prepared.id) }
 
+    /// The directory with the files of a read-only layer. `notFound` if there is no such layer.
+    public func directory(of name: LayerName) throws(SnapshotError) -> String {
+        "\(directories.path)/\(try directories.entry(of: name).directory)/dir"
+    }
+
     /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
     public func removeLayer(_ name: LayerName) throws(SnapshotError) { try directories.removeLayer(name) }
 

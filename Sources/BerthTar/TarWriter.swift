@@ -107,6 +107,12 @@ internal import BerthLinux
     /// How many bytes of data the entry at hand is still owed.
     var owedByteCount: UInt64 { dataLeft }
 
+    /// Gives zeros for what the entry at hand is still owed.
+    func fillUp() throws(TarError) {
+        // What is owed ends where the file does: holes are zeros too.
+        (dataLeft, regions) = (0, nil)
+    }
+
     /// Ends the archive with two blocks of zeros, and gives the sink what it has not got yet.
     ///
     /// - Throws: `wrongLength` if the last entry has not got all its data; `sink`.

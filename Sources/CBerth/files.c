@@ -74,6 +74,12 @@ int berth_lremovexattrat(int directory, const char *name, const char *attribute)
     return lremovexattr(path, attribute);
 }
 
+ssize_t berth_flistxattr(int descriptor, char *list, size_t capacity) { return flistxattr(descriptor, list, capacity); }
+
+ssize_t berth_fgetxattr(int descriptor, const char *attribute, void *value, size_t capacity) {
+    return fgetxattr(descriptor, attribute, value, capacity);
+}
+
 uint64_t berth_makedev(unsigned int major_number, unsigned int minor_number) { return makedev(major_number, minor_number); }
 unsigned int berth_major(uint64_t device) { return major(device); }
 unsigned int berth_minor(uint64_t device) { return minor(device); }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -371,6 +372,38 @@ int berth_overlay(int base, const char *const *lowers, size_t lower_count, const
     close(before);
     errno = error;
     return mounted < 0 ? -1 : mounted;
+}
+
+struct overlay_request {
+    int base;
+    const char *const *lowers;
+    size_t lower_count;
+    int mounted, error;
+};
+
+static void *make_overlay_aside(void *argument) {
+    struct overlay_request *request = argument;
+    // From here on the working directory is this thread's own.
+    if (unshare(CLONE_FS) == 0) request->mounted = berth_overlay(request->base, request->lowers, request->lower_count, NULL, NULL, 0);
+    request->error = errno;
+    return NULL;
+}
+
+int berth_overlay_for_reading(int base, const char *const *lowers, size_t lower_count) {
+    struct overlay_request request = {.base = base, .lowers = lowers, .lower_count = lower_count, .mounted = -1};
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, make_overlay_aside, &request);
+    if (error == 0) {
+        pthread_join(thread, NULL);
+        error = request.error;
+    }
+    errno = error;
+    return request.mounted;
+}
+
+int berth_restrict_to_reading(int mount) {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+    return (int)syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
 }
 
 int berth_detached_bind(const char *path) {

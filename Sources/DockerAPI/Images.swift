@@ -2,6 +2,8 @@
 public struct ImageSummary: JSONWritable, Hashable {
     /// The digest of its configuration.
     public var id = ""
+    /// The image whose container it was made of; empty if there is none.
+    public var parent = ""
     /// Its names with tags.
     public var tags: [String] = []
     /// Its names with its manifest's digest.
@@ -25,7 +27,7 @@ public struct ImageSummary: JSONWritable, Hashable {
             writer.member("Created", createdAt)
             writer.member("Id", id)
             writer.member("Labels", labels.isEmpty ? nil : labels)
-            writer.member("ParentId", "")
+            writer.member("ParentId", parent)
             writer.member("RepoDigests", digests)
             writer.member("RepoTags", tags)
             writer.member("SharedSize", -1)
@@ -91,6 +93,8 @@ public struct ImageConfig: Sendable, Hashable {
 public struct ImageInspect: Sendable, Hashable {
     /// The digest of its configuration.
     public var id = ""
+    /// The image whose container it was made of; empty if there is none.
+    public var parent = ""
     /// Its names with tags.
     public var tags: [String] = []
     /// Its names with its manifest's digest.
@@ -130,7 +134,7 @@ public struct ImageInspect: Sendable, Hashable {
             writer.member("Id", id)
             writer.member("RepoTags", tags)
             writer.member("RepoDigests", digests)
-            writer.member("Parent", "")
+            writer.member("Parent", parent)
             writer.member("Comment", comment)
             if let created { writer.member("Created", created) }
             writer.member("DockerVersion", "")

@@ -34,6 +34,11 @@ final class LayerRoom {
     func look(at layer: LayerName?, _ script: String) throws -> String {
         let writable = try snapshots.makeWritable("look", on: layer)
         defer { try? snapshots.remove(writable) }  // of a test that fails anyway
+        return try run(in: writable, script)
+    }
+
+    /// Runs a script in a container's root. What is mounted goes with the script.
+    func run(in writable: WritableLayer, _ script: String) throws -> String {
         switch try snapshots.mounts(of: writable) {
         case .directory(let path): return try scratch.shell("cd '\(path)'; \(script)")
         case .overlay(let base, let lowers, let upper, let work):
@@ -46,9 +51,9 @@ final class LayerRoom {
         }
     }
 
-    func listing(of layer: LayerName?) throws -> [String] {
+    func listing(of layer: LayerName?, isDense: Bool = false) throws -> [String] {
         let tool = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Oracle/tree.py"
-        return try look(at: layer, "/usr/bin/python3 '\(tool)' list .").split(separator: "\n").map(String.init)
+        return try look(at: layer, "/usr/bin/python3 '\(tool)' \(isDense ? "dense" : "list") .").split(separator: "\n").map(String.init)
     }
 }
 

@@ -37,6 +37,10 @@ ssize_t berth_llistxattrat(int directory, const char *name, char *list, size_t c
 int berth_lsetxattrat(int directory, const char *name, const char *attribute, const void *value, size_t size, int flags);
 int berth_lremovexattrat(int directory, const char *name, const char *attribute);
 
+/// flistxattr(2) and fgetxattr(2), of an open file.
+ssize_t berth_flistxattr(int descriptor, char *list, size_t capacity);
+ssize_t berth_fgetxattr(int descriptor, const char *attribute, void *value, size_t capacity);
+
 /// Device numbers, as the kernel splits them.
 uint64_t berth_makedev(unsigned int major, unsigned int minor);
 unsigned int berth_major(uint64_t device);

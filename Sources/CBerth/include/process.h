@@ -38,6 +38,10 @@ int berth_monitor_signals(void);
 
 /// A detached overlay mount or -1. `base`: a directory; names are relative to it. Lower directories, the uppermost first; `upper` NULL: read-only.
 int berth_overlay(int base, const char *const *lowers, size_t lower_count, const char *upper, const char *work, int uses_user_attributes);
+/// The same without an upper, from a process of several threads: the working directory is changed only in one that is thrown away. -1 with errno.
+int berth_overlay_for_reading(int base, const char *const *lowers, size_t lower_count);
+/// Makes a detached mount one that only reads: no writing, no devices, no programs. -1 with errno.
+int berth_restrict_to_reading(int mount);
 /// A detached copy of the mount tree at a path, or -1.
 int berth_detached_bind(const char *path);
 

@@ -1,0 +1,25 @@
+internal import Berth
+internal import NIOCore
+internal import Synchronization
+
+/// Writes an answer's body from a thread that may block: what the client does not take holds it up.
+final class ReplySink: ByteSink, Sendable {
+    /// How many pieces may be on their way, so that the next is made while the last is sent.
+    private static let pieceLimit = 4
+
+    private let channel: any Channel
+    private let sent = Mutex<[EventLoopFuture<Void>]>([])
+
+    init(_ channel: any Channel) { self.channel = channel }
+
+    func write(_ bytes: borrowing RawSpan) throws(ByteSinkError) {
+        var buffer = channel.allocator.buffer(capacity: bytes.byteCount)
+        unsafe bytes.withUnsafeBytes { _ = unsafe buffer.writeBytes($0) }
+        let future = channel.writeAndFlush(Outgoing.body(buffer))
+        let first = sent.withLock { sent -> EventLoopFuture<Void>? in
+            sent.append(future)
+            return sent.count > Self.pieceLimit ? sent.removeFirst() : nil
+        }
+        do { try first?.wait() } catch { throw ByteSinkError(.cancelled, "the client has gone: \(error)") }
+    }
+}
