@@ -6,6 +6,7 @@ tree.py dense DIRECTORY         the same, where holes are zeros like any
 tree.py random SEED DIRECTORY   a tree of every kind of file, the same for the same seed
 tree.py plain SEED DIRECTORY    the same with names, numbers and times that the oldest formats have room for
 """
+import collections
 import hashlib
 import os
 import random
@@ -16,7 +17,10 @@ import sys
 def listing(root, contents):
     names = {}
     lines = []
-    for path, status in sorted(walk(root)):
+    found = sorted(walk(root))
+    # Not by the count of links: where an overlay's upper layer has replaced one of two names, that of the other one stays.
+    several = {inode for inode, count in collections.Counter(status.st_ino for _, status in found).items() if count > 1}
+    for path, status in found:
         shown = os.path.relpath(path, root)
         kind = stat.S_IFMT(status.st_mode)
         facts = [repr(shown)[1:], oct(status.st_mode), f"{status.st_uid}:{status.st_gid}", f"{status.st_mtime_ns}"]
@@ -27,7 +31,7 @@ def listing(root, contents):
             facts.append(repr(os.readlink(path)))
         if kind in (stat.S_IFCHR, stat.S_IFBLK):
             facts.append(f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}")
-        if kind != stat.S_IFDIR and status.st_nlink > 1:
+        if kind != stat.S_IFDIR and status.st_ino in several:
             facts.append("same as " + names.setdefault(status.st_ino, repr(shown)))
         for name in sorted(os.listxattr(path, follow_symlinks=False)):
             facts.append(f"{name}={os.getxattr(path, name, follow_symlinks=False).hex()}")

@@ -1,0 +1,67 @@
+import BerthLayers
+import BerthLinux
+import BerthOCI
+import BerthSnapshots
+import BerthTar
+import Foundation
+import Testing
+
+@Suite("Layers that become one", .kernelTier, .serialized)
+struct SquashTests {
+    /// Three layers: a random tree, and what two containers one after the other have made of it.
+    private func layers(_ room: LayerRoom, _ seed: Int) throws -> [ImportedLayer] {
+        try room.scratch.makeRandomTree(seed: seed, "first")
+        try room.scratch.shell("tar --format=pax --xattrs --xattrs-include='*' --numeric-owner -C first -cf first.tar .")
+        let oracle = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Oracle"
+        var layers = [try room.take("first.tar")]
+        for step in 1...2 {
+            let container = try room.container("c\(step)", on: layers[step - 1].name, "/usr/bin/python3 '\(oracle)/mutate.py' \(seed * 7 + step) .")
+            layers.append(try room.commit(container.layer, on: layers[step - 1].name))
+        }
+        return layers
+    }
+
+    private func squash(_ layers: ArraySlice<ImportedLayer>, keepsRemovals: Bool, _ room: LayerRoom, to archive: String) throws {
+        let sink = DescriptorSink(try Directory.open(room.scratch.path).createFile(try PathBytes(archive)))
+        try room.layers.writeSquashed(layers.map(\.blob), keepsRemovals: keepsRemovals, to: sink)
+    }
+
+    @Test("Random layers, all as one and some as one, give the same tree", arguments: 201...204, ["overlay2", "vfs"])
+    func property(_ seed: Int, _ snapshotter: String) throws {
+        let room = try LayerRoom(snapshotter)
+        let layers = try layers(room, seed)
+        let expected = try room.listing(of: layers[2].name, isDense: true)
+        try squash(layers[...], keepsRemovals: false, room, to: "all.tar")
+        try squash(layers[...], keepsRemovals: false, room, to: "again.tar")
+        try room.scratch.shell("cmp all.tar again.tar; ! tar -tf all.tar | grep -q '[.]wh[.]'")
+        expectSame(try room.listing(of: try room.take("all.tar").name, isDense: true), expected, "seed \(seed), all:")
+        try squash(layers[1...], keepsRemovals: true, room, to: "upper.tar")
+        let upper = try room.take("upper.tar", on: layers[0].name)
+        expectSame(try room.listing(of: upper.name, isDense: true), expected, "seed \(seed), the upper two:")
+        // Told of each other, the image and what it was squashed to are the same.
+        let (before, after) = (
+            try room.layers.tree(of: layers.map(\.blob), hashesContents: true),
+            try room.layers.tree(of: [layers[0].blob, upper.blob], hashesContents: true)
+        )
+        #expect(before.differences(to: after) == [])
+    }
+
+    @Test("What is hidden is counted, and what differs is told with its layer")
+    func effects() throws {
+        let room = try LayerRoom("overlay2")
+        try room.scratch.shell(
+            "mkdir -p i/a; head -c 1000 /dev/zero >i/a/one; head -c 200 /dev/zero >i/a/two; echo x >i/same; tar -C i -cf i.tar .")
+        let first = try room.take("i.tar")
+        let container = try room.container("c", on: first.name, "rm a/one; echo changed >a/two; mkdir b; echo new >b/new")
+        let second = try room.commit(container.layer, on: first.name)
+        let (below, above) = (
+            try room.layers.tree(of: [first.blob], hashesContents: true), try room.layers.tree(of: [first.blob, second.blob], hashesContents: true)
+        )
+        #expect(above.effects.map(\.hiddenFileCount) == [0, 2] && above.effects.map(\.hiddenByteCount) == [0, 1200])
+        #expect(above.effects.map(\.byteCount) == [1202, 12])
+        let told = below.differences(to: above).map {
+            "\($0.kind.rawValue) \(String(decoding: $0.path, as: UTF8.self)) \($0.byteCountBefore.map(String.init) ?? "-") \($0.byteCountAfter.map(String.init) ?? "-") \($0.layer)"
+        }
+        #expect(told == ["C /a - - 1", "D /a/one 1000 - 0", "C /a/two 200 8 1", "A /b - - 1", "A /b/new - 4 1"])
+    }
+}
