@@ -79,6 +79,9 @@ public final class Decompressor: ByteSource {
         return count
     }
 
+    /// Interrupts the source.
+    public func interrupt() { source.interrupt() }
+
     private func begin() throws(ByteSourceError) {
         // A pipe may give the first bytes one by one.
         while filled.count < Compression.telltaleByteCount {
@@ -89,7 +92,7 @@ public final class Decompressor: ByteSource {
         compression = found
         switch found {
         case .none: break
-        case .gzip: inflater = try GzipInflater()
+        case .gzip: inflater = FastGzipInflater.isAvailable ? try FastGzipInflater() : try GzipInflater()
         case .zstd: inflater = try ZstdInflater()
         case .other: filter = try LibraryFilter(Compressed(self))
         }

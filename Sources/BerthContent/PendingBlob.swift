@@ -1,5 +1,6 @@
 public import BerthLinux
 public import BerthOCI
+internal import Synchronization
 
 /// Content that has come whole and is no blob yet: whoever has this can read it, and nobody else sees it.
 ///
@@ -24,6 +25,9 @@ public final class PendingBlob: Sendable {
         return try store.open(digest)
     }
 
+    /// Removes it now, unless it is a blob: whoever still has a reference has nothing any more. Repeating is fine.
+    public func discard() { pending.discard() }
+
     /// Makes it a blob: synced, named, and the name synced. A blob that is there already stays as it is; repeating is fine.
     public func commit() throws(ContentError) {
         do throws(Errno) {
@@ -42,6 +46,7 @@ public final class PendingBlob: Sendable {
 final class PendingFile: Sendable {
     private let directory: Directory
     private let name: PathBytes
+    private let isThere = Mutex(true)
 
     init(in directory: borrowing Directory) throws(Errno) {
         self.directory = try directory.duplicate()
@@ -49,7 +54,15 @@ final class PendingFile: Sendable {
         name = try PathBytes("in-" + String(random.next(), radix: 16))
     }
 
-    deinit {
+    deinit { discard() }
+
+    func discard() {
+        guard
+            isThere.withLock({ isThere in
+                defer { isThere = false }
+                return isThere
+            })
+        else { return }
         // Committed, it has no such name any more; else what is left is removed at the next opening, if not now.
         try? directory.removeFile(name)
     }

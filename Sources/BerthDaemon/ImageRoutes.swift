@@ -87,7 +87,9 @@ struct ImageRoutes: Sendable {
         let reference = try call.query["repo"].map { try Self.reference($0, call.query["tag"]) }
         let changes = call.query.all("changes")
         let message = call.query["message"]
-        let (job, writing) = try BerthLinux.Pipe().take { reading, writing throws(ImageError) in
+        let pipe = try BerthLinux.Pipe()
+        pipe.extend(to: 1 << 20)
+        let (job, writing) = try pipe.take { reading, writing throws(ImageError) in
             // The import has one end from now on, and the upload the other.
             let job = try engine.images.importRootFileSystem(
                 from: reading, as: reference, changes: changes, message: message, platform: platform ?? .host)

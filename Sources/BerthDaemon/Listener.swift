@@ -22,6 +22,8 @@ struct Listener: Sendable {
         var endMeansGone = false
         if case .tcp = address { endMeansGone = true }
         let bootstrap = ServerBootstrap(group: group).childChannelOption(.allowRemoteHalfClosure, value: true)
+            // Small for calls; it grows while an archive is uploaded.
+            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: 256 << 10))
             .serverChannelOption(.backlog, value: 1024)
             .childChannelInitializer { [endMeansGone] channel in Self.prepare(channel, endMeansGone: endMeansGone, handler) }
         switch address {

@@ -32,6 +32,15 @@ final class StartedLayer: Sendable {
 
     func finish(_ result: Result<UnpackedLayer, LayerError>) { outcome.withLock { $0 = result } }
 
+    func discard() {
+        arrival.abandon()
+        arrival.whole?.discard()
+        outcome.withLock { outcome in
+            if case .success(let layer) = outcome { layer.discard() }
+            outcome = nil
+        }
+    }
+
     /// The disk has no place for it, or it was cancelled: nothing else of the archive helps.
     var isHopeless: LayerError? {
         outcome.withLock {
@@ -73,9 +82,16 @@ final class ArchiveMembers: ImageParts {
     func drop() {
         let all = members.withLock { members in
             defer { members = [:] }
-            return members
+            return members.values
         }
-        _ = consume all
+        // Not with the last reference, which a thread may have for longer: when this returns, it is gone.
+        for member in all {
+            switch member {
+            case .bytes, .link: continue
+            case .blob(let blob): blob.discard()
+            case .layer(let layer): layer.discard()
+            }
+        }
     }
 
     /// Whether what is there is a layer that comes by this.

@@ -72,8 +72,10 @@ public final class LayerArrival: Sendable {
         }
     }
 
-    fileprivate func waitForBytes(beyond position: UInt64) -> Bool? {
+    /// - Returns: `false` at the end, `nil` where there is none: nothing more comes, or `isInterrupted`.
+    fileprivate func waitForBytes(beyond position: UInt64, unless isInterrupted: borrowing Atomic<Bool>) -> Bool? {
         state.wait { state in
+            if isInterrupted.load(ordering: .relaxed) { return .some(nil) }
             if state.byteCount > position { return .some(true) }
             switch state.end {
             case .whole: return .some(false)
@@ -82,6 +84,9 @@ public final class LayerArrival: Sendable {
             }
         }
     }
+
+    /// Makes whoever waits look again.
+    fileprivate func wake() { state.withLock { _ in } }
 
     fileprivate func open() throws(LayerError) -> OwnedDescriptor {
         do throws(ContentError) {
@@ -99,6 +104,7 @@ final class FollowingSource: ByteSource {
     private let file: OwnedDescriptor
     private let isWanted: () -> Bool
     private var position: UInt64 = 0
+    private let isInterrupted = Atomic(false)
 
     init(_ arrival: LayerArrival, while isWanted: @escaping () -> Bool) throws(LayerError) {
         self.arrival = arrival
@@ -107,7 +113,7 @@ final class FollowingSource: ByteSource {
     }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
-        guard isWanted(), let more = arrival.waitForBytes(beyond: position) else {
+        guard isWanted(), let more = arrival.waitForBytes(beyond: position, unless: isInterrupted) else {
             throw ByteSourceError(.cancelled, "the layer did not come whole")
         }
         guard more else { return 0 }
@@ -116,5 +122,10 @@ final class FollowingSource: ByteSource {
             position += UInt64(count)
             return count
         } catch { throw ByteSourceError(.storage, "cannot read the layer that comes: \(error)", underlying: error) }
+    }
+
+    func interrupt() {
+        isInterrupted.store(true, ordering: .relaxed)
+        arrival.wake()
     }
 }

@@ -14,13 +14,25 @@ final class LayerRules {
     /// Whether the layer says what the root itself is.
     private(set) var hasRoot = false
 
-    init(style: WhiteoutStyle) { self.style = style }
+    /// What a name that begins with a slash is.
+    enum AbsoluteNames: Sendable {
+        /// A mistake: of a root file system, whose names are its own.
+        case refused
+        /// One of the root's: builders write layers so, and every tool takes them so.
+        case beneathRoot
+    }
+    private let absoluteNames: AbsoluteNames
+
+    init(style: WhiteoutStyle, _ absoluteNames: AbsoluteNames) { (self.style, self.absoluteNames) = (style, absoluteNames) }
 
     /// Refuses what no layer may say.
     ///
     /// - Returns: `false` for what means nothing: names that begin with `.wh..wh.` are the business of file systems of long ago.
     func isAllowed(_ entry: TarEntry, at path: [PathBytes]) throws(TarError) -> Bool {
         try refuseWhatIsOverlays(entry)
+        if absoluteNames == .refused, entry.name.first == UInt8(ascii: "/") {
+            throw TarError(.escapes, "the entry '\(entry.displayName)' has an absolute name")
+        }
         if path.isEmpty { hasRoot = true }
         for name in path.dropLast() where name.bytes.starts(with: Whiteout.prefix) {
             if name.bytes.starts(with: Whiteout.reserved) { return false }
@@ -83,7 +95,9 @@ final class LayerRules {
             var path = path
             while !path.isEmpty, unpacked.insert(path).inserted { path.removeLast() }
         case .overlay:
-            guard removed.remove(path) != nil, entry.kind == .directory, try Self.kind(of: name, in: parent) == Whiteout.kind else {
+            guard !removed.isEmpty, removed.remove(path) != nil, entry.kind == .directory,
+                try Self.kind(of: name, in: parent) == Whiteout.kind
+            else {
                 return
             }
             // A directory in the place of what was removed does not show what that had in it.

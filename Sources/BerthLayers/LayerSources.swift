@@ -41,6 +41,8 @@ final class ArrivingSource: ByteSource {
         return count
     }
 
+    func interrupt() { source.interrupt() }
+
     /// Reads, and so keeps, what is still to come.
     func readToEnd() throws(LayerError) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
@@ -74,4 +76,6 @@ final class HashedSource: ByteSource {
         if count > 0, hashes { unsafe hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
         return count
     }
+
+    func interrupt() { source.interrupt() }
 }

@@ -52,7 +52,7 @@ extension LayerStore {
         let result = Result { () throws(LayerError) in
             let directory: Directory
             do throws(SnapshotError) { directory = try prepared.open() } catch { throw LayerError(error) }
-            let rules = LayerRules(style: snapshots.whiteouts)
+            let rules = LayerRules(style: snapshots.whiteouts, .refused)
             let extractor = TreeExtractor(
                 into: directory, screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
                 filter: { (entry, path, parent) throws(TarError) in try rules.isToBeUnpacked(entry, at: path, in: parent) })

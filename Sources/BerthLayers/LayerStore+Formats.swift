@@ -87,6 +87,8 @@ final class PeekedSource: ByteSource {
         if position == head.count { (head, position) = ([], 0) }
         return piece.count
     }
+
+    func interrupt() { source.interrupt() }
 }
 
 /// Bytes that are there.

@@ -50,7 +50,10 @@ extension LayerStore {
         }
         // Its files may be another layer's by now; or they could not be unpacked before what they lie on was there.
         var files = layer.takeFiles()
-        if files == nil { files = try unpack(try source(of: layer), on: snapshots.keepsLayersApart ? nil : batch.below, hashesPlain: true) }
+        if files == nil {
+            files = try unpack(
+                try source(of: layer), on: snapshots.keepsLayersApart ? nil : batch.below, hashesPlain: true, layer.absoluteNames)
+        }
         guard let files else { preconditionFailure("what was not unpacked is now") }
         let diffID = files.diffID ?? layer.digest
         if let expected, expected != diffID {

@@ -50,7 +50,11 @@ public final class LayerStore: Sendable {
         from source: consuming OwnedDescriptor, on parent: LayerName?, progress: (UInt64) throws(LayerError) -> Void,
         arrived: (_ blob: Digest, _ layer: LayerName) -> Void = { _, _ in }
     ) throws(LayerError) -> ImportedLayer {
-        let layer = try unpack(from: try tar(from: DescriptorSource(source)), progress: progress)
+        let bytes: DescriptorSource
+        do throws(ByteSourceError) { bytes = try DescriptorSource(interruptible: source) } catch {
+            throw LayerError(.storage, error.description, underlying: error.underlying)
+        }
+        let layer = try unpack(from: try tar(from: bytes), .refused, progress: progress)
         guard let imported = try commit([(layer, nil)], on: parent, arrived: arrived).first else {
             preconditionFailure("of one layer comes one")
         }
@@ -64,6 +68,12 @@ public final class LayerStore: Sendable {
     public func unpack(
         from source: any ByteSource, progress: (UInt64) throws(LayerError) -> Void = { (_) throws(LayerError) in }
     ) throws(LayerError) -> UnpackedLayer {
+        try unpack(from: source, .beneathRoot, progress: progress)
+    }
+
+    private func unpack(
+        from source: any ByteSource, _ absoluteNames: LayerRules.AbsoluteNames, progress: (UInt64) throws(LayerError) -> Void
+    ) throws(LayerError) -> UnpackedLayer {
         try withoutActuallyEscaping(progress) { (progress) throws(LayerError) in
             let arriving: ArrivingSource
             do throws(ContentError) { arriving = ArrivingSource(source, try content.makeIngest(), progress) } catch {
@@ -72,11 +82,13 @@ public final class LayerStore: Sendable {
             var files: UnpackedLayer.Files?
             do throws(LayerError) {
                 if snapshots.keepsLayersApart {
-                    files = try unpack(arriving, on: nil, hashesPlain: false)
+                    let ahead = ReadAhead(arriving)
+                    defer { ahead.stop() }
+                    files = try unpack(ahead, on: nil, hashesPlain: false, absoluteNames)
                 } else {
                     try arriving.readToEnd()
                 }
-                do throws(ContentError) { return UnpackedLayer(.pending(try arriving.end()), files, snapshots) } catch {
+                do throws(ContentError) { return UnpackedLayer(.pending(try arriving.end()), files, snapshots, absoluteNames) } catch {
                     throw LayerError(error)
                 }
             } catch {
@@ -100,7 +112,7 @@ public final class LayerStore: Sendable {
         var files: UnpackedLayer.Files?
         if snapshots.keepsLayersApart {
             let source = try FollowingSource(arrival, while: isWanted)
-            files = try unpack(source, on: nil, hashesPlain: arrival.algorithm != .sha256)
+            files = try unpack(source, on: nil, hashesPlain: arrival.algorithm != .sha256, .beneathRoot)
         }
         do throws(LayerError) { return UnpackedLayer(.pending(try arrival.blob()), files, snapshots) } catch {
             if let files { snapshots.discard(files.prepared) }
@@ -172,31 +184,38 @@ public final class LayerStore: Sendable {
     }
 
     /// Unpacks into a directory of its own. When this throws, that is gone.
-    func unpack(_ source: any ByteSource, on parent: LayerName?, hashesPlain: Bool) throws(LayerError) -> UnpackedLayer.Files {
+    func unpack(
+        _ source: any ByteSource, on parent: LayerName?, hashesPlain: Bool, _ absoluteNames: LayerRules.AbsoluteNames
+    ) throws(LayerError) -> UnpackedLayer.Files {
         var prepared: PreparedLayer
         do throws(SnapshotError) { prepared = try snapshots.prepareLayer(on: parent) } catch { throw LayerError(error) }
-        do throws(LayerError) { return try unpack(source, into: &prepared, hashesPlain: hashesPlain) } catch {
+        do throws(LayerError) { return try unpack(source, into: &prepared, hashesPlain, absoluteNames) } catch {
             snapshots.discard(prepared)
             throw error
         }
     }
 
     private func unpack(
-        _ source: any ByteSource, into prepared: inout PreparedLayer, hashesPlain: Bool
+        _ source: any ByteSource, into prepared: inout PreparedLayer, _ hashesPlain: Bool, _ absoluteNames: LayerRules.AbsoluteNames
     ) throws(LayerError) -> UnpackedLayer.Files {
         let directory: Directory
         do throws(SnapshotError) { directory = try prepared.open() } catch { throw LayerError(error) }
         let plain = HashedSource(Decompressor(source, limits: limits), hashesPlain: hashesPlain)
-        let rules = LayerRules(style: snapshots.whiteouts)
+        // What was not compressed is passed on as it is.
+        let ahead = ReadAhead(plain) { plain.compression != Compression.none }
+        defer { ahead.stop() }
+        let rules = LayerRules(style: snapshots.whiteouts, absoluteNames)
         let extractor = TreeExtractor(
             into: directory, maximumEntryCount: limits.entryCount,
             screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
             filter: { (entry, path, parent) throws(TarError) in try rules.isToBeUnpacked(entry, at: path, in: parent) })
         do throws(TarError) {
-            let reader = TarReader(plain)
+            let reader = TarReader(ahead)
             try extractor.extractAll(reader)
             try reader.drain()
         } catch { throw LayerError(error) }
+        // Its thread, which has come to the end, is not left with what is looked at now.
+        ahead.stop()
         prepared.impliedDirectories = extractor.impliedDirectories.union(rules.hasRoot ? [] : [[]])
         return UnpackedLayer.Files(
             prepared: prepared, compression: plain.compression ?? .none, diffID: plain.digest, byteCount: extractor.byteCount)

@@ -31,14 +31,26 @@ public final class UnpackedLayer: Sendable {
     /// How its bytes are compressed; `nil` where nobody has looked.
     let compression: Compression?
 
-    init(_ bytes: Bytes, _ files: Files?, _ snapshots: any Snapshotter) {
+    /// What names in it may be.
+    let absoluteNames: LayerRules.AbsoluteNames
+
+    init(_ bytes: Bytes, _ files: Files?, _ snapshots: any Snapshotter, _ absoluteNames: LayerRules.AbsoluteNames = .beneathRoot) {
         self.bytes = bytes
+        self.absoluteNames = absoluteNames
         self.files = Mutex(files)
         self.snapshots = snapshots
         compression = files?.compression
     }
 
-    deinit {
+    deinit { discardFiles() }
+
+    /// Removes now what was not committed of it. Repeating is fine.
+    public func discard() {
+        discardFiles()
+        if case .pending(let blob) = bytes { blob.discard() }
+    }
+
+    private func discardFiles() {
         if let files = takeFiles() { snapshots.discard(files.prepared) }
     }
 

@@ -130,11 +130,3 @@ extension Directory {
         }
     }
 }
-
-extension OwnedDescriptor {
-    /// Has the kernel begin to write a part of the file to the disk (sync_file_range(2)), so that a later ``synchronize()`` has less to wait for. Where it
-    /// cannot, nothing is lost: that writes all of it.
-    public borrowing func beginWriteback(from offset: UInt64, byteCount: UInt64) {
-        _ = withRawDescriptor { berth_begin_writeback($0, Int64(offset), Int64(byteCount)) }
-    }
-}

@@ -84,6 +84,15 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     }
 }
 
+extension OwnedDescriptor {
+    /// sync_file_range(2): the disk begins with what was written to a part of the file, and nobody waits. A later sync has less to wait for.
+    ///
+    /// A hint: what is wrong with the disk is said by the sync.
+    public borrowing func beginWriteback(from offset: UInt64, byteCount: UInt64) {
+        _ = withRawDescriptor { berth_begin_writeback($0, Int64(offset), Int64(byteCount)) }
+    }
+}
+
 /// A pipe; both ends are close-on-exec and block.
 public struct Pipe: ~Copyable, Sendable {
     /// The end that is read.

@@ -187,8 +187,10 @@ private final class Core: Sendable {
     }
 }
 
-/// Starts a detached thread with a small stack of its own.
-func startThread(_ body: @escaping @Sendable () -> Void) throws(Errno) {
+/// Starts a detached thread with a small stack of its own, for work that may block and has an end.
+///
+/// - Throws: `EAGAIN` where the process may have no more.
+public func startThread(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     final class Box {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }

@@ -6,6 +6,13 @@ public protocol ByteSource: AnyObject {
     ///
     /// - Throws: why there is no more: what was read before is not to be trusted as a whole.
     func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int
+    /// Ends a read that waits, and every later one, with the error `cancelled`. The one call that another thread may make.
+    func interrupt()
+}
+
+extension ByteSource {
+    /// Nothing: of a source that does not wait for anybody.
+    public func interrupt() {}
 }
 
 /// Why bytes ended before their time.
@@ -39,14 +46,32 @@ public struct ByteSourceError: Error, Sendable, CustomStringConvertible {
 /// What a descriptor gives.
 public final class DescriptorSource: ByteSource {
     private let descriptor: OwnedDescriptor
+    private let interruption: Interruption?
 
     /// Reads from where the descriptor is.
-    public init(_ descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+    public init(_ descriptor: consuming OwnedDescriptor) {
+        self.descriptor = descriptor
+        interruption = nil
+    }
 
-    /// Reads.
-    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
-        do throws(Errno) { return try unsafe descriptor.read(into: buffer) } catch {
+    /// Reads from where the descriptor is, until it is interrupted: for pipes and sockets, whose other end may keep a reader waiting.
+    public init(interruptible descriptor: consuming OwnedDescriptor) throws(ByteSourceError) {
+        self.descriptor = descriptor
+        do throws(Errno) { interruption = try Interruption() } catch {
             throw ByteSourceError(.storage, "cannot read the archive: \(error)", underlying: error)
         }
     }
+
+    /// Reads.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
+        do throws(Errno) {
+            if try interruption?.waitForInput(of: descriptor) ?? true { return try unsafe descriptor.read(into: buffer) }
+        } catch {
+            throw ByteSourceError(.storage, "cannot read the archive: \(error)", underlying: error)
+        }
+        throw ByteSourceError(.cancelled, "the archive is not wanted any more")
+    }
+
+    /// Ends reading, if it is interruptible.
+    public func interrupt() { interruption?.signal() }
 }

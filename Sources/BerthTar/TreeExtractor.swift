@@ -11,6 +11,9 @@ public final class TreeExtractor {
     /// The deepest that names may be nested.
     public static var maximumDepth: Int { 1024 }
 
+    /// From this size on the disk begins with a file as soon as it is whole.
+    private static let announcedByteCount: UInt64 = 256 << 10
+
     /// Asked about each entry, the root included, before anything is made for it, with the names on the way to it.
     ///
     /// - Returns: `false` to leave it out.
@@ -31,7 +34,7 @@ public final class TreeExtractor {
 
     /// Attributes that the file system does not keep, and that are missing now. Only those of users: without others files would mean something else,
     /// and that is an error.
-    public private(set) var droppedAttributes: Set<String> = []
+    public internal(set) var droppedAttributes: Set<String> = []
     /// The directories that were made because something lies in them, and that no entry has said what they are. The root is not among them.
     public private(set) var impliedDirectories: Set<[PathBytes]> = []
     /// How many bytes the files have, without holes.
@@ -73,24 +76,20 @@ public final class TreeExtractor {
             guard entry.kind == .directory else {
                 throw TarError(.corrupt, "the entry '\(entry.displayName)' names the root, and is no directory")
             }
-            try setAttributes(of: entry, "", in: root)
+            try setAttributes(of: entry, ofFile: root.descriptor)
             directoryTimes[[]] = entry.modificationTime
             return
         }
-        let parent = try openParent(Array(path.dropLast()), of: entry)
+        let parent = try openParent(path.dropLast(), of: entry)
         guard try filter(entry, path, parent.value) else { return }
         switch entry.kind {
         case .file: try writeFile(entry, name, in: parent.value, from: reader)
         case .hardLink: try makeHardLink(entry, path, in: parent.value)
+        case .directory: try makeDirectory(entry, path, name, in: parent.value)
         default:
             try make(entry, name, in: parent.value)
             try setAttributes(of: entry, name, in: parent.value)
-            if entry.kind == .directory {
-                directoryTimes[path] = entry.modificationTime
-                if !impliedDirectories.isEmpty { impliedDirectories.remove(path) }
-            } else {
-                try setTimes(entry, name, in: parent.value)
-            }
+            try setTimes(entry, name, in: parent.value)
         }
     }
 
@@ -121,21 +120,31 @@ public final class TreeExtractor {
     }
 
     /// Opens the directory of these names, making those that are missing. A symbolic link among them is an error.
-    private func openParent(_ path: [PathBytes], of entry: TarEntry) throws(TarError) -> DirectoryBox {
-        if let parent, parent.path == path { return parent.directory }
+    private func openParent(_ path: ArraySlice<PathBytes>, of entry: TarEntry) throws(TarError) -> DirectoryBox {
+        if let parent, parent.path.elementsEqual(path) { return parent.directory }
         do throws(Errno) {
             let opened: DirectoryBox
             if let known = parent, path.count > known.path.count, path.starts(with: known.path) {
                 opened = try descend(known.directory, path.dropFirst(known.path.count), of: path)
             } else {
-                opened = try descend(DirectoryBox(try root.duplicate()), path[...], of: path)
+                opened = try openFromRoot(path)
             }
-            parent = (path, opened)
+            parent = (Array(path), opened)
             return opened
         } catch { throw .storage("make the directory of", entry, error) }
     }
 
-    private func descend(_ from: DirectoryBox, _ names: ArraySlice<PathBytes>, of path: [PathBytes]) throws(Errno) -> DirectoryBox {
+    /// Mostly all of it is there, and one call opens it.
+    private func openFromRoot(_ path: ArraySlice<PathBytes>) throws(Errno) -> DirectoryBox {
+        do throws(Errno) { return DirectoryBox(try openDirectory(path)) } catch {
+            guard error == .ENOENT else { throw error }
+        }
+        return try descend(DirectoryBox(try root.duplicate()), path, of: path)
+    }
+
+    private func descend(
+        _ from: DirectoryBox, _ names: ArraySlice<PathBytes>, of path: ArraySlice<PathBytes>
+    ) throws(Errno) -> DirectoryBox {
         var current = from
         for (index, name) in zip(names.indices, names) {
             do { current = DirectoryBox(try current.value.openDirectory(name)) } catch {
@@ -150,6 +159,19 @@ public final class TreeExtractor {
     }
 
     // MARK: Entries
+
+    /// Makes a directory, and keeps it open: what comes next mostly lies in it.
+    private func makeDirectory(
+        _ entry: TarEntry, _ path: [PathBytes], _ name: PathBytes, in parent: borrowing Directory
+    ) throws(TarError) {
+        try make(entry, name, in: parent)
+        let opened: DirectoryBox
+        do throws(Errno) { opened = DirectoryBox(try parent.openDirectory(name)) } catch { throw .storage("unpack", entry, error) }
+        try setAttributes(of: entry, ofFile: opened.value.descriptor)
+        directoryTimes[path] = entry.modificationTime
+        if !impliedDirectories.isEmpty { impliedDirectories.remove(path) }
+        self.parent = (path, opened)
+    }
 
     /// Makes what has no data.
     private func make(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) {
@@ -221,7 +243,7 @@ public final class TreeExtractor {
         let text = String(decoding: entry.linkName.prefix(512), as: UTF8.self)
         do throws(Errno) {
             guard let name = path.last, let last = target.last else { throw .EISDIR }
-            let holder = try openDirectory(Array(target.dropLast()))
+            let holder = try openDirectory(target.dropLast())
             guard try holder.status(last).kind != .directory else { throw .EISDIR }
             if target == path { return }  // it is there, and has this name
             try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeHardLink(name, to: last, in: holder) }
@@ -237,25 +259,32 @@ public final class TreeExtractor {
         }
     }
 
-    private func openDirectory(_ path: [PathBytes]) throws(Errno) -> Directory {
-        guard path.reduce(0, { $0 + $1.bytes.count + 1 }) < 4096 else {
+    private func openDirectory(_ path: ArraySlice<PathBytes>) throws(Errno) -> Directory {
+        let byteCount = path.reduce(0) { $0 + $1.bytes.count + 1 }
+        guard byteCount < 4096 else {
             // Too long for the kernel to take at once.
             var directory = try root.duplicate()
             for name in path { directory = try directory.openDirectory(name) }
             return directory
         }
-        var joined = try PathBytes([])
-        for name in path { joined = try joined.appending(name) }
-        return try root.openDirectory(joined)
+        var joined: [UInt8] = []
+        joined.reserveCapacity(byteCount)
+        for name in path {
+            if !joined.isEmpty { joined.append(UInt8(ascii: "/")) }
+            joined += name.bytes
+        }
+        return try root.openDirectory(try PathBytes(joined))
     }
 
     private func createFile(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) -> OwnedDescriptor {
-        do throws(Errno) { return try parent.createFile(name, permissions: 0o600) } catch {
+        // Set-id bits come when the owner is right.
+        let permissions = entry.permissions & 0o777
+        do throws(Errno) { return try parent.createFile(name, permissions: permissions) } catch {
             guard error == .EEXIST else { throw .storage("unpack", entry, error) }
         }
         do throws(Errno) {
             try removeWhatIs(name, in: parent)
-            return try parent.createFile(name, permissions: 0o600)
+            return try parent.createFile(name, permissions: permissions)
         } catch { throw .storage("unpack", entry, error) }
     }
 
@@ -278,8 +307,12 @@ public final class TreeExtractor {
             // A hole at the end has no data that would make the file so long.
             if entry.regions != nil { try file.truncate(to: Int64(entry.byteCount)) }
         } catch { throw .storage("set the size of", entry, error) }
-        try setAttributes(of: entry, name, in: parent)
-        try setTimes(entry, name, in: parent)
+        // The small ones are left to the sync, which writes them together.
+        if entry.byteCount >= Self.announcedByteCount { file.beginWriteback(from: 0, byteCount: entry.byteCount) }
+        try setAttributes(of: entry, ofFile: file)
+        do throws(Errno) { try file.setTimes(access: entry.modificationTime, modification: entry.modificationTime) } catch {
+            throw .storage("set the time of", entry, error)
+        }
     }
 
     /// Writes data where it belongs: one piece may fill several regions.
@@ -303,34 +336,9 @@ public final class TreeExtractor {
         }
     }
 
-    // MARK: Attributes
-
-    private func setAttributes(of entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) {
-        do throws(Errno) {
-            // A change of owner clears set-id bits and capabilities: it comes first.
-            try parent.setOwner(name, userID: entry.userID, groupID: entry.groupID)
-            if entry.kind != .symbolicLink { try parent.setPermissions(name, entry.permissions) }
-        } catch { throw .storage("set the owner and mode of", entry, error) }
-        for (attribute, value) in entry.extendedAttributes {
-            do throws(Errno) { try parent.setExtendedAttribute(attribute, to: value, of: name) } catch {
-                // The file system keeps none, or none on this kind of file.
-                guard attribute.hasPrefix("user."), error == .EOPNOTSUPP || error == .EPERM else {
-                    throw .storage("set the attribute '\(String(attribute.prefix(256)))' of", entry, error)
-                }
-                droppedAttributes.insert(attribute)
-            }
-        }
-    }
-
-    private func setTimes(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) {
-        do throws(Errno) {
-            try parent.setTimes(name, access: entry.modificationTime, modification: entry.modificationTime)
-        } catch { throw .storage("set the time of", entry, error) }
-    }
-
     private func finish() throws(TarError) {
         for (path, time) in directoryTimes {
-            do throws(Errno) { try openDirectory(path).setTimes("", access: time, modification: time) } catch {
+            do throws(Errno) { try openDirectory(path[...]).descriptor.setTimes(access: time, modification: time) } catch {
                 // It was replaced by a later entry.
                 guard error == .ENOENT || error == .ENOTDIR || error == .ELOOP else {
                     throw TarError(.storage, "cannot set the time of a directory: \(error)", underlying: error)

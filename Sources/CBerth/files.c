@@ -68,6 +68,10 @@ int berth_lsetxattrat(int directory, const char *name, const char *attribute, co
     return lsetxattr(path, attribute, value, size, flags);
 }
 
+int berth_fsetxattr(int descriptor, const char *attribute, const void *value, size_t size) {
+    return fsetxattr(descriptor, attribute, value, size, 0);
+}
+
 int berth_lremovexattrat(int directory, const char *name, const char *attribute) {
     char path[4200];
     if (attribute_path(path, sizeof path, directory, name) < 0) return -1;

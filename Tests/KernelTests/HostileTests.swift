@@ -25,10 +25,7 @@ struct Hostile: CustomTestStringConvertible, Sendable {
         Hostile("'..' within", saying: "'a/../../outside'", by: "entry('a', DIRTYPE); entry('a/../../outside', data=b'x')"),
         Hostile("'..' that stays inside", saying: "'a/../b'", by: "entry('a', DIRTYPE); entry('a/../b', data=b'x')"),
         Hostile("'..' alone", saying: "'..'", by: "entry('..', DIRTYPE)"),
-        Hostile("an absolute name with '..'", saying: "'/../outside'", "'..'", by: "entry('/../outside', data=b'x')"),
-        Hostile(
-            "an absolute name through a symbolic link", saying: "'/out/file'", "symbolic link",
-            by: "entry('/out', SYMTYPE, linkname='/tmp'); entry('/out/file', data=b'x')"),
+        Hostile("an absolute name", saying: "'/etc/outside'", "absolute", by: "entry('/etc/outside', data=b'x')"),
         Hostile("a hard link out by '..'", saying: "'link'", "'..'", by: "entry('link', LNKTYPE, linkname='../../etc/passwd')"),
         Hostile(
             "a hard link to what is not in the archive", saying: "'link'", "'/etc/passwd'",

@@ -91,7 +91,7 @@ enum Command {
         return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
     }
 
-    private static func scratchFile() throws(Trouble) -> CInt {
+    static func scratchFile() throws(Trouble) -> CInt {
         var name = Array("/tmp/berth-benchmarks-XXXXXX".utf8CString)
         let file = unsafe mkstemp(&name)
         guard file >= 0 else { throw Trouble("/tmp cannot be written: \(unsafe String(cString: strerror(errno)))") }
@@ -100,7 +100,7 @@ enum Command {
         return file
     }
 
-    private static func contents(_ file: CInt) -> String {
+    static func contents(_ file: CInt) -> String {
         lseek(file, 0, SEEK_SET)
         return String(decoding: Files.read(descriptor: file, limit: 16 << 20), as: UTF8.self).trimmed
     }

@@ -134,6 +134,12 @@ final class Engine {
         try Command.succeed(client + words, environment: environment, output: output)
     }
 
+    /// Runs a command that may fail.
+    func run(command: [String]) throws(Trouble) -> Outcome { try Command.run(client + command, environment: environment) }
+
+    /// Whether its command line has a command.
+    func has(_ word: String) throws(Trouble) -> Bool { try run(command: [word, "--help"]).status == 0 }
+
     /// The flags of a container in every measurement.
     let flags = ["--network", "none"]
 
@@ -175,10 +181,10 @@ final class Engine {
         try remove("proof")
     }
 
-    /// Its daemon and what that has started; nothing for an engine without one.
-    func ownProcesses() -> Set<Int32> {
-        guard daemon > 0 else { return [] }
-        var found: Set<Int32> = [daemon]
+    /// Its daemon and a command of its, if there is one, with what these have started; nothing for an engine without a daemon and no command.
+    func ownProcesses(with command: Int32 = 0) -> Set<Int32> {
+        var found = Set([daemon, command].filter { $0 > 0 })
+        if found.isEmpty { return [] }
         let parents = Host.engineProcesses().map { ($0, Host.parent(of: $0)) }
         var isGrowing = true
         while isGrowing {

@@ -33,6 +33,13 @@ enum Host {
         return 0
     }
 
+    /// Processor time of a process and of its children that have ended; 0 once it has ended itself.
+    static func processorSeconds(of process: Int32) -> Double {
+        let fields = Files.text("/proc/\(process)/stat")?.split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 14 else { return 0 }
+        return fields[11...14].reduce(0) { $0 + (Double($1) ?? 0) } / Double(sysconf(CInt(_SC_CLK_TCK)))
+    }
+
     /// What an engine may still be clearing away: processes, mounts, cgroups.
     struct Pending: Equatable {
         var processes: Int

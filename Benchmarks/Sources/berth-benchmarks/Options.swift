@@ -5,6 +5,8 @@ struct Options {
     var works = Work.allCases
     var samples = 20
     var isJSON = false
+    var image = "/var/tmp/berth-benchmarks-image"
+    var script = "Benchmarks/big-image"
     var folder = "/tmp"
     /// Set when the program has started itself again in namespaces of its own.
     var isInside = false
@@ -18,8 +20,10 @@ struct Options {
           --bin FOLDER         Berth's programs (berth, berthd, berth-monitor)
           --engines LIST       Which to measure (default berth,docker,podman,crun,runc)
           --works LIST         What to measure (default all: \(Work.allCases.map(\.rawValue).joined(separator: ",")))
-          --samples N          How often a short work is measured (default 20)
+          --samples N          How often a short work is measured (default 20); one of the large image is at most three times
           --folder FOLDER      Where the engines keep what they store while this runs (default /tmp)
+          --image FOLDER       Where the large image is, or is put when it is made (default /var/tmp/berth-benchmarks-image)
+          --script FILE        What makes the large image (default Benchmarks/big-image)
           --format table|json  How the figures are printed (default table)
           --help               This text
 
@@ -52,6 +56,8 @@ struct Options {
                 guard let number = Int(text), (1...10_000).contains(number) else { throw Trouble("--samples is \"\(text)\": 1 to 10000") }
                 samples = number
             case "--folder": folder = try value()
+            case "--image": image = try value()
+            case "--script": script = try value()
             case "--format":
                 switch try value() {
                 case "json": isJSON = true

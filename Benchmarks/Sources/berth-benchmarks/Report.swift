@@ -79,6 +79,19 @@ struct Report: Codable {
         atMost(Work.memory.title, 15)
         atMost(Text.perContainer, 0.36)
         ratio(Work.log.title, atLeast: 10)
+        func beside(_ other: String, _ work: Work, atLeast wanted: Double) {
+            guard let own = median(work.title, "berth"), let theirs = median(work.title, other) else { return }
+            let found = theirs / own
+            bars.append(
+                Bar(
+                    promise: "\(work.title): \(Text.number(wanted)) times better than \(other)", found: "\(Text.number(found)) times",
+                    isMet: found >= wanted))
+        }
+        for (work, wanted) in [(Work.load, 4.0), (.save, 10), (.export, 3), (.import, 3), (.commit, 4)] {
+            beside("docker", work, atLeast: wanted)
+            if work == .load { beside("podman", work, atLeast: 2) }
+            atMost("\(work.rawValue): most memory (PSS)", 80)
+        }
     }
 
     /// As JSON, keys in order.

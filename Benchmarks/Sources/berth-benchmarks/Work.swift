@@ -2,7 +2,10 @@ internal import Glibc
 
 /// What is measured.
 enum Work: String, CaseIterable {
-    case command, run, exec, life, rate, `import`, log, memory, daemon, runtime
+    case command, run, exec, life, rate, load, save, export, `import`, commit, log, memory, daemon, runtime
+
+    /// Those of the large image.
+    static let ofBigImage: Set<Work> = [.load, .save, .export, .import, .commit]
 
     var title: String {
         switch self {
@@ -11,7 +14,8 @@ enum Work: String, CaseIterable {
         case .exec: "exec, true"
         case .life: "create, start, stop -t 0, rm"
         case .rate: "starts a second, 8 clients"
-        case .import: "import of 5,000 files, 100 MB"
+        case .load, .save, .export, .import: "\(rawValue) of an image of 900 MB, 50,000 files, 10 layers"
+        case .commit: "commit of what is new in a container of that image"
         case .log: "output to the log"
         case .memory: "memory of the idle daemon (PSS)"
         case .daemon: "start of the daemon until it answers"
@@ -59,12 +63,7 @@ struct Measuring {
                 return [("create", create), ("start", start), ("stop -t 0", stop), ("rm", remove)].map { ($0.0, $0.1.seconds * 1000) }
             }
         case .rate: each(work, whole, unit: "/s", isRate: true) { engine throws(Trouble) in try Self.rate(engine) }
-        case .import:
-            each(work, whole, unit: "ms", count: 3) { [material] engine throws(Trouble) in
-                let seconds = try engine("import", material.largeTar, "large:1").seconds
-                try engine("rmi", "large:1")
-                return seconds * 1000
-            }
+        case .load, .save, .export, .import, .commit: big(work, whole)
         case .log: logs(whole)
         case .memory: memory(whole)
         case .daemon: daemons(whole.filter(\.hasDaemon))
@@ -167,6 +166,36 @@ struct Measuring {
         let statuses = children.map(Command.wait)
         guard statuses.allSatisfy({ $0 == 0 }) else { throw Trouble("a client ended with \(statuses.max() ?? 0)") }
         return Double(clients * each) / (Clock.seconds() - began)
+    }
+
+    /// What is done with the large image: how long it took the command, the processors' time, and the most memory.
+    private mutating func big(_ work: Work, _ engines: [Engine]) {
+        guard let image = material.bigImage else { return }
+        var found: [String: [Expense]] = [:]
+        var able = engines.filter { engine in
+            guarded(work, engine) { () throws(Trouble) in
+                guard try engine.has(work.rawValue) else { throw Trouble("it has no such command") }
+            }
+        }
+        for _ in 0..<min(3, options.samples) {
+            for engine in able {
+                let isWell = guarded(work, engine) { () throws(Trouble) in
+                    let words = try image.command(work, engine)
+                    // What others have written does not wait for the disk in this one's time.
+                    sync()
+                    Clock.space()
+                    found[engine.name, default: []].append(try Expense(of: words, by: engine))
+                    try image.clear(work, engine)
+                }
+                if !isWell { able.removeAll { $0.name == engine.name } }
+            }
+        }
+        for engine in engines {
+            let all = found[engine.name] ?? []
+            report.add(work.title, engine, all.map(\.seconds), unit: "s")
+            report.add("\(work.rawValue): processor time", engine, all.map(\.processorSeconds), unit: "s")
+            report.add("\(work.rawValue): most memory (PSS)", engine, all.map(\.peakMegabytes), unit: "MB")
+        }
     }
 
     /// Output to the log, the log read back, and output to a client without a log.

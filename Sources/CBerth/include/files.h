@@ -35,6 +35,7 @@ ssize_t berth_getdents64(int descriptor, void *buffer, size_t capacity);
 ssize_t berth_lgetxattrat(int directory, const char *name, const char *attribute, void *value, size_t capacity);
 ssize_t berth_llistxattrat(int directory, const char *name, char *list, size_t capacity);
 int berth_lsetxattrat(int directory, const char *name, const char *attribute, const void *value, size_t size, int flags);
+int berth_fsetxattr(int descriptor, const char *attribute, const void *value, size_t size);
 int berth_lremovexattrat(int directory, const char *name, const char *attribute);
 
 /// flistxattr(2) and fgetxattr(2), of an open file.
