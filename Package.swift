@@ -76,7 +76,8 @@ let rooms: [Target] = [
     room(
         "BerthContainers",
         uses: [
-            "BerthImages", "BerthLayers", "BerthTar", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState", "BerthOCI",
+            "BerthImages", "BerthLayers", "BerthContent", "BerthTar", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState",
+            "BerthOCI",
             "BerthLaunch", "BerthReactor", "BerthLinux",
         ]),
     // Engine

@@ -1,5 +1,5 @@
 public import BerthOCI
-public import BerthSnapshots
+internal import BerthSnapshots
 internal import Synchronization
 
 /// All that is known of a container at one moment.
@@ -87,9 +87,6 @@ extension ContainerStore {
         let found = all.filter { filter.matches($0) }
         return query.limit.map { $0 > 0 ? Array(found.prefix($0)) : found } ?? found
     }
-
-    /// The layers that containers lie on: they stay, whatever becomes of their images.
-    public var layersInUse: Set<LayerName> { Set(objects().compactMap { $0.document.topLayer }) }
 
     /// The containers of an image, which keep it from being removed.
     public func uses(ofImage id: Digest) -> [ContainerDetails] { objects().map { details(of: $0) }.filter { $0.imageID == id } }

@@ -1,5 +1,5 @@
-public import BerthOCI
-public import BerthSnapshots
+internal import BerthOCI
+internal import BerthSnapshots
 
 /// What is kept of a container (`containers/<id>/container.json`): what it is to be, never whether it runs.
 struct ContainerDocument: Sendable, Codable {
@@ -18,19 +18,4 @@ struct ContainerDocument: Sendable, Codable {
     var sandboxOwner: String?
     /// Why the last start failed; absent if it did not.
     var startFailure: ExitStatus?
-}
-
-/// The image that a container is made of.
-public struct ContainerImage: Sendable {
-    /// Its id.
-    public var id: Digest
-    /// Its configuration.
-    public var configuration: ImageConfiguration
-    /// Its uppermost layer; `nil` for an image without any.
-    public var topLayer: BerthSnapshots.LayerName?
-
-    /// An image of these.
-    public init(id: Digest, configuration: ImageConfiguration, topLayer: BerthSnapshots.LayerName?) {
-        (self.id, self.configuration, self.topLayer) = (id, configuration, topLayer)
-    }
 }

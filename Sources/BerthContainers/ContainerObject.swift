@@ -1,3 +1,4 @@
+internal import BerthContent
 internal import BerthLinux
 internal import BerthNetworking
 internal import BerthOCI
@@ -45,12 +46,14 @@ final class ContainerObject: Sendable {
 
     let id: String
     let lane: Lane
+    /// Holds the layers that it lies on, whatever becomes of the image.
+    let lease: Lease
     let state: Mutex<State>
     /// How many commits need its processes to stand still. Held while they are made to, on a thread of a lane.
     let freezeCount = Mutex(0)
 
-    init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane) {
-        (self.id, self.lane) = (id, lane)
+    init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane, lease: Lease) {
+        (self.id, self.lane, self.lease) = (id, lane, lease)
         state = Mutex(State(lifecycle: lifecycle, document: document))
     }
 

@@ -1,3 +1,4 @@
+internal import BerthImages
 internal import BerthLinux
 internal import BerthNetworking
 internal import BerthOCI
@@ -6,7 +7,7 @@ extension ContainerStore {
     /// What is wrong is said when a container is made, not when it is started.
     ///
     /// - Returns: the container whose sandbox it shares.
-    func check(_ configuration: inout ContainerConfiguration, _ image: ContainerImage) throws(ContainerError) -> String? {
+    func check(_ configuration: inout ContainerConfiguration, _ image: ImageRecord) throws(ContainerError) -> String? {
         let execution = image.configuration.execution
         guard execution.volumes.isEmpty else {
             throw ContainerError(

@@ -1,4 +1,5 @@
 internal import BerthLaunch
+internal import BerthImages
 internal import BerthLinux
 internal import BerthNetworking
 internal import BerthOCI
@@ -415,6 +416,7 @@ extension ContainerStore {
             index.containers[object.id] = nil
             if index.names[object.name] == object.id { index.names[object.name] = nil }
         }
+        await services.images.end(object.lease)
         for attachment in pending { attachment.bind(nil) }
         removal.fulfil(exit ?? ExitStatus(code: 0))
         publish("destroy", object)

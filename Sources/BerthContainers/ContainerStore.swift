@@ -1,3 +1,4 @@
+internal import BerthContent
 public import BerthImages
 public import BerthLayers
 internal import BerthLinux
@@ -28,22 +29,18 @@ public final class ContainerStore: Sendable {
         public var reactor: Reactor
         /// Told of everything that happens.
         public var events: EventHub
-        /// Makes images of containers.
+        /// What containers are made of, and become.
         public var images: ImageStore
         /// Reads their layers.
         public var layers: LayerStore
-        /// Finds an image by whatever names it.
-        public var image: @Sendable (_ text: String) throws(ContainerError) -> ContainerImage
 
         /// All of them.
         public init(
             root: String, runtime: Runtime, snapshots: any Snapshotter, networks: NetworkDrivers, reactor: Reactor, events: EventHub,
-            images: ImageStore, layers: LayerStore,
-            image: @escaping @Sendable (_ text: String) throws(ContainerError) -> ContainerImage
+            images: ImageStore, layers: LayerStore
         ) {
             (self.root, self.runtime, self.snapshots, self.networks) = (root, runtime, snapshots, networks)
-            (self.reactor, self.events, self.image) = (reactor, events, image)
-            (self.images, self.layers) = (images, layers)
+            (self.reactor, self.events, self.images, self.layers) = (reactor, events, images, layers)
         }
     }
 
@@ -61,6 +58,8 @@ public final class ContainerStore: Sendable {
     let index = Mutex(Index())
     /// For what concerns more than one container: directories and layers come and go here.
     let lane: Lane
+    /// Holds all layers while a document is set aside: which ones that container lies on is not known.
+    private let claim: Lease
 
     /// Opens the store and reads every document; nothing is known yet of what runs: ``recover()`` finds that out. Blocks.
     ///
@@ -68,17 +67,22 @@ public final class ContainerStore: Sendable {
     public init(_ services: Services) throws(ContainerError) {
         self.services = services
         lane = Lane(named: "the containers' store")
+        claim = services.images.leases.begin()
         do throws(StateError) {
             documents = try DocumentStore<ContainerDocument>(
                 directory: services.root + "/containers", layout: .directories(fileName: "container.json"))
             let loaded = try documents.load()
             index.withLock { index in
                 for (id, document) in loaded.found where RandomID.isValid(id) {
-                    index.containers[id] = ContainerObject(id: id, document: document, lifecycle: Lifecycle(), lane: Self.lane(of: id))
+                    let lease = services.images.leases.begin()
+                    if let layer = document.topLayer { lease.hold(layer) }
+                    index.containers[id] = ContainerObject(
+                        id: id, document: document, lifecycle: Lifecycle(), lane: Self.lane(of: id), lease: lease)
                     index.names[document.name] = id
                 }
                 for aside in loaded.setAside { index.setAside[aside.id] = aside.reason }
             }
+            if !loaded.setAside.isEmpty { claim.hold(.everyLayer) }
         } catch {
             throw ContainerError(.storage, error.description, underlying: error.underlying)
         }
@@ -138,7 +142,18 @@ public final class ContainerStore: Sendable {
     /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for an image with volumes and for
     ///   networks that do not exist yet, `storage`.
     public func create(_ configuration: ContainerConfiguration) async throws(ContainerError) -> Container {
-        let image = try services.image(configuration.image)
+        let lease = services.images.leases.begin()
+        do throws(ContainerError) { return try await create(configuration, lease) } catch {
+            await services.images.end(lease)
+            throw error
+        }
+    }
+
+    private func create(_ configuration: ContainerConfiguration, _ lease: Lease) async throws(ContainerError) -> Container {
+        let image: ImageRecord
+        do throws(ImageError) { image = try services.images.find(configuration.image, layersFor: lease) } catch {
+            throw ContainerError(error.code == .notFound ? .imageNotFound : .invalid, error.description)
+        }
         var configuration = configuration
         let owner = try check(&configuration, image)
         let id = RandomID.make()
@@ -159,7 +174,7 @@ public final class ContainerStore: Sendable {
             throw error
         }
         let object = ContainerObject(
-            id: id, document: document, lifecycle: Lifecycle(), lane: own)
+            id: id, document: document, lifecycle: Lifecycle(), lane: own, lease: lease)
         index.withLock { $0.containers[id] = object }
         publish("create", object)
         return Container(object, in: self)

@@ -6,7 +6,7 @@ public import BerthReactor
 public struct ContentError: Error, Sendable, CustomStringConvertible, LaneRefusable {
     /// What a caller can branch on.
     public struct Code: Hashable, Sendable {
-        private enum Value { case notFound, digestMismatch, tooLarge, storage, busy }
+        private enum Value { case notFound, digestMismatch, tooLarge, storage, cancelled, busy }
         private let value: Value
         /// There is no blob of that digest.
         public static var notFound: Self { Self(value: .notFound) }
@@ -16,6 +16,8 @@ public struct ContentError: Error, Sendable, CustomStringConvertible, LaneRefusa
         public static var tooLarge: Self { Self(value: .tooLarge) }
         /// The disk, or the rights to it.
         public static var storage: Self { Self(value: .storage) }
+        /// The work was cancelled.
+        public static var cancelled: Self { Self(value: .cancelled) }
         /// Too many calls wait for the same lane.
         public static var busy: Self { Self(value: .busy) }
     }

@@ -1,6 +1,7 @@
 public import BerthLinux
 public import BerthOCI
 internal import FoundationEssentials
+internal import Synchronization
 
 /// Reads content. Who only has this cannot remove any.
 public protocol ContentReading: Sendable {
@@ -12,8 +13,12 @@ public protocol ContentReading: Sendable {
 
 /// Takes content in.
 public protocol ContentIngesting: Sendable {
+    /// What keeps content from being collected.
+    var leases: Leases { get }
     /// A place for bytes that come. Nothing is visible until it is committed; dropped uncommitted, nothing is left.
-    func makeIngest() throws(ContentError) -> Ingest
+    ///
+    /// - Parameter lease: holds the blob from before it has its name.
+    func makeIngest(for lease: Lease) throws(ContentError) -> Ingest
 }
 
 /// Blobs by digest, in a directory that is a valid OCI image layout throughout (OCI image specification, *Image Layout*).
@@ -24,6 +29,13 @@ public final class ContentStore: ContentReading, ContentIngesting {
     private let root: Directory
     private let blobs: Directory
     private let ingests: Directory
+    /// Held between the question whether a blob is wanted and its end; who asks whether it is there asks before or after that.
+    private let removing = Mutex(())
+
+    /// What keeps blobs, and the layers that are made of them, from being collected.
+    public let leases = Leases()
+    /// Who is at a blob or a layer that others may want too.
+    public let turns = Turns()
 
     /// Opens the store, making what is missing.
     ///
@@ -56,7 +68,17 @@ public final class ContentStore: ContentReading, ContentIngesting {
 
     /// Whether there is such a blob.
     public func contains(_ digest: Digest) throws(ContentError) -> Bool {
-        do throws(Errno) { return try directory(of: digest).contains(try PathBytes(digest.hex)) } catch { throw Self.error(error, digest) }
+        do throws(Errno) { return try isThere(digest) } catch { throw Self.error(error, digest) }
+    }
+
+    /// Whether there is such a blob. If so, it stays for as long as the lease lasts.
+    public func contains(_ digest: Digest, for lease: Lease) throws(ContentError) -> Bool {
+        lease.hold(.blob(digest))
+        return try contains(digest)
+    }
+
+    func isThere(_ digest: Digest) throws(Errno) -> Bool {
+        try removing.withLock { _ throws(Errno) in try directory(of: digest).contains(try PathBytes(digest.hex)) }
     }
 
     /// How many bytes may still be written to the file system that the blobs are on, by whoever this program runs as.
@@ -88,21 +110,35 @@ public final class ContentStore: ContentReading, ContentIngesting {
     }
 
     /// A place for bytes that come. Nothing is visible until it is committed; dropped uncommitted, nothing is left.
-    public func makeIngest() throws(ContentError) -> Ingest { try makeIngest(.sha256) }
+    ///
+    /// - Parameters:
+    ///   - algorithm: that of the digest that it is named by.
+    ///   - lease: holds the blob from before it has its name.
+    public func makeIngest(_ algorithm: Digest.Algorithm, for lease: Lease) throws(ContentError) -> Ingest {
+        try Ingest(self, in: ingests, algorithm, for: lease)
+    }
 
-    /// The same, for bytes whose name is by another algorithm.
-    public func makeIngest(_ algorithm: Digest.Algorithm) throws(ContentError) -> Ingest { try Ingest(self, in: ingests, algorithm) }
+    /// The same, for bytes that are named by SHA-256.
+    public func makeIngest(for lease: Lease) throws(ContentError) -> Ingest { try makeIngest(.sha256, for: lease) }
 
     /// Keeps bytes that are there already. Keeping them again does nothing.
-    public func add(_ bytes: [UInt8], _ algorithm: Digest.Algorithm = .sha256) throws(ContentError) -> Digest {
-        var ingest = try makeIngest()
+    ///
+    /// - Parameter lease: holds the blob from before it has its name.
+    public func add(_ bytes: [UInt8], _ algorithm: Digest.Algorithm = .sha256, for lease: Lease) throws(ContentError) -> Digest {
+        var ingest = try makeIngest(algorithm, for: lease)
         try unsafe ingest.write(bytes.span.bytes)
         return try ingest.commit(expecting: nil).digest
     }
 
-    /// Removes a blob. One that is not there is removed already.
-    public func remove(_ digest: Digest) throws(ContentError) {
-        do throws(Errno) { try directory(of: digest).removeFile(try PathBytes(digest.hex)) } catch {
+    /// Removes a blob, unless a lease holds it. One that is not there is removed already.
+    ///
+    /// - Parameter isWanted: asked in the same moment in which the blob goes: whether anything else keeps it. It must not ask this store.
+    public func remove(_ digest: Digest, unless isWanted: () -> Bool = { false }) throws(ContentError) {
+        do throws(Errno) {
+            try removing.withLock { _ throws(Errno) in
+                if !leases.areHolding(.blob(digest)), !isWanted() { try directory(of: digest).removeFile(try PathBytes(digest.hex)) }
+            }
+        } catch {
             if error == .ENOENT { return }
             throw .storage("cannot remove blob \(digest)", error, digest)
         }
@@ -147,6 +183,7 @@ public final class ContentStore: ContentReading, ContentIngesting {
 /// Bytes on their way into the store.
 public struct Ingest: ~Copyable, Sendable {
     private let store: ContentStore
+    private let lease: Lease
     private let pending: PendingFile
     private let file: OwnedDescriptor
     private var hasher: DigestHasher
@@ -156,15 +193,17 @@ public struct Ingest: ~Copyable, Sendable {
     private var writtenBackByteCount: UInt64 = 0
     private static let writebackByteCount: UInt64 = 8 << 20
 
-    fileprivate init(_ store: ContentStore, in directory: borrowing Directory, _ algorithm: Digest.Algorithm) throws(ContentError) {
-        do throws(Errno) { try self.init(store, try PendingFile(in: directory), algorithm) } catch {
+    fileprivate init(
+        _ store: ContentStore, in directory: borrowing Directory, _ algorithm: Digest.Algorithm, for lease: Lease
+    ) throws(ContentError) {
+        do throws(Errno) { try self.init(store, try PendingFile(in: directory), algorithm, lease) } catch {
             throw .storage("cannot take content in", error)
         }
     }
 
-    private init(_ store: ContentStore, _ pending: PendingFile, _ algorithm: Digest.Algorithm) throws(Errno) {
+    private init(_ store: ContentStore, _ pending: PendingFile, _ algorithm: Digest.Algorithm, _ lease: Lease) throws(Errno) {
         file = try pending.create()
-        (self.store, self.pending) = (store, pending)
+        (self.store, self.pending, self.lease) = (store, pending, lease)
         hasher = DigestHasher(algorithm)
     }
 
@@ -190,7 +229,7 @@ public struct Ingest: ~Copyable, Sendable {
     }
 
     /// Ends the writing. What came can be read; it becomes a blob when that is committed.
-    public consuming func seal() -> PendingBlob { PendingBlob(store, pending, digest: hasher.digest(), byteCount: byteCount) }
+    public consuming func seal() -> PendingBlob { PendingBlob(store, pending, lease, digest: hasher.digest(), byteCount: byteCount) }
 
     /// Makes the bytes a blob: compared, synced, named, and the name synced. A blob that is there already stays as it is.
     ///

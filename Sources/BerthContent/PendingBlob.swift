@@ -12,9 +12,11 @@ public final class PendingBlob: Sendable {
     public let byteCount: UInt64
     private let store: ContentStore
     private let pending: PendingFile
+    private let lease: Lease
 
-    init(_ store: ContentStore, _ pending: PendingFile, digest: Digest, byteCount: UInt64) {
-        (self.store, self.pending, self.digest, self.byteCount) = (store, pending, digest, byteCount)
+    init(_ store: ContentStore, _ pending: PendingFile, _ lease: Lease, digest: Digest, byteCount: UInt64) {
+        (self.store, self.pending, self.lease) = (store, pending, lease)
+        (self.digest, self.byteCount) = (digest, byteCount)
     }
 
     /// Opens it for reading, from its beginning; also once it is a blob.
@@ -28,12 +30,14 @@ public final class PendingBlob: Sendable {
     /// Removes it now, unless it is a blob: whoever still has a reference has nothing any more. Repeating is fine.
     public func discard() { pending.discard() }
 
-    /// Makes it a blob: synced, named, and the name synced. A blob that is there already stays as it is; repeating is fine.
+    /// Makes it a blob: synced, named, and the name synced. A blob that is there already stays as it is; repeating is fine. The lease that it came
+    /// under holds it from before it has its name.
     public func commit() throws(ContentError) {
+        lease.hold(.blob(digest))
         do throws(Errno) {
             let target = try store.directory(of: digest)
             let name = try PathBytes(digest.hex)
-            if try !target.contains(name) { try pending.commit(as: name, in: target) }
+            if try !store.isThere(digest) { try pending.commit(as: name, in: target) }
             // Also where it was there: who named it may have been stopped before this.
             try target.synchronize()
         } catch {

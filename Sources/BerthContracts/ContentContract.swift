@@ -29,7 +29,7 @@ public enum ContentContract {
             },
             Promise("bytes on their way are seen by nobody, and forgotten if they are not committed") { store, checking in
                 do {
-                    var ingest = try store.makeIngest()
+                    var ingest = try store.makeIngest(for: store.leases.begin())
                     try unsafe ingest.write(([5, 5] as [UInt8]).span.bytes)
                     try checking.same(ingest.byteCount, 2, "the count of bytes")
                     try await checking.throwing("opening", isCode(.notFound)) { _ = try store.open(Digest(of: [5, 5])) }
@@ -48,7 +48,7 @@ public enum ContentContract {
     private static func keep(
         _ bytes: [UInt8], in store: any ContentIngesting, expecting expected: Digest?
     ) throws(ContentError) -> Digest {
-        var ingest = try store.makeIngest()
+        var ingest = try store.makeIngest(for: store.leases.begin())
         // In pieces: they come as they come.
         var rest = bytes[...]
         while !rest.isEmpty {

@@ -64,6 +64,17 @@ public enum SnapshotterContract {
                 try store.removeLayer(lower.name)
                 try checking.same(store.layers(), [:], "the list of layers")
             },
+            Promise("a layer that somebody wants stays, and is asked about only when nothing lies on it") { store, checking in
+                let (lower, upper) = try Self.twoLayers(store)
+                try await checking.throwing("removing the lower", Self.isCode(.inUse)) {
+                    try store.removeLayer(lower.name, unless: { true })
+                }
+                try checking.same(try store.removeLayer(upper.name, unless: { true }), nil, "what is removed of a wanted layer")
+                try checking.same(store.layers().count, 2, "the number of layers")
+                try checking.same(try store.removeLayer(upper.name, unless: { false }), upper, "what is removed of an unwanted one")
+                try checking.same(try store.removeLayer(upper.name, unless: { false }), nil, "what is removed of one that is gone")
+                try checking.same(store.layers(), [lower.name: lower], "the list of layers")
+            },
             Promise("a layer that is not there is removed already") { store, checking in
                 try store.removeLayer(information(9, on: nil).name)
             },

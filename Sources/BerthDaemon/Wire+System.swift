@@ -24,7 +24,10 @@ extension SystemInfo {
         (processorCount, memoryByteCount, hostName) = (facts.processorCount, facts.memoryByteCount, facts.hostname)
         serverVersion = Engine.version
         securityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"]
-        warnings = facts.unreadableContainers.sorted { $0.key < $1.key }.map { "WARNING: container \($0.key) is unreadable: \($0.value)" }
+        warnings = [("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("layer", facts.unreadableLayers)]
+            .flatMap { kind, all in
+                all.sorted { $0.key < $1.key }.map { "WARNING: \(kind) \($0.key) is unreadable: \($0.value)" }
+            }
     }
 }
 

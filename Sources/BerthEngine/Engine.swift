@@ -64,7 +64,7 @@ public final class Engine: Sendable {
         } catch { opened = .failure(error.error) }
         let engine = try opened.get()
         do throws(ContainerError) { try await engine.containers.recover() } catch { throw EngineError(.storage, error.description) }
-        do throws(ImageError) { try await engine.images.collect(keeping: engine.containers.layersInUse) } catch {
+        do throws(ImageError) { try await engine.images.collect() } catch {
             throw EngineError(.storage, error.description, underlying: error.underlying)
         }
         return engine
@@ -99,16 +99,7 @@ public final class Engine: Sendable {
             containers = try ContainerStore(
                 .init(
                     root: configuration.root, runtime: runtime, snapshots: snapshots, networks: networks, reactor: reactor, events: events,
-                    images: images,
-                    layers: layers
-                ) { text throws(ContainerError) in
-                    do throws(ImageError) {
-                        let image = try images.find(text)
-                        return ContainerImage(id: image.id, configuration: image.configuration, topLayer: image.topLayer)
-                    } catch {
-                        throw ContainerError(error.code == .notFound ? .imageNotFound : .invalid, error.description)
-                    }
-                })
+                    images: images, layers: layers))
         } catch {
             throw EngineError(
                 error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")
@@ -159,9 +150,9 @@ public final class Engine: Sendable {
         containers.uses(ofImage: id).map { ImageUse(containerID: $0.id, isRunning: $0.status == .running) }
     }
 
-    /// Removes an image or one of its names, minding the containers: ``ImageStore/remove(_:force:uses:wanted:)``.
+    /// Removes an image or one of its names, minding the containers: ``ImageStore/remove(_:force:uses:)``.
     public func removeImage(_ text: String, force: Bool = false) async throws(ImageError) -> [ImageRemoval] {
-        try await images.remove(text, force: force, uses: { self.uses(ofImage: $0) }, wanted: { self.containers.layersInUse })
+        try await images.remove(text, force: force, uses: { self.uses(ofImage: $0) })
     }
 }
 

@@ -55,6 +55,10 @@ public struct EngineInformation: Sendable, Hashable {
     public var memoryByteCount: UInt64
     /// Documents that could not be read, by container.
     public var unreadableContainers: [String: String]
+    /// Documents, configurations or layers that could not be read, by image.
+    public var unreadableImages: [String: String]
+    /// Documents that could not be read, by the layer's directory.
+    public var unreadableLayers: [String: String]
 }
 
 extension Engine {
@@ -87,7 +91,8 @@ extension Engine {
             hostname: line("/proc/sys/kernel/hostname"),
             operatingSystem: fact("PRETTY_NAME") ?? "Linux", operatingSystemVersion: fact("VERSION_ID") ?? "",
             architecture: Platform.host.architecture == "arm64" ? "aarch64" : "x86_64", processorCount: HostFile.processorCount(),
-            memoryByteCount: kibibytes * 1024, unreadableContainers: containers.unreadable)
+            memoryByteCount: kibibytes * 1024, unreadableContainers: containers.unreadable,
+            unreadableImages: images.unreadable, unreadableLayers: images.unreadableLayers)
     }
 
     private static func descriptorCount() -> Int {

@@ -11,6 +11,7 @@ internal import BerthTar
 final class ArchiveReceiver {
     private let services: ImageStore.Services
     private let context: JobContext
+    private let lease: Lease
     private let start: (StartedLayer) -> Void
     private let members: ArchiveMembers
     private var looks = ArchiveLooks()
@@ -30,12 +31,14 @@ final class ArchiveReceiver {
     private static let askedByteCount: UInt64 = 1 << 20
 
     /// - Parameters:
+    ///   - lease: holds what comes.
     ///   - members: where what comes is put.
     ///   - start: told of each layer as soon as it begins to come.
     init(
-        _ services: ImageStore.Services, _ context: JobContext, into members: ArchiveMembers, start: @escaping (StartedLayer) -> Void
+        _ services: ImageStore.Services, _ context: JobContext, _ lease: Lease, into members: ArchiveMembers,
+        start: @escaping (StartedLayer) -> Void
     ) {
-        (self.services, self.context, self.members, self.start) = (services, context, members, start)
+        (self.services, self.context, self.lease, self.members, self.start) = (services, context, lease, members, start)
     }
 
     /// Reads to the end.
@@ -131,7 +134,9 @@ final class ArchiveReceiver {
             return nil
         }
         let arrival: LayerArrival
-        do throws(LayerError) { arrival = try services.layers.makeArrival(claimed?.algorithm ?? .sha256) } catch { throw ImageError(error) }
+        do throws(LayerError) { arrival = try services.layers.makeArrival(claimed?.algorithm ?? .sha256, for: lease) } catch {
+            throw ImageError(error)
+        }
         // A layer that is here already is mostly unpacked, too; if it is not, that is found out when an image names it.
         if isLayer, !isHere(claimed) {
             let layer = StartedLayer(path: path, arrival)
@@ -146,7 +151,7 @@ final class ArchiveReceiver {
     private func isHere(_ digest: Digest?) -> Bool {
         guard let digest else { return false }
         // What cannot be asked is taken for absent.
-        return (try? services.content.contains(digest)) ?? false
+        return (try? services.content.contains(digest, for: lease)) ?? false
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer, to arrival: LayerArrival) throws(ImageError) {

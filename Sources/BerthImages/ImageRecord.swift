@@ -37,6 +37,9 @@ struct ImageDocument: Sendable, Codable, Hashable {
     var arrivedAt: Timestamp
     var comment: String
     var parent: Digest?
+
+    /// Everything of it that lies in the content store.
+    var blobs: [Digest] { [id, manifest.digest] + layers.map(\.digest) }
 }
 
 /// What is kept of a name (`references/<sha256 of the name>.json`).

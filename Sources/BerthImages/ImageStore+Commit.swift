@@ -1,3 +1,4 @@
+internal import BerthContent
 public import BerthLayers
 public import BerthOCI
 internal import BerthReactor
@@ -55,7 +56,9 @@ extension ImageStore {
         let execution = try ImageChanges.apply(changes: commit.changes, to: commit.said, over: commit.execution)
         _ = try entry(named: commit.image.description)
         return services.jobs.start(kind: "commit", title: name?.familiar ?? String(commit.container.id.prefix(12))) { [self] context in
-            let record = try await lane.run { () throws(ImageError) in try self.makeImage(commit, name, execution, context) }
+            let record = try await withLease { (lease) throws(ImageError) in
+                try await lane.run { () throws(ImageError) in try self.makeImage(commit, name, execution, lease, context) }
+            }
             if let name {
                 services.events.publish(
                     Event(type: "image", action: "tag", actorID: record.id.description, attributes: ["name": name.familiar]))
@@ -66,13 +69,13 @@ extension ImageStore {
     }
 
     private func makeImage(
-        _ commit: ImageCommit, _ name: ImageReference?, _ execution: ImageConfiguration.Execution, _ context: JobContext
+        _ commit: ImageCommit, _ name: ImageReference?, _ execution: ImageConfiguration.Execution, _ lease: Lease,
+        _ context: JobContext
     ) throws(ImageError) -> ImageRecord {
         // What the image's layers are must not go while they are built on.
-        index.withLock { $0.importCount += 1 }
-        defer { importEnded() }
+        _ = try find(commit.image.description, for: lease)
         let parent = try entry(named: commit.image.description)
-        let layer = try makeLayer(commit, on: parent.topLayer, context)
+        let layer = try makeLayer(commit, on: parent.topLayer, lease, context)
         let now = Timestamp.now
         var configuration = parent.configuration
         (configuration.created, configuration.execution) = (now, execution)
@@ -85,26 +88,22 @@ extension ImageStore {
         return try writing.withLock { _ throws(ImageError) in
             let image = try keep(
                 configuration, layers: parent.document.layers + (layer.map { [$0.blob] } ?? []), comment: commit.message,
-                parent: parent.document.id)
+                parent: parent.document.id, for: lease)
             try publish(image, as: name)
             return record(image)
         }
     }
 
-    private func makeLayer(_ commit: ImageCommit, on top: LayerName?, _ context: JobContext) throws(ImageError) -> ImportedLayer? {
+    private func makeLayer(_ commit: ImageCommit, on top: LayerName?, _ lease: Lease, _ context: JobContext) throws(ImageError)
+        -> ImportedLayer?
+    {
         try commit.pause()
         defer { commit.resume() }
         do throws(LayerError) {
-            return try services.layers.commitLayer(of: commit.container, on: top, leavingOut: commit.mountPoints) {
+            return try services.layers.commitLayer(of: commit.container, on: top, leavingOut: commit.mountPoints, for: lease) {
                 (count) throws(LayerError) in
                 if context.isCancelled { throw LayerError(.cancelled, "the commit was cancelled") }
                 context.report(Progress(status: "Committing", completedByteCount: count))
-            } arrived: { blob, layer in
-                // What this commit has brought is unwanted, unless a document names it when it has ended.
-                index.withLock { index in
-                    index.candidates.blobs.insert(blob)
-                    index.candidates.layers.insert(layer)
-                }
             }
         } catch { throw ImageError(error) }
     }

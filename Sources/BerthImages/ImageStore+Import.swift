@@ -27,8 +27,12 @@ extension ImageStore {
         let execution = try ImageChanges.apply(changes, to: ImageConfiguration.Execution())
         let box = SourceBox(source)
         return services.jobs.start(kind: "import", title: name?.familiar ?? "root file system") { [self] context in
-            let record = try await lane.run { () throws(ImageError) in
-                try self.takeIn(box, name, execution, message ?? "Imported from -", platform, context)
+            // A source may be slow: it holds up nobody else.
+            let own = Lane(named: "an import")
+            let record = try await withLease { (lease) throws(ImageError) in
+                try await own.run { () throws(ImageError) in
+                    try self.takeIn(box, name, execution, message ?? "Imported from -", platform, lease, context)
+                }
             }
             services.events.publish(
                 Event(
@@ -55,22 +59,14 @@ extension ImageStore {
 
     private func takeIn(
         _ source: SourceBox, _ name: ImageReference?, _ execution: ImageConfiguration.Execution, _ message: String, _ platform: Platform,
-        _ context: JobContext
+        _ lease: Lease, _ context: JobContext
     ) throws(ImageError) -> ImageRecord {
         guard let descriptor = source.take() else { throw ImageError(.invalid, "the archive has been read already") }
-        index.withLock { $0.importCount += 1 }
-        defer { importEnded() }
         let layer: ImportedLayer
         do throws(LayerError) {
-            layer = try services.layers.importLayer(from: descriptor, on: nil) { (count) throws(LayerError) in
+            layer = try services.layers.importLayer(from: descriptor, on: nil, for: lease) { (count) throws(LayerError) in
                 if context.isCancelled { throw LayerError(.cancelled, "the import was cancelled") }
                 context.report(Progress(status: "Importing", completedByteCount: count))
-            } arrived: { blob, layer in
-                // What this import has brought is unwanted, unless a document names it when it has ended.
-                index.withLock { index in
-                    index.candidates.blobs.insert(blob)
-                    index.candidates.layers.insert(layer)
-                }
             }
         } catch { throw ImageError(error) }
         let now = Timestamp.now
@@ -78,7 +74,7 @@ extension ImageStore {
             platform: platform, created: now, execution: execution, diffIDs: [layer.diffID],
             history: [ImageConfiguration.HistoryEntry(created: now, createdBy: nil, comment: message)])
         return try writing.withLock { _ throws(ImageError) in
-            let image = try keep(configuration, layers: [layer.blob], comment: message)
+            let image = try keep(configuration, layers: [layer.blob], comment: message, for: lease)
             try publish(image, as: name)
             return record(image)
         }
@@ -89,13 +85,12 @@ extension ImageStore {
     /// - Parameter manifest: as it came; `nil` to make one.
     func keep(
         _ configuration: [UInt8], _ described: Descriptor, manifest: (descriptor: Descriptor, bytes: [UInt8])?, layers: [Descriptor],
-        comment: String, parent: Digest? = nil
+        comment: String, parent: Digest? = nil, for lease: Lease
     ) throws(ImageError) -> Entry {
         let manifest = if let manifest { manifest } else { try Self.manifest(of: described, layers) }
         do throws(ContentError) {
             for (descriptor, bytes) in [(descriptor: described, bytes: configuration), manifest] {
-                index.withLock { _ = $0.candidates.blobs.insert(descriptor.digest) }
-                _ = try services.content.add(bytes, descriptor.digest.algorithm)
+                _ = try services.content.add(bytes, descriptor.digest.algorithm, for: lease)
             }
         } catch { throw ImageError(error) }
         return try entry(
@@ -106,11 +101,11 @@ extension ImageStore {
 
     /// Writes the configuration and manifest of an image that is made here.
     func keep(
-        _ configuration: ImageConfiguration, layers: [Descriptor], comment: String, parent: Digest? = nil
+        _ configuration: ImageConfiguration, layers: [Descriptor], comment: String, parent: Digest? = nil, for lease: Lease
     ) throws(ImageError) -> Entry {
         let bytes = try Self.encoded(configuration)
         let described = Descriptor(mediaType: .configuration, digest: Digest(of: bytes), byteCount: UInt64(bytes.count))
-        return try keep(bytes, described, manifest: nil, layers: layers, comment: comment, parent: parent)
+        return try keep(bytes, described, manifest: nil, layers: layers, comment: comment, parent: parent, for: lease)
     }
 
     private static func manifest(
@@ -159,14 +154,6 @@ extension ImageStore {
             }
             throw error
         }
-    }
-
-    func importEnded() {
-        let isLast = index.withLock { index in
-            index.importCount -= 1
-            return index.importCount == 0
-        }
-        if isLast { writing.withLock { _ in _ = sweep() } }
     }
 }
 

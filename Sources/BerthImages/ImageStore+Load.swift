@@ -32,8 +32,8 @@ extension ImageStore {
     ) -> Job<[LoadedImage]> {
         let box = SourceBox(source)
         return services.jobs.start(kind: "load", title: "images") { [self] context in
-            try await loading(platform, context) { (lane) throws(ImageError) in
-                try await receive(box, byteCount, lane, context)
+            try await loading(platform, context) { (lane, lease) throws(ImageError) in
+                try await receive(box, byteCount, lane, lease, context)
             }
         }
     }
@@ -55,37 +55,32 @@ extension ImageStore {
     private func load(from directory: consuming Directory, _ path: String, _ platform: Platform?) -> Job<[LoadedImage]> {
         let layout = LayoutDirectory(directory, path, services.layers)
         return services.jobs.start(kind: "load", title: path) { [self] context in
-            layout.follow(context)
-            return try await loading(platform, context) { (_) throws(ImageError) in layout }
+            try await loading(platform, context) { (_, lease) throws(ImageError) in
+                layout.follow(context, lease)
+                return layout
+            }
         }
     }
 
     /// Has the parts of images brought, and makes images of them.
     private func loading(
-        _ platform: Platform?, _ context: JobContext, _ bring: (Lane) async throws(ImageError) -> any ImageParts
+        _ platform: Platform?, _ context: JobContext, _ bring: (Lane, Lease) async throws(ImageError) -> any ImageParts
     ) async throws(ImageError) -> [LoadedImage] {
-        index.withLock { $0.importCount += 1 }
         // A lane of its own: it is busy for as long as the archive comes.
         let lane = Lane(named: "the load")
-        let result: Result<[LoadedImage], ImageError>
-        do throws(ImageError) {
-            let parts = try await bring(lane)
-            result = .success(
-                try await lane.run { () throws(ImageError) in
-                    defer { parts.drop() }
-                    if context.isCancelled { throw ImageError(.cancelled, "the load was cancelled") }
-                    return try self.make(imagesOf: parts, platform)
-                })
-        } catch { result = .failure(error) }
-        do throws(ImageError) { try await lane.run { () throws(ImageError) in self.importEnded() } } catch {
-            // No thread to be had: what is unwanted goes with the next that ends.
-            index.withLock { $0.importCount -= 1 }
+        let images = try await withLease { (lease) throws(ImageError) in
+            let parts = try await bring(lane, lease)
+            return try await lane.run { () throws(ImageError) in
+                defer { parts.drop() }
+                if context.isCancelled { throw ImageError(.cancelled, "the load was cancelled") }
+                return try self.make(imagesOf: parts, platform, lease)
+            }
         }
-        for loaded in (try? result.get()) ?? [] {  // of what failed there is nothing to tell
+        for loaded in images {
             let id = loaded.image.id.description
             services.events.publish(Event(type: "image", action: "load", actorID: id, attributes: ["name": id]))
         }
-        return try result.get()
+        return images
     }
 
     // MARK: Bringing
@@ -94,7 +89,7 @@ extension ImageStore {
     private static var width: Int { max(2, min(4, HostFile.processorCount())) }
 
     private func receive(
-        _ source: SourceBox, _ byteCount: UInt64?, _ lane: Lane, _ context: JobContext
+        _ source: SourceBox, _ byteCount: UInt64?, _ lane: Lane, _ lease: Lease, _ context: JobContext
     ) async throws(ImageError) -> any ImageParts {
         let members = ArchiveMembers(services.layers)
         let (started, continuation) = AsyncStream<StartedLayer>.makeStream()
@@ -108,7 +103,7 @@ extension ImageStore {
                     do throws(ContentError) { free = try self.services.content.availableByteCount() } catch { throw ImageError(error) }
                     guard byteCount <= free else { throw .noSpace(for: "the archive", byteCount, free) }
                 }
-                let receiver = ArchiveReceiver(self.services, context, into: members) { continuation.yield($0) }
+                let receiver = ArchiveReceiver(self.services, context, lease, into: members) { continuation.yield($0) }
                 let archive: any ByteSource
                 do throws(LayerError) { archive = try self.services.layers.tar(from: DescriptorSource(descriptor)) } catch {
                     throw ImageError(error)
@@ -152,15 +147,15 @@ extension ImageStore {
 
     // MARK: Making images
 
-    private func make(imagesOf parts: any ImageParts, _ platform: Platform?) throws(ImageError) -> [LoadedImage] {
+    private func make(imagesOf parts: any ImageParts, _ platform: Platform?, _ lease: Lease) throws(ImageError) -> [LoadedImage] {
         guard let found = try FoundImage.all(in: parts, for: platform) else { throw ArchiveLooks.complaint(aboutPaths: parts.paths) }
         guard !found.isEmpty else { throw ImageError(.invalid, "there is no image in the archive: its index and manifest name none") }
         var loaded: [LoadedImage] = []
-        for image in found { loaded.append(try make(image, of: parts)) }
+        for image in found { loaded.append(try make(image, of: parts, lease)) }
         return loaded
     }
 
-    private func make(_ image: FoundImage, of parts: any ImageParts) throws(ImageError) -> LoadedImage {
+    private func make(_ image: FoundImage, of parts: any ImageParts, _ lease: Lease) throws(ImageError) -> LoadedImage {
         if let known = index.withLock({ $0.images[image.id] }) { return try name(known, image.names) }
         var layers: [(layer: UnpackedLayer, diffID: Digest?)] = []
         for (layer, diffID) in zip(image.layers, image.configuration.diffIDs) {
@@ -179,18 +174,13 @@ extension ImageStore {
         }
         let imported: [ImportedLayer]
         do throws(LayerError) {
-            imported = try services.layers.commit(layers, on: nil) { blob, layer in
-                // What this load has brought is unwanted, unless a document names it when it has ended.
-                index.withLock { index in
-                    index.candidates.blobs.insert(blob)
-                    index.candidates.layers.insert(layer)
-                }
-            }
+            imported = try services.layers.commit(layers, on: nil, for: lease)
         } catch { throw ImageError(ImageError(error).code, "image \(image.id): \(error)", underlying: error.underlying) }
         let described = zip(image.layers, imported).map { $0.descriptor ?? $1.blob }
         let entry = try writing.withLock { _ throws(ImageError) in
             let entry = try keep(
-                image.configurationBytes, image.configurationDescriptor, manifest: image.manifest, layers: described, comment: "")
+                image.configurationBytes, image.configurationDescriptor, manifest: image.manifest, layers: described, comment: "",
+                for: lease)
             try publish(entry, as: image.names.first)
             return entry
         }

@@ -1,9 +1,8 @@
 internal import BerthContent
-internal import BerthLayers
 internal import BerthLinux
 public import BerthOCI
 internal import BerthReactor
-public import BerthSnapshots
+internal import BerthSnapshots
 internal import BerthState
 internal import Synchronization
 
@@ -15,19 +14,17 @@ extension ImageStore {
     ///   - force: whether several names go at once, and an image goes that a container which does not run is made of. Such a container can still be
     ///     started: its layers stay.
     ///   - uses: the containers of an image.
-    ///   - wanted: the layers that containers lie on.
     /// - Throws: `notFound`; `conflict` where a container uses it, or several names refer to it; nothing has changed then.
     public func remove(
-        _ text: String, force: Bool = false, uses: @escaping @Sendable (Digest) -> [ImageUse],
-        wanted: @escaping @Sendable () -> Set<LayerName>
+        _ text: String, force: Bool = false, uses: @escaping @Sendable (Digest) -> [ImageUse]
     ) async throws(ImageError) -> [ImageRemoval] {
         try await lane.run { () throws(ImageError) in
-            try self.writing.withLock { _ throws(ImageError) in try self.remove(text, force, uses, wanted) }
+            try self.writing.withLock { _ throws(ImageError) in try self.remove(text, force, uses) }
         }
     }
 
     private func remove(
-        _ text: String, _ force: Bool, _ uses: (Digest) -> [ImageUse], _ wanted: () -> Set<LayerName>
+        _ text: String, _ force: Bool, _ uses: (Digest) -> [ImageUse]
     ) throws(ImageError) -> [ImageRemoval] {
         let found = try entry(named: text)
         let id = found.document.id
@@ -68,7 +65,7 @@ extension ImageStore {
         }
         var done: [ImageRemoval] = []
         for name in going { done.append(try untag(name, id)) }
-        done += try delete(found, wanted())
+        done += try delete(found)
         return done
     }
 
@@ -80,75 +77,13 @@ extension ImageStore {
         return .untagged(name)
     }
 
-    private func delete(_ image: Entry, _ wanted: Set<LayerName>) throws(ImageError) -> [ImageRemoval] {
+    private func delete(_ image: Entry) throws(ImageError) -> [ImageRemoval] {
         let id = image.document.id
         do throws(StateError) { try images.remove(id: id.hex) } catch { throw ImageError(error) }
-        var layers: [LayerName] = []
-        for diffID in image.configuration.diffIDs { layers.append(LayerName(chainID: LayerStore.chainID(of: diffID, on: layers.last))) }
-        let blobs = [id, image.document.manifest.digest] + image.document.layers.map(\.digest)
-        index.withLock { index in
-            index.images[id] = nil
-            index.candidates.blobs.formUnion(blobs)
-            index.candidates.layers.formUnion(Set(layers).subtracting(wanted))
-        }
+        index.withLock { $0.images[id] = nil }
         services.events.publish(Event(type: "image", action: "delete", actorID: id.description, attributes: ["name": id.description]))
-        let removed = sweep()
-        return [.deleted(id)] + layers.reversed().filter { removed.contains($0) }.map { .deleted($0.chainID) }
-    }
-
-    /// Removes what is a candidate and that no image names. While an import is under way, or a document is set aside, it waits.
-    ///
-    /// - Returns: the layers that are gone.
-    @discardableResult
-    func sweep() -> Set<LayerName> {
-        let taken = index.withLock { index -> (Candidates, [Entry])? in
-            guard index.importCount == 0, index.setAsideCount == 0 else { return nil }
-            defer { index.candidates = Candidates() }
-            return (index.candidates, Array(index.images.values))
-        }
-        guard let (candidates, images) = taken else { return [] }
-        var (blobs, layers) = (candidates.blobs, candidates.layers)
-        for image in images {
-            blobs.subtract([image.document.id, image.document.manifest.digest])
-            blobs.subtract(image.document.layers.map(\.digest))
-            var below: LayerName?
-            for diffID in image.configuration.diffIDs {
-                let name = LayerName(chainID: LayerStore.chainID(of: diffID, on: below))
-                layers.remove(name)
-                below = name
-            }
-        }
-        // What cannot be removed now is found when the store is opened again.
-        for blob in blobs { try? services.content.remove(blob) }
-        var removed: Set<LayerName> = []
-        for _ in 0..<layers.count {
-            for layer in layers.subtracting(removed) where (try? services.layers.removeLayer(layer)) != nil { removed.insert(layer) }
-        }
-        return removed
-    }
-
-    /// Removes blobs and layers that no image names: what kills have left. Once, when the engine starts.
-    ///
-    /// - Parameter wanted: the layers that containers lie on.
-    public func collect(keeping wanted: Set<LayerName>) async throws(ImageError) {
-        try await lane.run { () throws(ImageError) in
-            try self.writing.withLock { _ throws(ImageError) in
-                let known = self.services.snapshots.layers()
-                var kept: Set<LayerName> = []
-                for layer in wanted {
-                    var next: LayerName? = layer
-                    while let name = next, kept.insert(name).inserted { next = known[name]?.parent }
-                }
-                do throws(ContentError) {
-                    let blobs = try self.services.content.all()
-                    self.index.withLock { index in
-                        index.candidates.blobs.formUnion(blobs)
-                        index.candidates.layers.formUnion(Set(known.keys).subtracting(kept))
-                    }
-                } catch { throw ImageError(error) }
-                self.sweep()
-                try self.writeIndex()
-            }
-        }
+        var parts = Set(image.document.blobs.map { LeasedResource.blob($0) })
+        if let layer = image.topLayer { parts.insert(.layer(chainID: layer.chainID)) }
+        return [.deleted(id)] + collect(parts).map { .deleted($0.chainID) }
     }
 }

@@ -21,7 +21,7 @@ extension ImageStore {
         let images = try selection(names, platform)
         let box = SourceBox(target)
         return services.jobs.start(kind: "save", title: names.joined(separator: " ")) { [self] context in
-            try await keepingAll { () throws(ImageError) in
+            try await keeping(images) { () throws(ImageError) in
                 guard let descriptor = box.take() else { throw ImageError(.invalid, "the archive has been written already") }
                 try self.write(images, to: DescriptorSink(descriptor), context)
             }
@@ -36,20 +36,20 @@ extension ImageStore {
     public func save(_ names: [String], toLayout path: String, platform: Platform? = nil) throws(ImageError) -> Job<Void> {
         let images = try selection(names, platform)
         return services.jobs.start(kind: "save", title: names.joined(separator: " ")) { [self] context in
-            try await keepingAll { () throws(ImageError) in
+            try await keeping(images) { () throws(ImageError) in
                 try LayoutWriter(self.services.content, context).write(images, to: path)
             }
         }
     }
 
-    /// Runs what reads blobs in a lane of its own. Nothing is removed meanwhile.
-    private func keepingAll(_ body: @escaping @Sendable () throws(ImageError) -> Void) async throws(ImageError) {
-        index.withLock { $0.importCount += 1 }
-        let lane = Lane(named: "the save")
-        let result: Result<Void, ImageError>
-        do throws(ImageError) { result = .success(try await lane.run(body)) } catch { result = .failure(error) }
-        try await lane.run { () throws(ImageError) in self.importEnded() }
-        return try result.get()
+    /// Runs what reads the images' blobs in a lane of its own. None of them goes meanwhile.
+    private func keeping(
+        _ images: SavedImages, _ body: @escaping @Sendable () throws(ImageError) -> Void
+    ) async throws(ImageError) {
+        try await withLease { (lease) throws(ImageError) in
+            for image in images.images { _ = try find(image.document.id.description, for: lease) }
+            try await Lane(named: "the save").run(body)
+        }
     }
 
     /// The images that are meant, by Docker's rules.

@@ -16,22 +16,13 @@ public final class ImageStore: Sendable {
     struct Index {
         var images: [Digest: Entry] = [:]
         var references: [ImageReference: Digest] = [:]
-        var setAsideCount = 0
         var unreadable: [String: String] = [:]
-        /// Imports that have layers and blobs which no document names yet.
-        var importCount = 0
-        /// What may have become unwanted meanwhile.
-        var candidates = Candidates()
     }
     struct Entry {
         var document: ImageDocument
         var configuration: ImageConfiguration
         var topLayer: LayerName?
         var byteCount: UInt64
-    }
-    struct Candidates {
-        var blobs: Set<Digest> = []
-        var layers: Set<LayerName> = []
     }
 
     /// What a store works with.
@@ -65,6 +56,10 @@ public final class ImageStore: Sendable {
     /// Held, on a thread of the lane, while documents change: what is decided then still holds when it is written.
     let writing = Mutex(())
     let lane = Lane(named: "the images")
+    /// Where what nobody wants is removed: names are given and taken meanwhile.
+    let collecting = Lane(named: "the images' collection")
+    /// Holds everything while a document is set aside: what that one names is not known.
+    private let claim: Lease
     /// The longest configuration or manifest that is read.
     static let maximumDocumentByteCount = 4 << 20
 
@@ -73,18 +68,19 @@ public final class ImageStore: Sendable {
     /// - Throws: `storage` if a directory cannot be had. What is wrong with one image is that image's.
     public init(_ services: Services) throws(ImageError) {
         self.services = services
+        claim = services.content.leases.begin()
         do throws(StateError) {
             images = try DocumentStore(directory: services.root + "/images")
             references = try DocumentStore(directory: services.root + "/references")
             let (found, imagesAside) = try images.load()
             let (names, namesAside) = try references.load()
             var loaded = Index()
-            loaded.setAsideCount = imagesAside.count + namesAside.count
+            var isComplete = imagesAside.isEmpty && namesAside.isEmpty
             for aside in imagesAside { loaded.unreadable[aside.id] = aside.reason }
             for (id, document) in found {
                 // An image whose configuration is damaged is not shown, and keeps what it names.
                 do throws(ImageError) { loaded.images[document.id] = try entry(document) } catch {
-                    loaded.setAsideCount += 1
+                    isComplete = false
                     loaded.unreadable[id] = error.description
                 }
             }
@@ -99,6 +95,9 @@ public final class ImageStore: Sendable {
                     try references.remove(id: id)
                 }
             }
+            // What a layer that cannot be read lies on is not known either.
+            if !services.snapshots.unreadable.isEmpty { claim.hold(.everyLayer) }
+            if !isComplete { for resource in [LeasedResource.everyBlob, .everyLayer] { claim.hold(resource) } }
             let complete = loaded
             index.withLock { $0 = complete }
         } catch { throw ImageError(error) }
@@ -129,6 +128,9 @@ public final class ImageStore: Sendable {
     /// The images whose documents, configurations or layers cannot be read, by the hexadecimal part of their id, with the reason. Nothing of them
     /// is removed.
     public var unreadable: [String: String] { index.withLock { $0.unreadable } }
+
+    /// The layers whose documents cannot be read, by their directory, with the reason. While there is one, no layer is removed.
+    public var unreadableLayers: [String: String] { services.snapshots.unreadable }
 
     // MARK: Finding
 

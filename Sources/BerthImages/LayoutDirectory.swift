@@ -11,15 +11,15 @@ final class LayoutDirectory: ImageParts {
     private let directory: Directory
     private let path: String
     private let layers: LayerStore
-    private let context = Mutex<JobContext?>(nil)
+    private let job = Mutex<(context: JobContext, lease: Lease)?>(nil)
 
     init(_ directory: consuming Directory, _ path: String, _ layers: LayerStore) {
         self.directory = directory
         (self.path, self.layers) = (path, layers)
     }
 
-    /// Tells a job how far it is, and ends with it.
-    func follow(_ context: JobContext) { self.context.withLock { $0 = context } }
+    /// Tells a job how far it is, and ends with it. What is read is held by its lease. Before anything is read.
+    func follow(_ context: JobContext, _ lease: Lease) { job.withLock { $0 = (context, lease) } }
 
     var paths: Set<String> {
         // What cannot be listed has nothing that could be told of it.
@@ -59,11 +59,11 @@ final class LayoutDirectory: ImageParts {
             guard let found = try resolved(path) else { return nil }
             file = try directory.openForReading(found)
         } catch { throw ImageError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error) }
-        let context = context.withLock { $0 }
+        guard let (context, lease) = job.withLock({ $0 }) else { preconditionFailure("it is read by a job") }
         do throws(LayerError) {
-            return try layers.unpack(from: DescriptorSource(file)) { (count) throws(LayerError) in
-                if context?.isCancelled == true { throw LayerError(.cancelled, "the load was cancelled") }
-                context?.report(Progress(status: "Loading", completedByteCount: count))
+            return try layers.unpack(from: DescriptorSource(file), for: lease) { (count) throws(LayerError) in
+                if context.isCancelled { throw LayerError(.cancelled, "the load was cancelled") }
+                context.report(Progress(status: "Loading", completedByteCount: count))
             }
         } catch { throw ImageError(ImageError(error).code, "the layer '\(path)': \(error)", underlying: error.underlying) }
     }

@@ -1,5 +1,5 @@
 internal import BerthArchive
-internal import BerthContent
+public import BerthContent
 internal import BerthLinux
 public import BerthOCI
 internal import BerthReactor
@@ -12,31 +12,31 @@ extension LayerStore {
     /// same time.
     ///
     /// The layer is stored as gzip; the same changes make the same layer. The container's own layer is only read. Whole or absent, as
-    /// ``importLayer(from:on:progress:arrived:)``.
+    /// ``importLayer(from:on:for:progress:)``.
     /// - Parameters:
+    ///   - lease: holds the blob and the layer from before they have their names, and the layer below.
     ///   - progress: told now and then how many bytes of tar there are. What it throws ends it.
-    ///   - arrived: told once the blob is kept and before the layer is: what is to go if what follows fails.
     /// - Returns: `nil` if nothing has changed: then nothing is made.
     /// - Throws: `invalid` for a name that no layer can have, with its path; `storage`, and what `progress` throws.
     public func commitLayer(
-        of container: WritableLayer, on parent: LayerName?, leavingOut mountPoints: MountPoints,
-        progress: @escaping @Sendable (UInt64) throws(LayerError) -> Void,
-        arrived: (_ blob: Digest, _ layer: LayerName) -> Void = { _, _ in }
+        of container: WritableLayer, on parent: LayerName?, leavingOut mountPoints: MountPoints, for lease: Lease,
+        progress: @escaping @Sendable (UInt64) throws(LayerError) -> Void
     ) throws(LayerError) -> ImportedLayer? {
+        if let parent { lease.hold(parent) }
         let (own, comparison) = try compare(container, on: parent, leavingOut: mountPoints)
         if comparison.isEmpty { return nil }
         let prepared: PreparedLayer
         do throws(SnapshotError) { prepared = try snapshots.prepareLayer(on: parent) } catch { throw LayerError(error) }
         do throws(LayerError) {
             let sink: LayerSink
-            do throws(ContentError) { sink = LayerSink(try content.makeIngest(), progress) } catch { throw LayerError(error) }
+            do throws(ContentError) { sink = LayerSink(try content.makeIngest(for: lease), progress) } catch { throw LayerError(error) }
             let byteCount = try sink.unpacking(self, into: prepared) { () throws(LayerError) in
                 try Self.pack(own.take(), comparison, to: sink)
                 try sink.finish()
             }
             let (blob, diffID) = try sink.commit()
             let name = LayerName(chainID: Self.chainID(of: diffID, on: parent))
-            arrived(blob.digest, name)
+            lease.hold(name)
             do throws(SnapshotError) {
                 try snapshots.commit(prepared, as: LayerInformation(name: name, diffID: diffID, parent: parent, byteCount: byteCount))
             } catch { throw LayerError(error) }

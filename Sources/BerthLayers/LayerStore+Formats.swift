@@ -51,7 +51,10 @@ extension LayerStore {
     /// What a source gives, in a file that has no name any more, and goes when it is closed.
     private func spool(_ source: any ByteSource) throws(LayerError) -> OwnedDescriptor {
         let kept: ArrivingSource
-        do throws(ContentError) { kept = ArrivingSource(source, try content.makeIngest()) { (_) throws(LayerError) in } } catch {
+        // It becomes no blob: nothing has to be held.
+        do throws(ContentError) {
+            kept = ArrivingSource(source, try content.makeIngest(for: content.leases.begin())) { (_) throws(LayerError) in }
+        } catch {
             throw LayerError(error)
         }
         try kept.readToEnd()

@@ -1,25 +1,25 @@
 internal import BerthArchive
-internal import BerthContent
+public import BerthContent
 public import BerthOCI
 public import BerthSnapshots
 
 extension LayerStore {
     /// Lays layers on another, one on the other, and keeps their blobs. All that one call brings is synced at once.
     ///
-    /// Whole or absent, each of them; when this throws, some of the lower ones may be there, and blobs, which `arrived` was told of.
+    /// Whole or absent, each of them; when this throws, some of the lower ones may be there, and blobs, which only the lease holds.
     /// - Parameters:
     ///   - layers: the lowest first, each with the digest that its uncompressed tar must have; `nil` for whatever it has.
     ///   - parent: the layer below the first; `nil` if that is the lowest.
-    ///   - arrived: told before the blobs are kept and the layers are: what is to go if what follows fails.
+    ///   - lease: holds the blobs and the layers from before they have their names, and the layer below.
     /// - Throws: `invalid` for a tar that has another digest, and what unpacking throws where that has not been done yet.
     public func commit(
-        _ layers: [(layer: UnpackedLayer, diffID: Digest?)], on parent: LayerName?,
-        arrived: (_ blob: Digest, _ layer: LayerName) -> Void = { _, _ in }
+        _ layers: [(layer: UnpackedLayer, diffID: Digest?)], on parent: LayerName?, for lease: Lease
     ) throws(LayerError) -> [ImportedLayer] {
+        if let parent { lease.hold(parent) }
         var batch = Batch(below: parent)
         do throws(LayerError) {
             for (layer, expected) in layers {
-                try add(layer, expecting: expected, to: &batch, arrived)
+                try add(layer, expecting: expected, to: &batch, lease)
                 // Where a layer has in it what it lies on, that has to be there before the next is unpacked.
                 if !snapshots.keepsLayersApart { try lay(&batch) }
             }
@@ -42,11 +42,11 @@ extension LayerStore {
     }
 
     private func add(
-        _ layer: UnpackedLayer, expecting expected: Digest?, to batch: inout Batch, _ arrived: (Digest, LayerName) -> Void
+        _ layer: UnpackedLayer, expecting expected: Digest?, to batch: inout Batch, _ lease: Lease
     ) throws(LayerError) {
         // What is there already is not unpacked again: its digest was compared when it was.
-        if let expected, let known = snapshots.layers()[LayerName(chainID: Self.chainID(of: expected, on: batch.below))] {
-            return append(layer, try compression(of: layer), known.diffID, known.byteCount, nil, to: &batch, arrived)
+        if let expected, let known = self.layer(LayerName(chainID: Self.chainID(of: expected, on: batch.below)), for: lease) {
+            return append(layer, try compression(of: layer), known.diffID, known.byteCount, nil, to: &batch, lease)
         }
         // Its files may be another layer's by now; or they could not be unpacked before what they lie on was there.
         var files = layer.takeFiles()
@@ -63,15 +63,16 @@ extension LayerStore {
                 "the layer \(layer.digest) is damaged, or another image's: its tar has the digest \(diffID), and the image says \(expected)"
             )
         }
-        append(layer, files.compression, diffID, files.byteCount, files.prepared, to: &batch, arrived)
+        append(layer, files.compression, diffID, files.byteCount, files.prepared, to: &batch, lease)
     }
 
     private func append(
         _ layer: UnpackedLayer, _ compression: Compression, _ diffID: Digest, _ byteCount: UInt64, _ prepared: PreparedLayer?,
-        to batch: inout Batch, _ arrived: (Digest, LayerName) -> Void
+        to batch: inout Batch, _ lease: Lease
     ) {
         let name = LayerName(chainID: Self.chainID(of: diffID, on: batch.below))
-        arrived(layer.digest, name)
+        lease.hold(.blob(layer.digest))
+        lease.hold(name)
         if let prepared {
             batch.waiting.append((prepared, LayerInformation(name: name, diffID: diffID, parent: batch.below, byteCount: byteCount)))
         }

@@ -19,8 +19,8 @@ public struct ImportedLayer: Hashable, Sendable {
 
 /// Takes layers in: blobs and unpacked, in one pass over their bytes.
 ///
-/// A layer comes in two steps. ``unpack(from:progress:)``, or ``unpack(_:while:)`` for one that somebody else brings, keeps its bytes and, where layers are
-/// kept apart, unpacks them: of several layers in any order, at the same time. ``commit(_:on:arrived:)`` lays them one on the other.
+/// A layer comes in two steps. ``unpack(from:for:progress:)``, or ``unpack(_:while:)`` for one that somebody else brings, keeps its bytes and, where layers are
+/// kept apart, unpacks them: of several layers in any order, at the same time. ``commit(_:on:for:)`` lays them one on the other.
 ///
 /// All calls block: they belong in a lane.
 public final class LayerStore: Sendable {
@@ -38,24 +38,24 @@ public final class LayerStore: Sendable {
 
     /// Reads an archive, of any kind (``tar(from:)``), to its end: hashes it, keeps it as it arrived, decompresses it, hashes that, and unpacks it on another layer.
     ///
-    /// Whole or absent: when this throws, there is no layer that was not there before, and at most a blob that nobody names, which goes when the
-    /// engine opens its images. Taking the same bytes in again is fine.
+    /// Whole or absent: when this throws, there is no layer that was not there before, and at most a blob that only the lease holds. Taking the
+    /// same bytes in again is fine.
     /// - Parameters:
     ///   - source: where the bytes come from; read from where it is.
     ///   - parent: the layer below; `nil` for the lowest.
+    ///   - lease: holds the blob and the layer from before they have their names, and the layer below.
     ///   - progress: told now and then how many bytes have arrived. What it throws ends the import.
-    ///   - arrived: told before the blob is kept and the layer is: what is to go if what follows fails.
     /// - Throws: `invalid`, `tooLarge`, `unsupported`, `storage`, and what `progress` throws.
     public func importLayer(
-        from source: consuming OwnedDescriptor, on parent: LayerName?, progress: (UInt64) throws(LayerError) -> Void,
-        arrived: (_ blob: Digest, _ layer: LayerName) -> Void = { _, _ in }
+        from source: consuming OwnedDescriptor, on parent: LayerName?, for lease: Lease,
+        progress: (UInt64) throws(LayerError) -> Void
     ) throws(LayerError) -> ImportedLayer {
         let bytes: DescriptorSource
         do throws(ByteSourceError) { bytes = try DescriptorSource(interruptible: source) } catch {
             throw LayerError(.storage, error.description, underlying: error.underlying)
         }
-        let layer = try unpack(from: try tar(from: bytes), .refused, progress: progress)
-        guard let imported = try commit([(layer, nil)], on: parent, arrived: arrived).first else {
+        let layer = try unpack(from: try tar(from: bytes), .refused, for: lease, progress: progress)
+        guard let imported = try commit([(layer, nil)], on: parent, for: lease).first else {
             preconditionFailure("of one layer comes one")
         }
         return imported
@@ -64,19 +64,22 @@ public final class LayerStore: Sendable {
     /// Takes a layer in, whatever it will lie on: reads it to its end, keeps it as it arrived, and, where layers are kept apart, unpacks it.
     ///
     /// When this throws, nothing is left.
-    /// - Parameter progress: told now and then how many bytes have arrived. What it throws ends it.
+    /// - Parameters:
+    ///   - lease: holds the blob from before it has its name.
+    ///   - progress: told now and then how many bytes have arrived. What it throws ends it.
     public func unpack(
-        from source: any ByteSource, progress: (UInt64) throws(LayerError) -> Void = { (_) throws(LayerError) in }
+        from source: any ByteSource, for lease: Lease, progress: (UInt64) throws(LayerError) -> Void = { (_) throws(LayerError) in }
     ) throws(LayerError) -> UnpackedLayer {
-        try unpack(from: source, .beneathRoot, progress: progress)
+        try unpack(from: source, .beneathRoot, for: lease, progress: progress)
     }
 
     private func unpack(
-        from source: any ByteSource, _ absoluteNames: LayerRules.AbsoluteNames, progress: (UInt64) throws(LayerError) -> Void
+        from source: any ByteSource, _ absoluteNames: LayerRules.AbsoluteNames, for lease: Lease,
+        progress: (UInt64) throws(LayerError) -> Void
     ) throws(LayerError) -> UnpackedLayer {
         try withoutActuallyEscaping(progress) { (progress) throws(LayerError) in
             let arriving: ArrivingSource
-            do throws(ContentError) { arriving = ArrivingSource(source, try content.makeIngest(), progress) } catch {
+            do throws(ContentError) { arriving = ArrivingSource(source, try content.makeIngest(for: lease), progress) } catch {
                 throw LayerError(error)
             }
             var files: UnpackedLayer.Files?
@@ -100,9 +103,13 @@ public final class LayerStore: Sendable {
 
     /// A place for a layer that somebody brings piece by piece, while another unpacks it.
     ///
-    /// - Parameter algorithm: that of the digest that it is named by.
-    public func makeArrival(_ algorithm: Digest.Algorithm = .sha256) throws(LayerError) -> LayerArrival {
-        do throws(ContentError) { return LayerArrival(try content.makeIngest(algorithm), algorithm) } catch { throw LayerError(error) }
+    /// - Parameters:
+    ///   - algorithm: that of the digest that it is named by.
+    ///   - lease: holds the blob from before it has its name.
+    public func makeArrival(_ algorithm: Digest.Algorithm = .sha256, for lease: Lease) throws(LayerError) -> LayerArrival {
+        do throws(ContentError) { return LayerArrival(try content.makeIngest(algorithm, for: lease), algorithm) } catch {
+            throw LayerError(error)
+        }
     }
 
     /// Takes in a layer that comes: unpacks it, where layers are kept apart, behind the one who brings it. When this throws, nothing is left.
@@ -123,8 +130,9 @@ public final class LayerStore: Sendable {
     /// A layer whose bytes have come, and that is unpacked only if a layer is to be made of it.
     public func hold(_ blob: PendingBlob) -> UnpackedLayer { UnpackedLayer(.pending(blob), nil, snapshots) }
 
-    /// The same of a blob that was here before. `storage` if there is none.
-    public func hold(_ digest: Digest) throws(LayerError) -> UnpackedLayer {
+    /// The same of a blob that was here before, and stays for as long as the lease lasts. `storage` if there is none.
+    public func hold(_ digest: Digest, for lease: Lease) throws(LayerError) -> UnpackedLayer {
+        lease.hold(.blob(digest))
         do throws(ContentError) {
             return UnpackedLayer(.kept(digest, byteCount: try content.byteCount(of: digest)), nil, snapshots)
         } catch { throw LayerError(error) }
@@ -151,9 +159,10 @@ public final class LayerStore: Sendable {
 
     // MARK: Layers that are there
 
-    /// Removes a layer that nothing lies on. One that is not there is removed already.
-    public func removeLayer(_ name: LayerName) throws(LayerError) {
-        do throws(SnapshotError) { try snapshots.removeLayer(name) } catch { throw LayerError(error) }
+    /// What is known of a layer; `nil` if it is not there. If it is, it stays for as long as the lease lasts.
+    public func layer(_ name: LayerName, for lease: Lease) -> LayerInformation? {
+        lease.hold(name)
+        return snapshots.layers()[name]
     }
 
     /// The name of a chain (OCI image specification, *Image Configuration*, "Layer ChainID").
@@ -220,4 +229,9 @@ public final class LayerStore: Sendable {
         return UnpackedLayer.Files(
             prepared: prepared, compression: plain.compression ?? .none, diffID: plain.digest, byteCount: extractor.byteCount)
     }
+}
+
+extension Lease {
+    /// Holds a layer, with all that it lies on.
+    public func hold(_ layer: LayerName) { hold(.layer(chainID: layer.chainID)) }
 }

@@ -25,6 +25,8 @@ final class LayerDirectories: Sendable {
 
     let root: Directory
     let path: String
+    /// Layers whose documents cannot be read, by directory, with the reason.
+    let unreadable: [String: String]
     private let beforeRemoval: BeforeRemoval
     private let state = Mutex(State())
     /// Held while a layer gets its name: of two that become the same one, the second finds the first.
@@ -36,17 +38,17 @@ final class LayerDirectories: Sendable {
         do throws(Errno) {
             root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
             var state = State()
+            var unreadable: [String: String] = [:]
             for entry in try root.entries() where entry.name.description != "l" && !entry.name.description.hasPrefix(".") {
                 let name = entry.name.description
                 guard entry.isDirectory != false else { continue }
                 let own = try root.openDirectory(entry.name)
                 if name.hasPrefix(Self.layerPrefix) {
-                    // An unreadable document keeps its layer: nothing of it is removed, and nothing is built on it.
+                    // An unreadable document keeps its layer, and its place: without it the layer would be one that was never finished.
                     if try own.contains(Self.documentName) {
-                        if let bytes = try? own.readFile(Self.documentName, limit: 64 << 10),
-                            let document = try? JSONDecoder().decode(LayerDocument.self, from: Data(bytes)), document.version == 1
-                        {
-                            state.layers[document.layer.name] = Entry(directory: name, information: document.layer)
+                        switch Self.read(own) {
+                        case .success(let layer): state.layers[layer.name] = Entry(directory: name, information: layer)
+                        case .failure(let failure): unreadable[name] = failure.reason
                         }
                     } else {
                         try beforeRemoval(root, name)
@@ -56,10 +58,31 @@ final class LayerDirectories: Sendable {
                     state.writable.insert(name)
                 }
             }
+            self.unreadable = unreadable
             let loaded = state
             self.state.withLock { $0 = loaded }
         } catch {
             throw .storage("cannot open the layers at '\(path)'", error)
+        }
+    }
+
+    private struct ReadFailure: Error {
+        let reason: String
+    }
+    private struct VersionOnly: Decodable {
+        var version: Int
+    }
+
+    private static func read(_ directory: borrowing Directory) -> Result<LayerInformation, ReadFailure> {
+        do {
+            let data = Data(try directory.readFile(documentName, limit: 64 << 10))
+            let version = try JSONDecoder().decode(VersionOnly.self, from: data).version
+            guard version == 1 else {
+                return .failure(ReadFailure(reason: "layer.json has version \(version), and this engine reads up to 1"))
+            }
+            return .success(try JSONDecoder().decode(LayerDocument.self, from: data).layer)
+        } catch {
+            return .failure(ReadFailure(reason: "layer.json cannot be read: \(error)"))
         }
     }
 
@@ -172,20 +195,22 @@ final class LayerDirectories: Sendable {
         } catch {}  // as above
     }
 
-    /// Takes a layer out of the index if nothing lies on it, takes its document away, from when on it does not exist, and removes its files.
-    func removeLayer(_ name: LayerName) throws(SnapshotError) {
+    /// Takes a layer out of the index if nothing lies on it and nobody wants it, takes its document away, from when on it does not exist, and
+    /// removes its files.
+    func removeLayer(_ name: LayerName, unless isWanted: () -> Bool) throws(SnapshotError) -> LayerInformation? {
         let entry = try state.withLock { (state) throws(SnapshotError) -> Entry? in
             if let child = state.layers.values.first(where: { $0.information.parent == name }) {
                 throw SnapshotError(.inUse, "layer \(name.chainID) is in use: layer \(child.information.name.chainID) lies on it")
             }
-            return state.layers.removeValue(forKey: name)
+            return isWanted() ? nil : state.layers.removeValue(forKey: name)
         }
-        guard let entry else { return }
+        guard let entry else { return nil }
         do throws(Errno) { try removeDocument(of: entry.directory) } catch {
             state.withLock { $0.layers[name] = entry }
             throw .storage("cannot remove layer \(name.chainID)", error)
         }
         discard(entry.directory)
+        return entry.information
     }
 
     private func removeDocument(of directory: String) throws(Errno) {

@@ -73,13 +73,21 @@ public protocol Snapshotter: Sendable {
     /// Removes a prepared directory. Repeating is fine.
     func discard(_ prepared: PreparedLayer)
 
+    /// Layers that a document is there for which cannot be read, by their directory in the store, with the reason. They keep their files; nothing
+    /// is built on them.
+    var unreadable: [String: String] { get }
     /// All read-only layers.
     func layers() -> [LayerName: LayerInformation]
     /// The directory with the files of a read-only layer, absolute: its own, or, where removals are no longer seen, also those of all below it.
     /// Nothing in it may be changed. `notFound` if there is no such layer.
     func directory(of name: LayerName) throws(SnapshotError) -> String
     /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
-    func removeLayer(_ name: LayerName) throws(SnapshotError)
+    ///
+    /// - Parameter isWanted: asked in the same moment in which the layer ceases to exist, if nothing lies on it: whether anything else keeps
+    ///   it. It must not ask this snapshotter.
+    /// - Returns: what was known of it; `nil` if it is still there, or was not.
+    @discardableResult
+    func removeLayer(_ name: LayerName, unless isWanted: () -> Bool) throws(SnapshotError) -> LayerInformation?
 
     /// Makes a container's layer. `exists` if there is one of that id.
     func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer
@@ -96,6 +104,8 @@ extension Snapshotter {
     public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
         try commit([(prepared, information)])
     }
+    /// Removes a read-only layer, whoever wants it.
+    public func removeLayer(_ name: LayerName) throws(SnapshotError) { try removeLayer(name, unless: { false }) }
 }
 
 /// A directory that is being filled to become a layer.

@@ -16,6 +16,8 @@ public final class Vfs: Snapshotter {
     public var whiteouts: WhiteoutStyle { .removal }
     /// A layer's directory has all layers below in it.
     public var keepsLayersApart: Bool { false }
+    /// Layers whose documents cannot be read, with the reason. They keep their files.
+    public var unreadable: [String: String] { directories.unreadable }
     /// All read-only layers, from memory.
     public func layers() -> [LayerName: LayerInformation] { directories.layers() }
     /// The containers that have a layer, from memory.
@@ -50,7 +52,12 @@ public final class Vfs: Snapshotter {
     }
 
     /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
-    public func removeLayer(_ name: LayerName) throws(SnapshotError) { try directories.removeLayer(name) }
+    ///
+    /// - Parameter isWanted: asked in the moment in which it would cease to exist: whether it is to stay.
+    /// - Returns: what was known of it; `nil` if it is still there, or was not.
+    public func removeLayer(_ name: LayerName, unless isWanted: () -> Bool) throws(SnapshotError) -> LayerInformation? {
+        try directories.removeLayer(name, unless: isWanted)
+    }
 
     /// Makes a container's layer with a copy of the image. `exists` if there is one of that id; if it fails otherwise, nothing is left.
     public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {

@@ -22,6 +22,8 @@ final class Service: Sendable {
         let engine = try await Engine.open(engineConfiguration)
         let warnings = Task { await tellWarnings(of: engine) }
         for (id, reason) in engine.containers.unreadable { log.warning("container \(id) is unreadable, and is left as it is: \(reason)") }
+        for (id, reason) in engine.images.unreadable { log.warning("image \(id) is unreadable, and is left as it is: \(reason)") }
+        for (id, reason) in engine.images.unreadableLayers { log.warning("layer \(id) is unreadable, and is left as it is: \(reason)") }
         if let obstacle = engine.snapshotterObstacle { log.warning("layers are kept by \(engine.snapshotterName): \(obstacle)") }
         let daemon = try await Daemon(engine: engine, try daemonConfiguration(engine), log: log)
         if let pidFile { try Self.write(pidFile, HostFile.ownProcessID) }

@@ -23,7 +23,8 @@ struct ContentStoreTests {
     @Test("What is left of bytes that never came whole goes when the store is opened again; blobs stay")
     func leftovers() throws {
         try withFolder { path in
-            let kept = try ContentStore(directory: path).add([1])
+            let first = try ContentStore(directory: path)
+            let kept = try first.add([1], for: first.leases.begin())
             try FileManager.default.createDirectory(atPath: path + "/ingest/tree", withIntermediateDirectories: true)
             for name in ["in-1", "in-2", "tree/file"] { try Data([1, 2]).write(to: URL(fileURLWithPath: "\(path)/ingest/\(name)")) }
             let store = try ContentStore(directory: path)
@@ -38,13 +39,13 @@ struct ContentStoreTests {
         try withFolder { path in
             let store = try ContentStore(directory: path)
             do {
-                var ingest = try store.makeIngest()
+                var ingest = try store.makeIngest(for: store.leases.begin())
                 try unsafe ingest.write(([1, 2, 3] as [UInt8]).span.bytes)
                 #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/ingest").count == 1)
             }
             #expect(try FileManager.default.contentsOfDirectory(atPath: path + "/ingest").isEmpty)
             #expect {
-                var wrong = try store.makeIngest()
+                var wrong = try store.makeIngest(for: store.leases.begin())
                 try unsafe wrong.write(([1, 2, 3] as [UInt8]).span.bytes)
                 _ = try wrong.commit(expecting: Digest(of: [4]))
             } throws: {
@@ -60,7 +61,7 @@ struct ContentStoreTests {
     func damage() throws {
         try withFolder { path in
             let store = try ContentStore(directory: path)
-            let digest = try store.add(Array("configuration".utf8))
+            let digest = try store.add(Array("configuration".utf8), for: store.leases.begin())
             #expect { _ = try store.read(digest, limit: 5) } throws: { ($0 as? ContentError)?.code == .tooLarge }
             try Data("something else".utf8).write(to: URL(fileURLWithPath: "\(path)/blobs/sha256/\(digest.hex)"))
             #expect { _ = try store.read(digest, limit: 100) } throws: { ($0 as? ContentError)?.code == .digestMismatch }
@@ -76,7 +77,7 @@ struct ContentStoreTests {
             let store = try ContentStore(directory: path)
             #expect(try String(contentsOfFile: path + "/oci-layout", encoding: .utf8) == #"{"imageLayoutVersion":"1.0.0"}"#)
             try Data().write(to: URL(fileURLWithPath: path + "/blobs/sha256/README"))
-            let long = try store.add([9], .sha256)
+            let long = try store.add([9], .sha256, for: store.leases.begin())
             try store.writeIndex(Index(manifests: [Descriptor(mediaType: .manifest, digest: long, byteCount: 1)]))
             let index = try #require(
                 try JSONSerialization.jsonObject(with: try Data(contentsOf: URL(fileURLWithPath: path + "/index.json"))) as? [String: Any])

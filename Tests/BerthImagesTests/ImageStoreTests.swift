@@ -13,24 +13,24 @@ final class ImageRoom: Sendable {
     let path: String
     let store: ImageStore
     let content: ContentStore
+    let snapshots: any Snapshotter
+    let layers: LayerStore
     let events = EventHub()
 
     init(at existing: String? = nil) async throws {
         path = existing ?? FileManager.default.temporaryDirectory.appendingPathComponent("berth-images-\(UUID().uuidString)").path
         content = try ContentStore(directory: path + "/content")
-        let snapshots = try Vfs(directory: path + "/vfs")
+        snapshots = try Vfs(directory: path + "/vfs")
+        layers = LayerStore(content: content, snapshots: snapshots)
         store = try ImageStore(
-            .init(
-                root: path, content: content, layers: LayerStore(content: content, snapshots: snapshots), snapshots: snapshots,
-                events: events,
-                jobs: JobRegistry()))
-        try await store.collect(keeping: [])
+            .init(root: path, content: content, layers: layers, snapshots: snapshots, events: events, jobs: JobRegistry()))
+        try await store.collect()
     }
 
     func remove() throws { try FileManager.default.removeItem(atPath: path) }
 
-    /// An image with one file.
-    func make(_ name: String?, text: String = "text", changes: [String] = [], message: String? = nil) async throws -> ImageRecord {
+    /// An archive with one file.
+    func tar(text: String) throws -> String {
         let tar = path + "/image.tar"
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
@@ -41,6 +41,12 @@ final class ImageRoom: Sendable {
         try process.run()
         process.waitUntilExit()
         try #require(process.terminationStatus == 0)
+        return tar
+    }
+
+    /// An image with one file.
+    func make(_ name: String?, text: String = "text", changes: [String] = [], message: String? = nil) async throws -> ImageRecord {
+        let tar = try tar(text: text)
         defer { try? FileManager.default.removeItem(atPath: tar) }  // only tidiness
         return try await store.importRootFileSystem(
             fromFile: tar, as: try name.map { try ImageReference(parsing: $0) }, changes: changes, message: message
@@ -48,7 +54,7 @@ final class ImageRoom: Sendable {
     }
 
     func rmi(_ text: String, force: Bool = false, users: [ImageUse] = []) async throws -> [ImageRemoval] {
-        try await store.remove(text, force: force, uses: { _ in users }, wanted: { [] })
+        try await store.remove(text, force: force, uses: { _ in users })
     }
 
     var files: [String] { get throws { try FileManager.default.subpathsOfDirectory(atPath: path).sorted() } }

@@ -16,7 +16,7 @@ extension ImageRoom {
     }
 
     func load(_ members: [Member], platform: Platform? = nil) async throws -> [LoadedImage] {
-        try await load(tar(members), platform: platform)
+        try await load(archive(of: members), platform: platform)
     }
 
     /// A program's output when it is given these bytes.
@@ -113,7 +113,7 @@ struct LoadTests {
         let room = try await ImageRoom()
         var members = sample.dockerMembers()
         for index in sample.layers.indices { members[index].contents = try room.filter(members[index].contents, program) }
-        let image = try await room.load(try room.filter(tar(members), program))[0].image
+        let image = try await room.load(try room.filter(archive(of: members), program))[0].image
         #expect(image.id == sample.id)
         #expect(image.layers.map(\.mediaType) == Array(repeating: program == "gzip" ? .layerGzip : .layerZstd, count: 2))
         #expect(image.layers.map(\.digest) == members[..<2].map { Digest(of: $0.contents) })
@@ -238,7 +238,7 @@ struct LoadTests {
     func cancelled() async throws {
         let room = try await ImageRoom()
         let before = try room.files
-        let bytes = tar(Sample().dockerMembers())
+        let bytes = archive(of: Sample().dockerMembers())
         let (job, writing) = try BerthLinux.Pipe().take { (reading, writing) throws(Errno) in
             (room.store.load(from: reading), writing.release())
         }

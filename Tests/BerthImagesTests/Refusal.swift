@@ -19,7 +19,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     }
 
     init(_ what: String, _ members: [Member], _ words: String, _ code: ImageError.Code = .invalid) {
-        self.init(what, tar(members), words, code)
+        self.init(what, archive(of: members), words, code)
     }
 
     static var all: [Refusal] { noArchives + names + documents + lies + bounds }
@@ -32,7 +32,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
         Refusal("a Dockerfile", Array("FROM debian\n".utf8), "looks like a Dockerfile"),
         Refusal("a program", [0x7f, 0x45, 0x4c, 0x46] + [UInt8](repeating: 1, count: 600), "looks like a program"),
         Refusal("noise", (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }, "no tar archive"),
-        Refusal("a cut archive", Array(tar(Sample().dockerMembers()).prefix(3000)), "cut off"),
+        Refusal("a cut archive", Array(archive(of: Sample().dockerMembers()).prefix(3000)), "cut off"),
         Refusal(
             "a root file system", ["./bin/sh", "./etc/passwd", "./usr/x", "./z"].map { .file($0, "x") },
             "'bin', 'etc', 'usr' in it, and looks like a root file system. Use import"),
@@ -178,7 +178,7 @@ extension Sample {
     static func withLayer(_ members: [Member]) -> Sample {
         var sample = Sample(["x"])
         let before = "\(Digest(of: sample.layers[0]))"
-        sample.layers = [tar(members)]
+        sample.layers = [archive(of: members)]
         sample.configuration = Array(
             String(decoding: sample.configuration, as: UTF8.self).replacing(before, with: "\(Digest(of: sample.layers[0]))").utf8)
         return sample

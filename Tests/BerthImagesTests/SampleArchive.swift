@@ -26,7 +26,7 @@ struct Member {
     }
 }
 
-func tar(_ members: [Member]) -> [UInt8] {
+func archive(of members: [Member]) -> [UInt8] {
     let sink = MemorySink()
     let writer = TarWriter(sink)
     do throws(TarError) {
@@ -49,7 +49,7 @@ struct Sample {
     var architecture: String
 
     init(_ texts: [String] = ["lower", "upper"], architecture: String = Platform.host.architecture, os: String = "linux") {
-        layers = texts.enumerated().map { tar([.file("file\($0)", $1), .file("both", $1)]) }
+        layers = texts.enumerated().map { archive(of: [.file("file\($0)", $1), .file("both", $1)]) }
         self.architecture = architecture
         let diffs = layers.map { "\"\(Digest(of: $0))\"" }.joined(separator: ",")
         configuration = Array(

@@ -55,7 +55,7 @@ struct CommitTests {
     }
 
     private func remove(_ stores: Stores) async throws {
-        _ = try await stores.images.remove(Self.name, uses: { _ in [] }, wanted: { [] })
+        _ = try await stores.images.remove(Self.name, uses: { _ in [] })
     }
 
     @Test(

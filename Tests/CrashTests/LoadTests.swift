@@ -77,7 +77,7 @@ struct LoadTests {
             let image = try result.get()[0].image
             let whole = try files(of: image, stores)
             #expect(whole.map(\.count) == [2, 15])
-            _ = try await stores.images.remove(image.id.description, force: true, uses: { _ in [] }, wanted: { [] })
+            _ = try await stores.images.remove(image.id.description, force: true, uses: { _ in [] })
             #expect(try tree(root, named: false) == empty)
             return (empty, whole, calls.count)
         }
@@ -95,7 +95,7 @@ struct LoadTests {
                             // What failed once has left nothing in the way of the same store.
                             _ = try await load(stores, saved).get()
                             let id = try stores.images.find(Stores.name).id.description
-                            _ = try await stores.images.remove(id, force: true, uses: { _ in [] }, wanted: { [] })
+                            _ = try await stores.images.remove(id, force: true, uses: { _ in [] })
                             #expect(try tree(root, named: false) == empty, "call \(at) has left something in the same store")
                         }
                     }
@@ -110,7 +110,7 @@ struct LoadTests {
                     for blob in image.layers + [image.manifest] {
                         #expect(try stores.content.read(blob.digest, limit: 64 << 20).count == Int(blob.byteCount))
                     }
-                    _ = try await stores.images.remove(image.id.description, force: true, uses: { _ in [] }, wanted: { [] })
+                    _ = try await stores.images.remove(image.id.description, force: true, uses: { _ in [] })
                 } else {
                     absent += 1
                 }

@@ -20,7 +20,7 @@ extension LayerRoom {
 
     /// Commits, and looks at what was kept with other programs.
     func commit(_ container: WritableLayer, on layer: LayerName) throws -> ImportedLayer {
-        let made = try layers.commitLayer(of: container, on: layer, leavingOut: .none, progress: { (_) throws(LayerError) in })
+        let made = try layers.commitLayer(of: container, on: layer, leavingOut: .none, for: lease, progress: { (_) throws(LayerError) in })
         let committed = try #require(made)
         let blob = "root/content/blobs/sha256/\(committed.blob.digest.hex)"
         #expect(
@@ -76,14 +76,15 @@ struct DiffTests {
         let large = try room.container("d", on: image, "head -c 3000000 /dev/urandom >a/big")
         #expect { () throws in
             _ = try room.layers.commitLayer(
-                of: large.layer, on: image, leavingOut: .none,
+                of: large.layer, on: image, leavingOut: .none, for: room.lease,
                 progress: { (count) throws(LayerError) in if count > 1 << 20 { throw LayerError(.cancelled, "enough") } })
         } throws: { ($0 as? LayerError)?.code == .cancelled }
         for container in [wrong.layer, large.layer] { try room.snapshots.remove(container) }
         #expect(try room.scratch.shell("ls root/\(snapshotter) | sort; ls root/content/ingest") == before)
         let nothing = try room.snapshots.makeWritable("e", on: image)
         #expect(
-            try room.layers.commitLayer(of: nothing, on: image, leavingOut: .none, progress: { (_) throws(LayerError) in }) == nil)
+            try room.layers.commitLayer(of: nothing, on: image, leavingOut: .none, for: room.lease, progress: { (_) throws(LayerError) in })
+                == nil)
     }
 
     /// An image with all that the next tests change.

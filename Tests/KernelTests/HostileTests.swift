@@ -293,7 +293,7 @@ struct HostileTests {
             do {
                 let layer = try room.take("mutant")
                 taken += 1
-                try room.layers.removeLayer(layer.name)
+                try room.snapshots.removeLayer(layer.name)
                 try room.content.remove(layer.blob.digest)
             } catch let error as LayerError {
                 refused += 1

@@ -25,9 +25,13 @@ final class LayerRoom {
         layers = LayerStore(content: content, snapshots: snapshots, limits: limits)
     }
 
+    /// Nothing is collected here: any will do.
+    var lease: Lease { content.leases.begin() }
+
     func take(_ archive: String, on parent: LayerName? = nil) throws -> ImportedLayer {
         let whole = archive.hasPrefix("/") ? archive : "\(scratch.path)/\(archive)"
-        return try layers.importLayer(from: try HostFile.open(whole), on: parent, progress: { (_) throws(LayerError) in })
+        return try layers.importLayer(
+            from: try HostFile.open(whole), on: parent, for: lease, progress: { (_) throws(LayerError) in })
     }
 
     /// Runs a script in a container's root on a layer, and gives its output. What is mounted goes with the script.
@@ -115,14 +119,14 @@ struct LayerTests {
             return [one, two, try room.take("3.tar", on: two.name)]
         }()
         let listing = try room.listing(of: expected[2].name)
-        for layer in expected.reversed() { try room.layers.removeLayer(layer.name) }
+        for layer in expected.reversed() { _ = try room.snapshots.removeLayer(layer.name, unless: { false }) }
         for layer in expected { try room.content.remove(layer.blob.digest) }
 
         // The uppermost first; each is read behind the one who brings it.
         let layers = room.layers
         var unpacked: [UnpackedLayer] = []
         for number in [3, 2, 1] {
-            let arrival = try layers.makeArrival()
+            let arrival = try layers.makeArrival(for: room.lease)
             let reading = Task.detached { try layers.unpack(arrival) }
             let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(room.scratch.path)/\(number).tar"))
             for byte in stride(from: 0, to: bytes.count, by: 100) {
@@ -133,16 +137,17 @@ struct LayerTests {
         }
         #expect(room.snapshots.layers().isEmpty)
         #expect(try room.content.all().isEmpty)
-        let imported = try layers.commit(zip(unpacked, expected).map { ($0, $1.diffID) }, on: nil)
+        let imported = try layers.commit(zip(unpacked, expected).map { ($0, $1.diffID) }, on: nil, for: room.lease)
         #expect(imported == expected)
         #expect(try room.listing(of: imported[2].name) == listing)
         // The root is as the last layer that says it, which is the lowest.
         #expect(room.snapshots.layers()[imported[2].name]?.parent == imported[1].name)
 
         // What is there is not unpacked again, and what lies on another parent is, from what came.
-        let same = try layers.commit([(try layers.hold(imported[0].blob.digest), imported[0].diffID)], on: nil)
+        let same = try layers.commit(
+            [(try layers.hold(imported[0].blob.digest, for: room.lease), imported[0].diffID)], on: nil, for: room.lease)
         #expect(same == [imported[0]])
-        let other = try layers.commit([(unpacked[2], imported[2].diffID)], on: imported[0].name)
+        let other = try layers.commit([(unpacked[2], imported[2].diffID)], on: imported[0].name, for: room.lease)
         #expect(try room.look(at: other[0].name, "cat c b") == "3\n1\n")
     }
 
@@ -202,7 +207,8 @@ struct LayerTests {
             tar -C t -P --transform='s,^\\./,/,' -cf a.tar ./etc ./again; tar tvf a.tar
             """)
         let source = DescriptorSource(try HostFile.open("\(room.scratch.path)/a.tar"))
-        let layer = try #require(try room.layers.commit([(try room.layers.unpack(from: source), nil)], on: nil).first)
+        let layer = try #require(
+            try room.layers.commit([(try room.layers.unpack(from: source, for: room.lease), nil)], on: nil, for: room.lease).first)
         #expect(try room.look(at: layer.name, "cat etc/file again; stat -c %h again") == "text\ntext\n2\n")
         #expect { try room.take("a.tar") } throws: { "\($0)".contains("absolute") }
         #expect(try room.scratch.shell("tar tPf a.tar").hasPrefix("/etc/\n/etc/file\n/again\n"))
@@ -214,19 +220,19 @@ struct LayerTests {
         try room.scratch.shell("mkdir t; echo text >t/file; tar -C t -cf a.tar .; head -c 1000 a.tar >cut.tar")
         let before = try room.scratch.shell("find root | sort")
         let layers = room.layers
-        let arrival = try layers.makeArrival()
+        let arrival = try layers.makeArrival(for: room.lease)
         let reading = Task.detached { try layers.unpack(arrival) }
         arrival.abandon()
         await #expect(throws: LayerError.self) { _ = try await reading.value }
         // It could be that it is cut off where nobody looks: with vfs, when it is laid on.
         #expect(throws: LayerError.self) {
-            let cut = try layers.unpack(from: DescriptorSource(try HostFile.open("\(room.scratch.path)/cut.tar")))
-            _ = try layers.commit([(cut, nil)], on: nil)
+            let cut = try layers.unpack(from: DescriptorSource(try HostFile.open("\(room.scratch.path)/cut.tar")), for: room.lease)
+            _ = try layers.commit([(cut, nil)], on: nil, for: room.lease)
         }
         do {
-            let whole = try layers.unpack(from: DescriptorSource(try HostFile.open("\(room.scratch.path)/a.tar")))
+            let whole = try layers.unpack(from: DescriptorSource(try HostFile.open("\(room.scratch.path)/a.tar")), for: room.lease)
             #expect {
-                _ = try layers.commit([(whole, Digest(of: [1]))], on: nil)
+                _ = try layers.commit([(whole, Digest(of: [1]))], on: nil, for: room.lease)
             } throws: { "\($0)".contains("is damaged, or another image's") && ($0 as? LayerError)?.code == .invalid }
         }
         #expect(room.snapshots.layers().isEmpty)
@@ -302,11 +308,12 @@ struct LayerTests {
     func concurrent(_ snapshotter: String) async throws {
         let room = try LayerRoom(snapshotter)
         try room.scratch.shell("mkdir tree; seq 100000 >tree/file; tar -C tree -cf a.tar .")
-        let (layers, path) = (room.layers, room.scratch.path + "/a.tar")
+        let (layers, leases, path) = (room.layers, room.content.leases, room.scratch.path + "/a.tar")
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<8 {
                 group.addTask {
-                    _ = try layers.importLayer(from: try HostFile.open(path), on: nil, progress: { (_) throws(LayerError) in })
+                    _ = try layers.importLayer(
+                        from: try HostFile.open(path), on: nil, for: leases.begin(), progress: { (_) throws(LayerError) in })
                 }
             }
             try await group.waitForAll()

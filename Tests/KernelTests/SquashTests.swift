@@ -15,7 +15,8 @@ struct SquashTests {
         let oracle = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Oracle"
         var layers = [try room.take("first.tar")]
         for step in 1...2 {
-            let container = try room.container("c\(step)", on: layers[step - 1].name, "/usr/bin/python3 '\(oracle)/mutate.py' \(seed * 7 + step) .")
+            let container = try room.container(
+                "c\(step)", on: layers[step - 1].name, "/usr/bin/python3 '\(oracle)/mutate.py' \(seed * 7 + step) .")
             layers.append(try room.commit(container.layer, on: layers[step - 1].name))
         }
         return layers
@@ -55,7 +56,8 @@ struct SquashTests {
         let container = try room.container("c", on: first.name, "rm a/one; echo changed >a/two; mkdir b; echo new >b/new")
         let second = try room.commit(container.layer, on: first.name)
         let (below, above) = (
-            try room.layers.tree(of: [first.blob], hashesContents: true), try room.layers.tree(of: [first.blob, second.blob], hashesContents: true)
+            try room.layers.tree(of: [first.blob], hashesContents: true),
+            try room.layers.tree(of: [first.blob, second.blob], hashesContents: true)
         )
         #expect(above.effects.map(\.hiddenFileCount) == [0, 2] && above.effects.map(\.hiddenByteCount) == [0, 1200])
         #expect(above.effects.map(\.byteCount) == [1202, 12])

@@ -1,0 +1,115 @@
+public import BerthContent
+internal import BerthLayers
+internal import BerthLinux
+internal import BerthOCI
+internal import BerthReactor
+internal import BerthSnapshots
+internal import BerthState
+internal import Synchronization
+
+// What is wanted: what documents name, what leases hold, and what lies below. Everything else goes, while all other work goes on.
+extension ImageStore {
+    /// What keeps blobs and layers from being collected, beside the images: running jobs, and containers.
+    public var leases: Leases { services.content.leases }
+
+    /// Work under a lease of its own: what it has brought, or relies on, stays until it has ended. Then what only this lease held, and no image
+    /// names, is collected.
+    public func withLease<Result: Sendable>(
+        _ body: (Lease) async throws(ImageError) -> Result
+    ) async throws(ImageError) -> Result {
+        let lease = leases.begin()
+        do throws(ImageError) {
+            let result = try await body(lease)
+            await end(lease)
+            return result
+        } catch {
+            await end(lease)
+            throw error
+        }
+    }
+
+    /// Ends a lease, and collects what it alone held. Ending it again does nothing.
+    public func end(_ lease: Lease) async {
+        let released = lease.end().filter { !isNamed($0) }
+        if released.isEmpty { return }
+        do throws(ImageError) {
+            try await collecting.run { () throws(ImageError) in _ = self.collect(released) }
+        } catch {}  // Too many wait for the same: what is left is found when the store is opened again.
+    }
+
+    /// Finds an image as ``find(_:)`` does. Its blobs and layers stay for as long as the lease lasts.
+    public func find(_ text: String, for lease: Lease) throws(ImageError) -> ImageRecord {
+        try find(text) { image in
+            for blob in image.document.blobs { lease.hold(.blob(blob)) }
+            if let layer = image.topLayer { lease.hold(layer) }
+        }
+    }
+
+    /// Finds an image as ``find(_:)`` does. Its layers stay, unpacked, for as long as the lease lasts; its blobs go with the image.
+    public func find(_ text: String, layersFor lease: Lease) throws(ImageError) -> ImageRecord {
+        try find(text) { image in if let layer = image.topLayer { lease.hold(layer) } }
+    }
+
+    private func find(_ text: String, _ hold: (Entry) -> Void) throws(ImageError) -> ImageRecord {
+        let image = try entry(named: text)
+        hold(image)
+        // Collection comes after the image is gone: if it is still there, nothing of it has been taken, and now nothing will be.
+        guard index.withLock({ $0.images[image.document.id] != nil }) else { throw .noSuchImage(text) }
+        return record(image)
+    }
+
+    /// Removes what of these nobody wants, and the layers below that nobody wants either. Blocks.
+    ///
+    /// - Returns: the layers that are gone, the uppermost of a chain first.
+    @discardableResult
+    func collect(_ candidates: Set<LeasedResource>) -> [LayerName] {
+        var removed: [LayerName] = []
+        for candidate in candidates {
+            // What cannot be removed now is found when the store is opened again.
+            switch candidate {
+            case .blob(let digest):
+                try? services.content.remove(digest, unless: { isNamed(candidate) })
+            case .layer(let chainID):
+                var next: LayerName? = LayerName(chainID: chainID)
+                while let name = next {
+                    let resource = LeasedResource.layer(chainID: name.chainID)
+                    let gone = try? services.snapshots.removeLayer(
+                        name, unless: { leases.areHolding(resource) || isNamed(resource) })
+                    if gone != nil { removed.append(name) }
+                    next = gone?.parent
+                }
+            case .everyBlob, .everyLayer: continue
+            }
+        }
+        return removed
+    }
+
+    /// Whether an image names it. What its uppermost layer lies on is kept by that.
+    private func isNamed(_ resource: LeasedResource) -> Bool {
+        index.withLock { index in
+            index.images.values.contains { image in
+                switch resource {
+                case .blob(let digest): image.document.blobs.contains(digest)
+                case .layer(let chainID): image.topLayer?.chainID == chainID
+                case .everyBlob, .everyLayer: false
+                }
+            }
+        }
+    }
+
+    /// Removes every blob and layer that nobody wants: what kills have left, and what could not be removed before. It runs while everything
+    /// else does.
+    public func collect() async throws(ImageError) {
+        try await collecting.run { () throws(ImageError) in
+            let known = self.services.snapshots.layers()
+            let below = Set(known.values.compactMap(\.parent))
+            let blobs: Set<Digest>
+            do throws(ContentError) { blobs = try self.services.content.all() } catch { throw ImageError(error) }
+            let named = self.index.withLock { Set($0.images.values.flatMap(\.document.blobs)) }
+            self.collect(
+                Set(blobs.subtracting(named).map { .blob($0) })
+                    .union(known.keys.filter { !below.contains($0) }.map { .layer(chainID: $0.chainID) }))
+            try self.writing.withLock { _ throws(ImageError) in try self.writeIndex() }
+        }
+    }
+}
