@@ -72,7 +72,7 @@ struct Completion: Verb {
         case "attach", "commit", "diff", "exec", "export", "kill", "logs", "rm", "start", "stop", "wait", "inspect":
             return try daemon.call("GET", "/containers/json", query: [("all", "1")]).elements
                 .flatMap { ($0["Names"]?.elements ?? []).compactMap(\.text) }.map { String($0.drop { $0 == "/" }) }
-        case "run", "create", "rmi", "save", "tag", "images":
+        case "run", "create", "history", "rmi", "save", "tag", "images":
             return try daemon.call("GET", "/images/json").elements.flatMap { ($0["RepoTags"]?.elements ?? []).compactMap(\.text) }
         case "completion": return ["bash", "zsh", "fish"]
         default: return []

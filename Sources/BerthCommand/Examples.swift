@@ -40,6 +40,10 @@ extension Export {
     static let examples = ["berth export -o web.tar web", "berth export web | tar -tf -"]
 }
 
+extension History {
+    static let examples = ["berth history debian", "berth history --no-trunc --format '{{.Size}} {{.CreatedBy}}' debian"]
+}
+
 extension Images {
     static let examples = [
         "berth images", "berth images -q --filter dangling=true", "berth images --format '{{.Repository}}:{{.Tag}} {{.Size}}'",
@@ -85,6 +89,10 @@ extension Load {
 
 extension Logs {
     static let examples = ["berth logs -f --tail 20 web", "berth logs --since 5m --timestamps web"]
+}
+
+extension PruneImages {
+    static let examples = ["berth image prune", "berth image prune -af --filter until=24h --filter 'label!=keep'"]
 }
 
 extension Remove {

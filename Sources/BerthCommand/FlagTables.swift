@@ -44,6 +44,7 @@ extension Exec {
     }
 }
 extension Export { static var writtenFlags: String? { "output,o=string" } }
+extension History { static var writtenFlags: String? { "format=string human,H!no-human no-trunc quiet,q" } }
 extension Images { static var writtenFlags: String? { "all,a digests filter,f=filter format=string no-trunc quiet,q" } }
 extension Import { static var writtenFlags: String? { "change,c=list message,m=string platform=string" } }
 extension Info { static var writtenFlags: String? { "format,f=string" } }
@@ -54,6 +55,7 @@ extension Kill { static var writtenFlags: String? { "signal,s=string" } }
 extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
 extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
+extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
 extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
 extension RemoveImage { static var writtenFlags: String? { "force,f no-prune" } }
 extension Run {

@@ -15,6 +15,7 @@ enum Front {
         Entry(names: ["create"], type: Create.self), Entry(names: ["diff"], type: Diff.self),
         Entry(names: ["events"], type: Events.self),
         Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
+        Entry(names: ["history"], type: History.self),
         Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
         Entry(names: ["info"], type: Info.self), Entry(names: ["inspect"], type: Inspect.self), Entry(names: ["kill"], type: Kill.self),
         Entry(names: ["load"], type: Load.self), Entry(names: ["logs"], type: Logs.self), Entry(names: ["ps"], type: List.self),
@@ -43,9 +44,11 @@ enum Front {
         (
             "image", "Manage images",
             [
-                Entry(names: ["import"], type: Import.self), Entry(names: ["inspect"], type: InspectImage.self),
+                Entry(names: ["history"], type: History.self), Entry(names: ["import"], type: Import.self),
+                Entry(names: ["inspect"], type: InspectImage.self),
                 Entry(names: ["load"], type: Load.self), Entry(names: ["ls", "list"], type: Images.self),
-                Entry(names: ["rm", "remove"], type: RemoveImage.self), Entry(names: ["save"], type: Save.self),
+                Entry(names: ["prune"], type: PruneImages.self), Entry(names: ["rm", "remove"], type: RemoveImage.self),
+                Entry(names: ["save"], type: Save.self),
                 Entry(names: ["tag"], type: Tag.self),
             ]
         ),
@@ -59,7 +62,6 @@ enum Front {
             "registries cannot be used yet; make an image with `berth import`, or load one with `berth load`"
         ),
         (["build", "builder", "buildx"], "images cannot be built yet; make one with `berth import` or `berth commit`"),
-        (["history"], "how an image was made is not told yet"),
         (["network"], "there are no networks of one's own yet, only --network none, host or container:NAME"),
         (["port"], "ports cannot be published yet"),
         (["volume"], "there are no volumes yet; -v and --mount take directories of the host's"),

@@ -88,8 +88,11 @@ enum Filters {
         }
         for (name, value) in more { add(name, value) }
         if values.isEmpty { return nil }
+        // In the order in which Docker's clients say them.
         let tree = JSONTree.object(
-            values.map { entry -> (String, JSONTree?) in (entry.name, .object(entry.values.map { ($0, JSONTree.bool(true)) })) })
+            values.sorted { $0.name < $1.name }.map { entry -> (String, JSONTree?) in
+                (entry.name, .object(entry.values.sorted().map { ($0, JSONTree.bool(true)) }))
+            })
         return ("filters", tree.json())
     }
 

@@ -141,11 +141,13 @@ public enum CommandLineReader {
             while let line = lines.popFirst() {
                 // Docker's users write --name=false; the second name is the parser's own way to be told so.
                 let words = line.split(separator: "/", maxSplits: 1)
-                guard words.count == 2, words[1].hasPrefix("--no-"), let purpose = lines.popFirst() else {
+                guard words.count == 2, words[1].hasPrefix("--no-") else {
                     result += "\(line)\n"
                     continue
                 }
-                let name = words[0].drop { $0 == " " }
+                // What it is for stands behind a short name, and below a long one.
+                let purpose = words[1].contains(" ") ? words[1].drop { $0 != " " } : lines.popFirst() ?? ""
+                let name = words[0].drop { $0 == " " }.prefix { $0 != "," }
                 result += words[0] + String(repeating: " ", count: max(1, purposeColumn - words[0].count))
                 result += purpose.drop { $0 == " " }.replacing("(default: \(name))", with: "(default: true)") + "\n"
             }

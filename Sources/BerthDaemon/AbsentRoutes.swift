@@ -27,8 +27,8 @@ enum AbsentRoutes {
     private static let missing: [(HTTPMethod, String, String)] = [
         (.POST, "/build", "building images"), (.POST, "/build/prune", "the build cache"), (.POST, "/session", "building images"),
         (.POST, "/auth", "registries"), (.GET, "/images/search", "registries"), (.GET, "/distribution/{name}/json", "registries"),
-        (.POST, "/images/{name}/push", "pushing images"), (.GET, "/images/{name}/history", "the history of images"),
-        (.POST, "/images/prune", "pruning images: docker rmi removes one"), (.GET, "/containers/{id}/stats", "statistics"),
+        (.POST, "/images/{name}/push", "pushing images"),
+        (.GET, "/containers/{id}/stats", "statistics"),
         (.GET, "/containers/{id}/top", "listing processes: docker exec CONTAINER ps"),
         (.POST, "/containers/{id}/restart", "restarting in one step: docker stop, docker start"),
         (.POST, "/containers/{id}/update", "changing a container's limits"), (.POST, "/containers/{id}/rename", "renaming containers"),

@@ -14,7 +14,9 @@ struct ImageRoutes: Sendable {
         [
             Route(.GET, "/images/json") { try await list($0) },
             Route(.POST, "/images/create") { try await create($0) },
+            Route(.POST, "/images/prune") { try await prune($0) },
             Route(.GET, "/images/{name}/json") { try await inspect($0) },
+            Route(.GET, "/images/{name}/history") { try await history($0) },
             Route(.POST, "/images/{name}/tag") { try await tag($0) },
             Route(.DELETE, "/images/{name}") { try await remove($0) },
         ]
@@ -32,6 +34,16 @@ struct ImageRoutes: Sendable {
 
     private func inspect(_ call: Call) async throws {
         try call.query.refuse("manifests", "it is not told yet")
+        let image = ImageInspect(try find(call), snapshotter: engine.snapshotterName)
+        try await call.reply.json(image.json(for: call.version))
+    }
+
+    private func history(_ call: Call) async throws {
+        try await call.reply.json(try engine.images.history(of: find(call)).map { ImageHistoryItem($0) })
+    }
+
+    /// The image that a request is about, which must be of the platform that it names, if it names one.
+    private func find(_ call: Call) throws -> ImageRecord {
         let found = try engine.images.find(call.subject)
         if let platform = try PlatformParameter.parse(call.query["platform"] ?? "") {
             let own = found.configuration.platform
@@ -41,8 +53,7 @@ struct ImageRoutes: Sendable {
                 )
             }
         }
-        let image = ImageInspect(found, snapshotter: engine.snapshotterName)
-        try await call.reply.json(image.json(for: call.version))
+        return found
     }
 
     private func tag(_ call: Call) async throws {
@@ -54,13 +65,12 @@ struct ImageRoutes: Sendable {
     private func remove(_ call: Call) async throws {
         // `noprune` keeps parents without names; images have none here.
         let done = try await engine.removeImage(call.subject, force: call.query.bool("force"))
-        let items = done.map { removal -> ImageDeleteItem in
-            switch removal {
-            case .untagged(let name): .untagged(name.familiar)
-            case .deleted(let digest): .deleted(digest.description)
-            }
-        }
-        try await call.reply.json(items)
+        try await call.reply.json(done.map { ImageDeleteItem($0) })
+    }
+
+    private func prune(_ call: Call) async throws {
+        let query = try ImagePruning(filters: try Filters.parse(call.query["filters"] ?? ""))
+        try await call.reply.json(ImagePruneReport(try await engine.pruneImages(query)))
     }
 
     static func reference(_ repository: String, _ tag: String?) throws -> ImageReference {

@@ -27,6 +27,15 @@ extension ImageInspect {
     }
 }
 
+extension ImageHistoryItem {
+    /// A step of an image's making.
+    init(_ step: ImageStep) {
+        self.init()
+        (id, byteCount, tags) = (step.image?.description, step.byteCount, step.references.tags)
+        (createdAt, createdBy, comment) = (step.entry.created?.seconds ?? 0, step.entry.createdBy ?? "", step.entry.comment ?? "")
+    }
+}
+
 extension ImageConfig {
     fileprivate init(_ execution: ImageConfiguration.Execution) {
         self.init()
@@ -40,11 +49,15 @@ extension ImageConfig {
 }
 
 extension ImageRecord {
-    fileprivate var tags: [String] { references.filter { $0.tag != nil && $0.digest == nil }.map(\.familiar) }
+    fileprivate var tags: [String] { references.tags }
 
     /// The names with the digest by which a registry would know the image; each name once.
     fileprivate var digests: [String] {
         var seen: Set<String> = []
         return references.map { $0.withDigest(manifest.digest).familiar }.filter { seen.insert($0).inserted }
     }
+}
+
+extension [ImageReference] {
+    fileprivate var tags: [String] { filter { $0.tag != nil && $0.digest == nil }.map(\.familiar) }
 }

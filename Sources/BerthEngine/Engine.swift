@@ -154,6 +154,11 @@ public final class Engine: Sendable {
     public func removeImage(_ text: String, force: Bool = false) async throws(ImageError) -> [ImageRemoval] {
         try await images.remove(text, force: force, uses: { self.uses(ofImage: $0) })
     }
+
+    /// Removes images that no container is made of: ``ImageStore/prune(_:uses:)``.
+    public func pruneImages(_ query: ImagePruning = ImagePruning()) async throws(ImageError) -> ImagesPruned {
+        try await images.prune(query, uses: { self.uses(ofImage: $0) })
+    }
 }
 
 enum RandomEngineID {

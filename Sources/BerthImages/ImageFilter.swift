@@ -18,13 +18,7 @@ struct ImageFilter {
             }
             return { $0.references.isEmpty == wanted }
         case "label":
-            return { image in
-                values.allSatisfy { text in
-                    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                    guard let value = image.configuration.execution.labels[String(parts[0])] else { return false }
-                    return parts.count == 1 || value == parts[1]
-                }
-            }
+            return { image in values.allSatisfy(image.hasLabel) }
         case "reference":
             return { image in
                 image.references.contains { reference in
@@ -40,6 +34,15 @@ struct ImageFilter {
             return { image in times.allSatisfy { $0(image) } }
         default: throw ImageError(.invalid, "invalid filter '\(key)'")
         }
+    }
+}
+
+extension ImageRecord {
+    /// Whether it has a label: `NAME`, or `NAME=VALUE`.
+    func hasLabel(_ text: String) -> Bool {
+        let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let value = configuration.execution.labels[String(parts[0])] else { return false }
+        return parts.count == 1 || value == parts[1]
     }
 }
 

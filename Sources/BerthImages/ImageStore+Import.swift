@@ -126,6 +126,7 @@ extension ImageStore {
     func publish(_ image: Entry, as name: ImageReference?) throws(ImageError) {
         let id = image.document.id
         let previous = name.flatMap { name in index.withLock { $0.references[name] } }
+        let known = index.withLock { $0.images[id] }
         do throws(ImageError) {
             do throws(StateError) {
                 if let name {
@@ -140,11 +141,12 @@ extension ImageStore {
             try writeIndex()
         } catch {
             index.withLock { index in
-                index.images[id] = nil
+                index.images[id] = known
                 if let name { index.references[name] = previous }
             }
-            // These may fail as that did. What is left is either the whole image, or a name without one, which the next opening gives back.
-            try? images.remove(id: id.hex)
+            // These may fail as that did. What is left is either the whole image, or a name without one, which the next opening gives back. An image
+            // that was there before stays.
+            if let known { try? images.write(known.document, id: id.hex) } else { try? images.remove(id: id.hex) }
             if let name {
                 if let previous {
                     try? references.write(ReferenceDocument(name: name, image: previous), id: Self.documentID(of: name))

@@ -63,9 +63,14 @@ extension ImageStore {
                 )
             }
         }
+        return try remove(found, names: going)
+    }
+
+    /// Takes names from an image, and removes it. The caller holds ``writing``.
+    func remove(_ image: Entry, names: [ImageReference]) throws(ImageError) -> [ImageRemoval] {
         var done: [ImageRemoval] = []
-        for name in going { done.append(try untag(name, id)) }
-        done += try delete(found)
+        for name in names { done.append(try untag(name, image.document.id)) }
+        done += try delete(image)
         return done
     }
 

@@ -1,7 +1,7 @@
 internal import BerthArchive
 public import BerthContent
 internal import BerthLinux
-public import BerthOCI
+internal import BerthOCI
 internal import BerthReactor
 public import BerthSnapshots
 internal import BerthTar
@@ -30,7 +30,7 @@ extension LayerStore {
         do throws(LayerError) {
             let sink: LayerSink
             do throws(ContentError) { sink = LayerSink(try content.makeIngest(for: lease), progress) } catch { throw LayerError(error) }
-            let byteCount = try sink.unpacking(self, into: prepared) { () throws(LayerError) in
+            let files = try sink.unpacking(self, into: prepared) { () throws(LayerError) in
                 try Self.pack(own.take(), comparison, to: sink)
                 try sink.finish()
             }
@@ -38,9 +38,10 @@ extension LayerStore {
             let name = LayerName(chainID: Self.chainID(of: diffID, on: parent))
             lease.hold(name)
             do throws(SnapshotError) {
-                try snapshots.commit(prepared, as: LayerInformation(name: name, diffID: diffID, parent: parent, byteCount: byteCount))
+                let information = LayerInformation(name: name, diffID: diffID, parent: parent, byteCount: files.byteCount)
+                try snapshots.commit(files.prepared, as: information)
             } catch { throw LayerError(error) }
-            return ImportedLayer(blob: blob, diffID: diffID, name: name, unpackedByteCount: byteCount)
+            return ImportedLayer(blob: blob, diffID: diffID, name: name, unpackedByteCount: files.byteCount)
         } catch {
             snapshots.discard(prepared)
             throw error
@@ -48,20 +49,12 @@ extension LayerStore {
     }
 
     /// Unpacks what comes out of a pipe, to its end. What fails here is told once everything has been read, so that nobody writes into nothing.
-    fileprivate func unpack(_ source: DescriptorSource, into prepared: PreparedLayer, _ state: UnpackState) -> Result<UInt64, LayerError> {
+    fileprivate func unpack(
+        _ source: DescriptorSource, into prepared: PreparedLayer, _ state: UnpackState
+    ) -> Result<UnpackedLayer.Files, LayerError> {
         let result = Result { () throws(LayerError) in
-            let directory: Directory
-            do throws(SnapshotError) { directory = try prepared.open() } catch { throw LayerError(error) }
-            let rules = LayerRules(style: snapshots.whiteouts, .refused)
-            let extractor = TreeExtractor(
-                into: directory, screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
-                filter: { (entry, path, parent) throws(TarError) in try rules.isToBeUnpacked(entry, at: path, in: parent) })
-            do throws(TarError) {
-                let reader = TarReader(source)
-                try extractor.extractAll(reader)
-                try reader.drain()
-            } catch { throw LayerError(error) }
-            return extractor.byteCount
+            var prepared = prepared
+            return try unpack(source, into: &prepared, false, .refused)
         }
         if case .failure(let error) = result {
             state.fail(error)
@@ -99,9 +92,11 @@ private final class LayerSink: ByteSink {
 
     /// Unpacks, on a thread beside this one, what `body` writes into this sink.
     ///
-    /// - Returns: how many bytes the files have.
-    func unpacking(_ layers: LayerStore, into prepared: PreparedLayer, _ body: () throws(LayerError) -> Void) throws(LayerError) -> UInt64 {
-        let companion: Companion<Result<UInt64, LayerError>>
+    /// - Returns: the files.
+    func unpacking(_ layers: LayerStore, into prepared: PreparedLayer, _ body: () throws(LayerError) -> Void) throws(LayerError)
+        -> UnpackedLayer.Files
+    {
+        let companion: Companion<Result<UnpackedLayer.Files, LayerError>>
         do throws(Errno) {
             let ends = try BerthLinux.Pipe()
             ends.extend(to: 1 << 20)
@@ -116,7 +111,7 @@ private final class LayerSink: ByteSink {
         do throws(LayerError) { try body() } catch { failure = refusal ?? error }
         // The end of the pipe is the end of the archive.
         pipe = nil
-        let unpacked: Result<UInt64, LayerError>
+        let unpacked: Result<UnpackedLayer.Files, LayerError>
         do throws(Errno) { unpacked = try companion.join() } catch {
             throw LayerError(.storage, "cannot wait for the layer to be unpacked: \(error)", underlying: error)
         }

@@ -204,7 +204,7 @@ public final class LayerStore: Sendable {
         }
     }
 
-    private func unpack(
+    func unpack(
         _ source: any ByteSource, into prepared: inout PreparedLayer, _ hashesPlain: Bool, _ absoluteNames: LayerRules.AbsoluteNames
     ) throws(LayerError) -> UnpackedLayer.Files {
         let directory: Directory

@@ -61,7 +61,7 @@ final class EveryEntry {
 
 /// Runs a script, and gives what wait(2) says of its end. Not Foundation's `Process`: it watches a descriptor of its own by its number, and
 /// misses the end where thousands of others are opened and closed beside it.
-private func bash(_ script: String) -> CInt {
+func bash(_ script: String) -> CInt {
     let words: [String] = ["bash", "-euo", "pipefail", "-c", script]
     let arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { (word: String) in unsafe strdup(word) } + [nil]
     let environment: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]

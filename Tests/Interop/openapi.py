@@ -18,6 +18,7 @@ UNDOCUMENTED = {
     ("POST", "/containers/{id}/start", 400),  # the command cannot be executed
     ("GET", "/images/get", 404), ("GET", "/images/{name}/get", 404),  # there is no such image
     ("POST", "/images/load", 400),  # what was sent is no archive of images
+    ("POST", "/images/prune", 400),  # a filter that is none
     ("POST", "/commit", 400),  # a change that is none, a name that no layer can have
 }
 

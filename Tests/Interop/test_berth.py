@@ -7,8 +7,9 @@ import pytest
 from conftest import BIN
 
 COMMANDS = [
-    "attach", "create", "events", "exec", "images", "import", "info", "inspect", "kill", "logs", "ps", "rm", "rmi", "run", "start", "stop", "tag", "version",
-    "wait", "completion", "container run", "container ls", "container inspect", "image ls", "image inspect", "image rm", "system info",
+    "attach", "commit", "create", "diff", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "ps", "rm",
+    "rmi", "run", "save", "start", "stop", "tag", "version", "wait", "completion", "container run", "container ls", "container inspect", "image history",
+    "image ls", "image inspect", "image prune", "image rm", "system info",
 ]
 
 
@@ -24,6 +25,9 @@ def test_help_shows_usage_flags_and_examples(command):
     assert done.returncode == 0 and not done.stderr
     assert done.stdout.startswith(f"Usage:  berth {command} ")
     assert "\nOptions:\n" in done.stdout
+    options = done.stdout.split("\nOptions:\n")[1].split("\n\n")[0]
+    # Each flag is on a line of its own, with words about it, and none in the parser's own form.
+    assert not re.search(r"--[a-z-]+ +--|--[a-z-]+$|/--no-|default: -[a-zA-Z-]", options, re.M), options
     examples = done.stdout.split("\nExamples:\n")[1].splitlines()
     assert examples and all(re.search(r"\bberth [a-z]", line) for line in examples)
     assert berth("help", *command.split()).stdout == done.stdout

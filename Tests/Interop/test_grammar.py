@@ -93,6 +93,9 @@ LINES = [
     ["inspect", "--type", "image", "i"],
     ["tag", "a", "b:c"],
     ["rmi", "-f", "--no-prune", "a", "b"],
+    ["history", "-qH=false", "--no-trunc", "a"],
+    ["image", "prune", "-af", "--filter", "until=24h", "--filter=label!=a=b"],
+    ["image", "prune", "--force"],
     ["events", "--since", "5", "--until=6", "-f", "type=container"],
     ["attach", "--no-stdin", "--sig-proxy=false", "c"],
 ]

@@ -1,0 +1,63 @@
+public import BerthOCI
+internal import BerthReactor
+internal import BerthSnapshots
+internal import BerthState
+internal import Synchronization
+
+/// Which of the images that no container is made of are to be removed.
+public struct ImagePruning: Hashable, Sendable {
+    /// Also those that have names. Default: only those without.
+    public var includesNamed = false
+    /// Only those that were made by then.
+    public var until: Timestamp?
+    /// Only those that have all of these labels: `NAME`, or `NAME=VALUE`.
+    public var labels: [String] = []
+    /// None that has any of these labels.
+    public var excludedLabels: [String] = []
+
+    /// All without a name.
+    public init() {}
+
+    func includes(_ image: ImageRecord) -> Bool {
+        (includesNamed || image.references.isEmpty) && until.map { image.createdAt <= $0 } ?? true
+            && labels.allSatisfy(image.hasLabel) && !excludedLabels.contains(where: image.hasLabel)
+    }
+}
+
+/// What a pruning has done.
+public struct ImagesPruned: Hashable, Sendable {
+    /// What is gone, in order.
+    public internal(set) var removals: [ImageRemoval] = []
+    /// How many bytes the files of the layers that are gone had.
+    public internal(set) var reclaimedByteCount: UInt64 = 0
+}
+
+extension ImageStore {
+    /// Removes images that no container is made of, whether it runs or not; all names of such an image go with it. Layers that something else
+    /// relies on stay.
+    ///
+    /// - Parameters:
+    ///   - query: which.
+    ///   - uses: the containers of an image.
+    /// - Throws: `storage`, `busy`; those that it has come to before are gone then.
+    public func prune(
+        _ query: ImagePruning = ImagePruning(), uses: @escaping @Sendable (Digest) -> [ImageUse]
+    ) async throws(ImageError) -> ImagesPruned {
+        let sizes = services.snapshots.layers().mapValues(\.byteCount)
+        var pruned = ImagesPruned()
+        // One at a time, so that other work need not wait for all.
+        for image in try list() where query.includes(image) {
+            pruned.removals += try await lane.run { () throws(ImageError) in
+                try self.writing.withLock { _ throws(ImageError) in
+                    guard let found = self.index.withLock({ $0.images[image.id] }) else { return [] }
+                    let now = self.record(found)
+                    return query.includes(now) && uses(image.id).isEmpty ? try self.remove(found, names: now.references) : []
+                }
+            }
+        }
+        for case .deleted(let digest) in pruned.removals { pruned.reclaimedByteCount += sizes[LayerName(chainID: digest)] ?? 0 }
+        services.events.publish(
+            Event(type: "image", action: "prune", actorID: "", attributes: ["reclaimed": String(pruned.reclaimedByteCount)]))
+        return pruned
+    }
+}
