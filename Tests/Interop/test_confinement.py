@@ -59,6 +59,10 @@ class Docker:
     def stop(self):
         self.process.terminate()
         assert self.process.wait(60) == 0, self.log.read_text()
+        # Where the root is a part of a file system, as in a chroot, dockerd does not know its own mount again.
+        for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+            if line.split()[4] == str(self.base / "root"):
+                subprocess.run(["umount", self.base / "root"], check=True)
         for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.base.name}"):
             path.rmdir()
 
