@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import BerthClient
 internal import BerthCommandLine
+internal import BerthLinux
 internal import BerthOCI
 internal import Glibc
 
@@ -72,9 +73,9 @@ struct Export: Verb {
             while let bytes = try answer.read() { try Output.write(bytes[...], to: 1) }
             return 0
         }
-        let file = try OutputFile(output)
-        while let bytes = try answer.read() { try file.write(bytes[...]) }
-        try file.finish()
+        try FileOutput.write(to: output) { file in
+            while let bytes = try answer.read() { try unsafe file.writeAll(bytes.span.bytes) }
+        }
         return 0
     }
 }

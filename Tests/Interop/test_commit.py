@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -58,6 +59,15 @@ def test_export(client, box, name, running, tmp_path):
     client("import", file, reference)
     assert client.out("run", "--rm", *NONE, reference, "cat", "/srv-link") == "hello"
     client("rmi", "-f", reference)
+
+
+def test_a_device_is_not_replaced_by_a_file(client, box, name, tmp_path):
+    device = tmp_path / "null"
+    os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    client("create", "--name", name, *NONE, box, "true")
+    for command in (["export", "-o", device, name], ["save", "-o", device, box]):
+        assert client(*command, status=1).stderr
+        assert stat.S_ISCHR(device.stat().st_mode)
 
 
 def test_export_says_no_to_a_terminal_and_to_what_is_not_there(client, box, name, tmp_path):
