@@ -36,6 +36,10 @@ extension Diff {
     static let examples = ["berth diff web"]
 }
 
+extension DiskUsage {
+    static let examples = ["berth system df", "berth system df -v", "berth system df --format '{{.Type}} {{.Reclaimable}}'"]
+}
+
 extension Export {
     static let examples = ["berth export -o web.tar web", "berth export web | tar -tf -"]
 }

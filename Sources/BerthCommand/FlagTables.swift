@@ -37,6 +37,7 @@ extension ContainerFlags {
 }
 extension Create { static var writtenFlags: String? { ContainerFlags.written } }
 extension Diff { static var writtenFlags: String? { "" } }
+extension DiskUsage { static var writtenFlags: String? { "format=string verbose,v" } }
 extension Events { static var writtenFlags: String? { "filter,f=filter format=string since=string until=string" } }
 extension Exec {
     static var writtenFlags: String? {

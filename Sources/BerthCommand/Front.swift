@@ -52,7 +52,13 @@ enum Front {
                 Entry(names: ["tag"], type: Tag.self),
             ]
         ),
-        ("system", "Manage the engine", [Entry(names: ["events"], type: Events.self), Entry(names: ["info"], type: Info.self)]),
+        (
+            "system", "Manage the engine",
+            [
+                Entry(names: ["df"], type: DiskUsage.self), Entry(names: ["events"], type: Events.self),
+                Entry(names: ["info"], type: Info.self),
+            ]
+        ),
     ]
 
     /// What Docker has besides, and why it is not here.

@@ -28,11 +28,7 @@ struct Images: Verb {
         let listing = Listing(
             standardTable: "{{.Repository}}\t{{.Tag}}\t" + (digests ? "{{.Digest}}\t" : "") + "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
             quietTemplate: "{{.ID}}",
-            headings: [
-                ("ID", "IMAGE ID"), ("Repository", "REPOSITORY"), ("Tag", "TAG"), ("Digest", "DIGEST"), ("CreatedSince", "CREATED"),
-                ("CreatedAt", "CREATED AT"), ("Size", "SIZE"), ("Containers", "CONTAINERS"), ("VirtualSize", "SIZE"),
-                ("SharedSize", "SHARED SIZE"), ("UniqueSize", "UNIQUE SIZE"),
-            ])
+            headings: ImageRow.headings)
         try listing.show(found.flatMap(rows), format: format, quiet: quiet)
         return 0
     }
@@ -48,33 +44,16 @@ struct Images: Verb {
             return parts.count == 2 ? (parts[0], parts[1]) : nil
         }
         if tags.isEmpty {
-            if digests.isEmpty { return [row(image, "<none>", "<none>", "<none>")] }
-            return digests.map { row(image, $0.repository, "<none>", $0.digest) }
+            if digests.isEmpty { return [ImageRow.row(image, "<none>", "<none>", "<none>", noTrunc: noTrunc)] }
+            return digests.map { ImageRow.row(image, $0.repository, "<none>", $0.digest, noTrunc: noTrunc) }
         }
         return tags.map { name in
             let colon = name.lastIndex(of: ":") ?? name.endIndex
             let repository = String(name[..<colon])
-            return row(
-                image, repository, String(name[colon...].dropFirst()), digests.first { $0.repository == repository }?.digest ?? "<none>")
+            return ImageRow.row(
+                image, repository, String(name[colon...].dropFirst()), digests.first { $0.repository == repository }?.digest ?? "<none>",
+                noTrunc: noTrunc)
         }
-    }
-
-    private func row(_ image: JSONTree, _ repository: String, _ tag: String, _ digest: String) -> Listing.Row {
-        let id = image["Id"]?.text ?? ""
-        let created = image["Created"]?.integer ?? 0
-        let size = HumanText.size(image["Size"]?.integer ?? 0)
-        func count(_ field: String) -> String {
-            guard let value = image[field]?.integer, value >= 0 else { return "N/A" }
-            return field == "Containers" ? String(value) : HumanText.size(value)
-        }
-        let fields: [(String, JSONTree?)] = [
-            ("Containers", .string(count("Containers"))), ("CreatedAt", .string(Times.long(seconds: created))),
-            ("CreatedSince", .string(created <= 0 ? "N/A" : HumanText.duration(seconds: Times.secondsSince(created)) + " ago")),
-            ("Digest", .string(digest)), ("ID", .string(noTrunc ? id : shortID(id))), ("Repository", .string(repository)),
-            ("SharedSize", .string(count("SharedSize"))), ("Size", .string(size)), ("Tag", .string(tag)), ("UniqueSize", .string("N/A")),
-            ("VirtualSize", .string(HumanText.size(image["VirtualSize"]?.integer ?? image["Size"]?.integer ?? 0))),
-        ]
-        return Listing.Row(fields: .object(fields))
     }
 }
 

@@ -27,8 +27,8 @@ public protocol ContentIngesting: Sendable {
 /// belong in a lane. What a kill leaves in `ingest` is removed when the store is opened again.
 public final class ContentStore: ContentReading, ContentIngesting {
     private let root: Directory
-    private let blobs: Directory
-    private let ingests: Directory
+    let blobs: Directory
+    let ingests: Directory
     /// Held between the question whether a blob is wanted and its end; who asks whether it is there asks before or after that.
     private let removing = Mutex(())
 

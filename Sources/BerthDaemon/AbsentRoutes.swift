@@ -36,7 +36,7 @@ enum AbsentRoutes {
         (.GET, "/containers/{id}/attach/ws", "attaching over WebSocket: POST /containers/{id}/attach"),
         (.HEAD, "/containers/{id}/archive", "copying files"), (.GET, "/containers/{id}/archive", "copying files"),
         (.PUT, "/containers/{id}/archive", "copying files"), (.POST, "/containers/prune", "pruning containers: docker rm removes some"),
-        (.GET, "/system/df", "disk usage"), (.GET, "/volumes", "volumes"), (.POST, "/volumes/create", "volumes"),
+        (.GET, "/volumes", "volumes"), (.POST, "/volumes/create", "volumes"),
         (.DELETE, "/volumes/{name}", "volumes"), (.POST, "/volumes/prune", "volumes"), (.GET, "/networks", "networks"),
         (.POST, "/networks/create", "networks"), (.DELETE, "/networks/{id}", "networks"), (.POST, "/networks/prune", "networks"),
         (.POST, "/networks/{id}/connect", "networks"), (.POST, "/networks/{id}/disconnect", "networks"), (.GET, "/plugins", "plugins"),

@@ -26,13 +26,13 @@ struct ContainerRoutes: Sendable {
     private func container(_ call: Call) throws(ContainerError) -> Container { try engine.containers.find(call.subject) }
 
     private func list(_ call: Call) async throws {
-        try call.query.refuse("size", "containers' sizes are not counted yet")
         let limit = try call.query.integer("limit").flatMap { $0 > 0 ? $0 : nil }
         let found = try engine.containers.list(
             ContainerQuery(
                 includesAll: call.query.bool("all"), limit: limit, filters: try Filters.parse(call.query["filters"] ?? "")))
+        let usages = call.query.bool("size") ? try await engine.containers.usage(of: found) : [:]
         let now = Timestamp.now
-        try await call.reply.json(found.map { ContainerSummary($0, now: now) })
+        try await call.reply.json(found.map { ContainerSummary($0, now: now, usage: usages[$0.id]) })
     }
 
     private func create(_ call: Call) async throws {
@@ -55,8 +55,9 @@ struct ContainerRoutes: Sendable {
     }
 
     private func inspect(_ call: Call) async throws {
-        try call.query.refuse("size", "containers' sizes are not counted yet")
-        try await call.reply.json(ContainerInspect(try container(call).details()))
+        let container = try container(call)
+        let usage = call.query.bool("size") ? try await container.usage() : nil
+        try await call.reply.json(ContainerInspect(try container.details(), usage: usage))
     }
 
     private func start(_ call: Call) async throws {

@@ -24,12 +24,13 @@ struct ImageRoutes: Sendable {
 
     private func list(_ call: Call) async throws {
         // `all` would show images that builds leave between, and `digests` what is shown anyway.
-        for name in ["shared-size", "manifests"] { try call.query.refuse(name, "it is not told yet") }
+        try call.query.refuse("manifests", "it is not told yet")
         var filters = try Filters.parse(call.query["filters"] ?? "")
         // What clients before 1.41 say.
         if let old = call.query["filter"] { filters["reference", default: []].append(old) }
         let found = try engine.images.list(ImageQuery(filters: filters))
-        try await call.reply.json(found.map { ImageSummary($0) })
+        let shared = call.query.bool("shared-size") ? engine.images.sharedByteCounts() : [:]
+        try await call.reply.json(found.map { ImageSummary($0, sharedByteCount: shared[$0.id], for: call.version) })
     }
 
     private func inspect(_ call: Call) async throws {

@@ -15,6 +15,7 @@ struct SystemRoutes: Sendable {
             Route(.GET, "/version") { try await version($0) },
             Route(.GET, "/info") { try await info($0) },
             Route(.GET, "/events") { try await events($0) },
+            Route(.GET, "/system/df") { try await dataUsage($0) },
         ]
     }
 
@@ -33,6 +34,15 @@ struct SystemRoutes: Sendable {
 
     private func info(_ call: Call) async throws {
         try await call.reply.json(SystemInfo(engine.information(), isDebugging: isDebugging))
+    }
+
+    private func dataUsage(_ call: Call) async throws {
+        let kinds = try call.query.all("type").map { text throws(APIFailure) in
+            guard let kind = DataUsage.Kind(rawValue: text) else { throw .invalid("unknown object type: \(text)") }
+            return kind
+        }
+        let asked = kinds.isEmpty ? Set(DataUsage.Kind.allCases) : Set(kinds)
+        try await call.reply.json(DataUsage(asked, try await engine.usage(), now: .now, for: call.version).json(for: call.version))
     }
 
     private func events(_ call: Call) async throws {

@@ -3,8 +3,9 @@ internal import DockerAPI
 
 extension ContainerSummary {
     /// A container in a list.
-    init(_ container: ContainerDetails, now: Timestamp) {
+    init(_ container: ContainerDetails, now: Timestamp, usage: ContainerUsage? = nil) {
         self.init()
+        (changedByteCount, rootByteCount) = (usage?.changedByteCount, usage?.rootByteCount)
         (id, name, labels) = (container.id, container.name, container.labels)
         (image, imageID) = (container.configuration.image, container.imageID.description)
         command = container.arguments.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
@@ -50,8 +51,9 @@ extension MountPoint {
 
 extension ContainerInspect {
     /// All that is known of a container.
-    init(_ container: ContainerDetails) {
+    init(_ container: ContainerDetails, usage: ContainerUsage? = nil) {
         self.init()
+        (changedByteCount, rootByteCount) = (usage?.changedByteCount, usage?.rootByteCount)
         (id, name, created) = (container.id, container.name, container.createdAt.rfc3339)
         (path, arguments) = (container.arguments.first ?? "", Array(container.arguments.dropFirst()))
         state = ContainerState(container)

@@ -3,8 +3,9 @@ internal import DockerAPI
 
 extension ImageSummary {
     /// An image in a list.
-    init(_ image: ImageRecord) {
+    init(_ image: ImageRecord, sharedByteCount: UInt64? = nil, for version: APIVersion) {
         self.init()
+        (self.sharedByteCount, tellsVirtualSize) = (sharedByteCount, version.tellsVirtualSize)
         (id, parent) = (image.id.description, image.parent?.description ?? "")
         (tags, digests) = (image.tags, image.digests)
         (createdAt, byteCount, labels) = (image.createdAt.seconds, image.byteCount, image.configuration.execution.labels)

@@ -67,11 +67,7 @@ extension LayerStore {
                 }
             return (own, comparison)
         } catch {
-            if error == .ENAMETOOLONG {
-                throw LayerError(
-                    .tooLarge, "the container's directories are nested deeper than \(TreePacker.maximumDepth), which is the limit",
-                    underlying: error)
-            }
+            if error == .ENAMETOOLONG { throw .tooDeep }
             throw LayerError(.storage, "cannot compare the container with its image: \(error)", underlying: error)
         }
     }
@@ -84,7 +80,7 @@ extension LayerStore {
         } catch { throw LayerError(error) }
     }
 
-    private func plan(_ container: WritableLayer) throws(LayerError) -> MountPlan {
+    func plan(_ container: WritableLayer) throws(LayerError) -> MountPlan {
         do throws(SnapshotError) { return try snapshots.mounts(of: container) } catch { throw LayerError(error) }
     }
 
@@ -97,7 +93,7 @@ extension LayerStore {
         }
     }
 
-    private func ownTree(of plan: MountPlan) throws(LayerError) -> Directory {
+    func ownTree(of plan: MountPlan) throws(LayerError) -> Directory {
         try Self.reading { () throws(Errno) in
             switch plan {
             case .directory(let path): try DetachedMount.reading(path)

@@ -45,16 +45,6 @@ public struct MountPoints: Sendable, Hashable {
     }
 }
 
-extension Directory {
-    /// `nil` if there is nothing of that name.
-    borrowing func statusIfThere(_ name: PathBytes) throws(Errno) -> FileStatus? {
-        do throws(Errno) { return try status(name) } catch {
-            guard error == .ENOENT else { throw error }
-            return nil
-        }
-    }
-}
-
 extension FileTime {
     /// Equal as far as both file systems keep it: some keep whole seconds, and then both parts cannot be compared.
     func isSame(as other: FileTime) -> Bool {

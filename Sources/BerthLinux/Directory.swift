@@ -117,10 +117,17 @@ public struct Directory: ~Copyable, Sendable {
         return try resolve(path, flags: CInt(BERTH_O_PATH) | O_NOFOLLOW, .withoutLinks).status()
     }
 
+    /// The same; `nil` if there is nothing of that name.
+    public borrowing func statusIfThere(_ path: PathBytes) throws(Errno) -> FileStatus? {
+        do throws(Errno) { return try status(path) } catch {
+            guard error == .ENOENT else { throw error }
+            return nil
+        }
+    }
+
     /// Whether there is something of that name; a link counts, wherever it leads.
     public borrowing func contains(_ name: PathBytes) throws(Errno) -> Bool {
-        do { _ = try status(name) } catch { if error == .ENOENT { return false } else { throw error } }
-        return true
+        try statusIfThere(name) != nil
     }
 
     /// A symbolic link's target, as it is.

@@ -37,7 +37,8 @@ public final class TreeExtractor {
     public internal(set) var droppedAttributes: Set<String> = []
     /// The directories that were made because something lies in them, and that no entry has said what they are. The root is not among them.
     public private(set) var impliedDirectories: Set<[PathBytes]> = []
-    /// How many bytes the files have, without holes.
+    /// How many bytes the files have, with their holes, and the symbolic links by their targets' lengths: as Docker counts a layer. A file that a later
+    /// entry has replaced is counted, too.
     public private(set) var byteCount: UInt64 = 0
     /// How many entries there were so far.
     public private(set) var entryCount: UInt64 = 0
@@ -195,6 +196,7 @@ public final class TreeExtractor {
         case .symbolicLink:
             let target = try PathBytes(entry.linkName)
             try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeSymbolicLink(name, to: target) }
+            byteCount += UInt64(target.bytes.count)
         case .characterDevice(let device):
             try replacing(name, in: parent) { (parent) throws(Errno) in
                 try parent.makeNode(name, .characterDevice(device), permissions: entry.permissions)
@@ -300,13 +302,13 @@ public final class TreeExtractor {
                     do throws(Errno) {
                         try unsafe Self.write(bytes, to: file, &regions, &position)
                     } catch { throw .storage("write", entry, error) }
-                    byteCount += UInt64(bytes.count)
                 }, wrapping: { $0 })
         }
         do throws(Errno) {
             // A hole at the end has no data that would make the file so long.
             if entry.regions != nil { try file.truncate(to: Int64(entry.byteCount)) }
         } catch { throw .storage("set the size of", entry, error) }
+        byteCount += entry.byteCount
         // The small ones are left to the sync, which writes them together.
         if entry.byteCount >= Self.announcedByteCount { file.beginWriteback(from: 0, byteCount: entry.byteCount) }
         try setAttributes(of: entry, ofFile: file)

@@ -29,4 +29,7 @@ public struct APIVersion: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     /// The older is the smaller.
     public static func < (a: Self, b: Self) -> Bool { (a.major, a.minor) < (b.major, b.minor) }
+
+    /// Whether images' sizes are told a second time, as `VirtualSize`.
+    public var tellsVirtualSize: Bool { self < APIVersion(1, 44) }
 }

@@ -73,6 +73,10 @@ public struct ContainerInspect: JSONWritable, Hashable {
     public var host = HostConfig()
     /// What runs in it.
     public var config = ContainerConfig()
+    /// How many bytes it has added or changed; `nil` is not counted.
+    public var changedByteCount: UInt64?
+    /// How many bytes its root's files have; `nil` is not counted.
+    public var rootByteCount: UInt64?
     /// Its mounts.
     public var mounts: [MountPoint] = []
     /// Its network namespace, as a path; empty while it does not run.
@@ -107,6 +111,8 @@ public struct ContainerInspect: JSONWritable, Hashable {
                 writer.member("Data", driverData)
                 writer.member("Name", driver)
             }
+            if let changedByteCount { writer.member("SizeRw", changedByteCount) }
+            if let rootByteCount { writer.member("SizeRootFs", rootByteCount) }
             writer.member("Mounts", list: mounts)
             writer.member("Config", config)
             writer.member("NetworkSettings") { writer in

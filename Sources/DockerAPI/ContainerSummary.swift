@@ -90,6 +90,10 @@ public struct ContainerSummary: JSONWritable, Hashable {
     public var networks: [String: EndpointSettings] = [:]
     /// Its mounts.
     public var mounts: [MountPoint] = []
+    /// How many bytes it has added or changed; `nil` is not counted.
+    public var changedByteCount: UInt64?
+    /// How many bytes its root's files have; `nil` is not counted.
+    public var rootByteCount: UInt64?
 
     /// Nothing known.
     public init() {}
@@ -104,6 +108,9 @@ public struct ContainerSummary: JSONWritable, Hashable {
             writer.member("Command", command)
             writer.member("Created", createdAt)
             writer.member("Ports", [String]())
+            // As Docker does it: nothing is not said.
+            if let changedByteCount, changedByteCount > 0 { writer.member("SizeRw", changedByteCount) }
+            if let rootByteCount, rootByteCount > 0 { writer.member("SizeRootFs", rootByteCount) }
             writer.member("Labels", labels)
             writer.member("State", state)
             writer.member("Status", status)

@@ -12,6 +12,10 @@ public struct ImageSummary: JSONWritable, Hashable {
     public var createdAt: Int64 = 0
     /// How many bytes its files have.
     public var byteCount: UInt64 = 0
+    /// Whether the bytes are told a second time, as the API does before 1.44.
+    public var tellsVirtualSize = false
+    /// How many of them other images have as well; `nil` is not counted.
+    public var sharedByteCount: UInt64?
     /// Names and values.
     public var labels: [String: String] = [:]
     /// How many containers are made of it; -1 is not counted.
@@ -30,8 +34,9 @@ public struct ImageSummary: JSONWritable, Hashable {
             writer.member("ParentId", parent)
             writer.member("RepoDigests", digests)
             writer.member("RepoTags", tags)
-            writer.member("SharedSize", -1)
+            if let sharedByteCount { writer.member("SharedSize", sharedByteCount) } else { writer.member("SharedSize", -1) }
             writer.member("Size", byteCount)
+            if tellsVirtualSize { writer.member("VirtualSize", byteCount) }
         }
     }
 }
@@ -145,7 +150,7 @@ public struct ImageInspect: Sendable, Hashable {
             if let variant { writer.member("Variant", variant) }
             writer.member("Os", os)
             writer.member("Size", byteCount)
-            if version < APIVersion(1, 44) { writer.member("VirtualSize", byteCount) }
+            if version.tellsVirtualSize { writer.member("VirtualSize", byteCount) }
             writer.member("GraphDriver") { writer in
                 writer.member("Data", driverData)
                 writer.member("Name", driver)

@@ -66,6 +66,25 @@ struct DiffTests {
         #expect(try room.scratch.shell("stat -c %s empty.tar") == "1024\n")
     }
 
+    @Test("A container's bytes are those of whole changed files, each once", arguments: ["overlay2", "vfs"])
+    func usage(_ snapshotter: String) throws {
+        let room = try LayerRoom(snapshotter)
+        try room.scratch.shell(
+            "mkdir -p root-of/a; head -c 5000 /dev/zero >root-of/a/old; : >root-of/a/gone; tar -C root-of -cf lower.tar .")
+        let image = try room.take("lower.tar")
+        func count(_ id: String, _ script: String) throws -> UInt64 {
+            try room.layers.changedByteCount(of: try room.container(id, on: image.name, script).layer, on: image.name)
+        }
+        #expect(try count("nothing", "true") == 0)
+        #expect(try count("added", "head -c 1000 /dev/zero >new; ln new other; ln -s new link; mkdir b; head -c 20 /dev/zero >b/x") == 1023)
+        #expect(try count("changed", "echo >>a/old; rm a/gone") == 5001)
+        #expect(try count("sparse", "truncate -s 1000000 hole") == 1_000_000)
+        #expect {
+            let deep = "python3 -c \"import os\nfor i in range(\(TreePacker.maximumDepth + 1)): os.mkdir('d'); os.chdir('d')\""
+            _ = try count("deep", deep)
+        } throws: { ($0 as? LayerError)?.code == .tooLarge && "\($0)".contains("\(TreePacker.maximumDepth)") }
+    }
+
     @Test("A commit that fails leaves no layer; one of nothing makes none", arguments: ["overlay2", "vfs"])
     func failedCommit(_ snapshotter: String) throws {
         let room = try LayerRoom(snapshotter)

@@ -1,0 +1,95 @@
+internal import ArgumentParser
+internal import BerthClient
+internal import BerthCommandLine
+internal import DockerAPI
+
+/// `berth system df`.
+struct DiskUsage: Verb {
+    static let configuration = CommandConfiguration(commandName: "df", abstract: "Show disk usage", helpNames: .customLong("help"))
+    static let synopsis = "[OPTIONS]"
+    static let wordCount = WordCount.none
+
+    @Option(help: help("Pretty-print using a Go template, 'table', 'table TEMPLATE' or 'json'")) var format: String?
+    @Flag(name: [.short, .long], help: "Show detailed information on space usage") var verbose = false
+
+    func perform(_ session: Session) throws -> Int32 {
+        let daemon = try session.daemon()
+        let usage = try daemon.call("GET", "/system/df")
+        if verbose { try DiskUsageDetails(usage).show(format: format) } else { try summary(usage) }
+        return 0
+    }
+
+    private func summary(_ usage: JSONTree) throws {
+        let listing = Listing(
+            standardTable: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", quietTemplate: "{{.Type}}",
+            headings: [
+                ("Type", "TYPE"), ("TotalCount", "TOTAL"), ("Active", "ACTIVE"), ("Size", "SIZE"), ("Reclaimable", "RECLAIMABLE"),
+            ])
+        let kinds = [Self.images(usage), Self.containers(usage), Self.volumes(usage), Self.buildCache(usage)]
+        try listing.show(kinds.map(\.row), format: format, quiet: false)
+    }
+
+    /// A line: a kind of things, and what they take.
+    struct Kind {
+        var name: String
+        var count: Int
+        /// How many are in use.
+        var activeCount: Int
+        var byteCount: Int64
+        /// How much goes if what is not in use is removed.
+        var reclaimableByteCount: Int64
+        var tellsShare = true
+
+        var row: Listing.Row {
+            let share = tellsShare && byteCount > 0 ? " (\(reclaimableByteCount * 100 / byteCount)%)" : ""
+            let fields: [(String, JSONTree?)] = [
+                ("Active", .string(String(activeCount))), ("Reclaimable", .string(HumanText.size(reclaimableByteCount, digits: 4) + share)),
+                ("Size", .string(HumanText.size(byteCount, digits: 4))), ("TotalCount", .string(String(count))), ("Type", .string(name)),
+            ]
+            return Listing.Row(fields: .object(fields))
+        }
+    }
+
+    private static func images(_ usage: JSONTree) -> Kind {
+        let all = usage["Images"]?.elements ?? []
+        let used = all.filter { ($0["Containers"]?.integer ?? 0) > 0 }
+        // What an image in use shares stays also without it.
+        let usedByteCount = used.reduce(Int64(0)) { sum, image in
+            let (size, shared) = (image["Size"]?.integer ?? -1, image["SharedSize"]?.integer ?? -1)
+            return size < 0 || shared < 0 ? sum : sum + size - shared
+        }
+        let layers = usage["LayersSize"]?.integer ?? 0
+        return Kind(
+            name: "Images", count: all.count, activeCount: used.count, byteCount: layers, reclaimableByteCount: layers - usedByteCount)
+    }
+
+    private static func containers(_ usage: JSONTree) -> Kind {
+        let all = usage["Containers"]?.elements ?? []
+        let size = { (container: JSONTree) in container["SizeRw"]?.integer ?? 0 }
+        let active = all.filter { ["running", "paused", "restarting"].contains($0["State"]?.text ?? "") }
+        let byteCount = all.map(size).reduce(0, +)
+        return Kind(
+            name: "Containers", count: all.count, activeCount: active.count, byteCount: byteCount,
+            reclaimableByteCount: byteCount - active.map(size).reduce(0, +))
+    }
+
+    private static func volumes(_ usage: JSONTree) -> Kind {
+        let all = usage["Volumes"]?.elements ?? []
+        let size = { (volume: JSONTree) in max(0, volume["UsageData"]?["Size"]?.integer ?? 0) }
+        let active = all.filter { ($0["UsageData"]?["RefCount"]?.integer ?? 0) > 0 }
+        let byteCount = all.map(size).reduce(0, +)
+        return Kind(
+            name: "Local Volumes", count: all.count, activeCount: active.count, byteCount: byteCount,
+            reclaimableByteCount: byteCount - active.map(size).reduce(0, +))
+    }
+
+    private static func buildCache(_ usage: JSONTree) -> Kind {
+        let all = usage["BuildCache"]?.elements ?? []
+        let active = all.filter { $0["InUse"]?.boolean == true }
+        let size = { (record: JSONTree) in record["Shared"]?.boolean == true ? 0 : record["Size"]?.integer ?? 0 }
+        let byteCount = all.map(size).reduce(0, +)
+        return Kind(
+            name: "Build Cache", count: all.count, activeCount: active.count, byteCount: byteCount,
+            reclaimableByteCount: byteCount - active.map(size).reduce(0, +), tellsShare: false)
+    }
+}

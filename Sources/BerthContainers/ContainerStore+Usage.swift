@@ -1,0 +1,65 @@
+internal import BerthLayers
+internal import BerthLinux
+internal import BerthReactor
+internal import BerthSnapshots
+
+/// How much space a container takes.
+public struct ContainerUsage: Hashable, Sendable {
+    /// How many bytes the files have that it has added or changed.
+    public var changedByteCount: UInt64
+    /// How many bytes the files of its root have: those, and its image's.
+    public var rootByteCount: UInt64
+    /// How many bytes its log has.
+    public var logByteCount: UInt64
+}
+
+extension Container {
+    /// Counts what it takes on the disk.
+    ///
+    /// It may change meanwhile; then what is counted is the old or the new.
+    /// - Throws: `notFound`, `storage`, `busy`.
+    public func usage() async throws(ContainerError) -> ContainerUsage { try await store.usage(of: store.object(id)) }
+}
+
+extension ContainerStore {
+    /// Counts what each of these containers takes. One that is gone meanwhile is not among them.
+    ///
+    /// - Throws: `storage`, `busy`.
+    public func usage(of containers: [ContainerDetails]) async throws(ContainerError) -> [String: ContainerUsage] {
+        var found: [String: ContainerUsage] = [:]
+        for container in containers {
+            do throws(ContainerError) { found[container.id] = try await usage(of: object(container.id)) } catch {
+                if error.code == .notFound { continue }
+                if case .failure = Result(catching: { try object(container.id) }) { continue }  // removed while it was counted
+                throw error
+            }
+        }
+        return found
+    }
+
+    func usage(of object: ContainerObject) async throws(ContainerError) -> ContainerUsage {
+        let (layers, snapshots) = (services.layers, services.snapshots)
+        let document = object.document
+        let log = document.configuration.logDriver == .jsonFile ? "\(services.root)/containers/\(object.id)/\(object.id)-json.log" : nil
+        return try await object.lane.run { () throws(ContainerError) in
+            let changed: UInt64
+            do throws(LayerError) {
+                changed = try layers.changedByteCount(
+                    of: WritableLayer(id: object.id), on: document.topLayer, leavingOut: Self.mountPoints)
+            } catch { throw ContainerError(error) }
+            let known = snapshots.layers()
+            var (image, next) = (UInt64(0), document.topLayer)
+            while let layer = next.flatMap({ known[$0] }) { (image, next) = (image + layer.byteCount, layer.parent) }
+            return ContainerUsage(
+                changedByteCount: changed, rootByteCount: changed + image, logByteCount: try log.map(Self.byteCount) ?? 0)
+        }
+    }
+
+    /// The size of a log; none is none yet.
+    private static func byteCount(ofLog path: String) throws(ContainerError) -> UInt64 {
+        do throws(Errno) { return UInt64(try HostFile.open(path).status().byteCount) } catch {
+            guard error != .ENOENT else { return 0 }
+            throw storage("cannot look at the log '\(path)'", error)
+        }
+    }
+}

@@ -1,0 +1,39 @@
+public import BerthContainers
+public import BerthImages
+internal import BerthOCI
+
+/// How much space an engine takes, and what keeps it taken: `berth system df`.
+public struct EngineUsage: Sendable, Hashable {
+    /// One container's part.
+    public struct Container: Sendable, Hashable {
+        /// The container.
+        public var container: ContainerDetails
+        /// What it takes.
+        public var usage: ContainerUsage
+    }
+    /// The images, their layers and their blobs.
+    public var images: ImageUsage
+    /// The containers, the newest first.
+    public var containers: [Container]
+}
+
+extension Engine {
+    /// Counts what everything takes on the disk. What comes and goes meanwhile may be in it or not.
+    ///
+    /// - Throws: `storage`.
+    public func usage() async throws(EngineError) -> EngineUsage {
+        let images: ImageUsage
+        do throws(ImageError) { images = try await self.images.usage() } catch {
+            throw EngineError(.storage, error.description, underlying: error.underlying)
+        }
+        return EngineUsage(images: images, containers: try await containerUsage())
+    }
+
+    private func containerUsage() async throws(EngineError) -> [EngineUsage.Container] {
+        do throws(ContainerError) {
+            let all = try containers.list(ContainerQuery(includesAll: true))
+            let usages = try await containers.usage(of: all)
+            return all.compactMap { container in usages[container.id].map { EngineUsage.Container(container: container, usage: $0) } }
+        } catch { throw EngineError(.storage, error.description, underlying: error.underlying) }
+    }
+}
