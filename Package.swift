@@ -95,8 +95,9 @@ let rooms: [Target] = [
         ]),
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),
-    room("BerthDaemon", uses: ["DockerAPI", "Berth", "BerthLinux", logging] + nio),
-    room("BerthClient", uses: ["DockerAPI", "BerthLinux"]),
+    room("BerthAPI", uses: ["BerthOCI"]),
+    room("BerthDaemon", uses: ["DockerAPI", "BerthAPI", "Berth", "BerthLinux", logging] + nio),
+    room("BerthClient", uses: ["DockerAPI", "BerthAPI", "BerthLinux"]),
     room("BerthCommandLine", uses: ["BerthClient", "DockerAPI", argumentParser]),
     room(
         "BerthContracts",
@@ -106,7 +107,7 @@ let rooms: [Target] = [
 let programs: [Target] = [
     program("berthd", uses: ["BerthDaemon", "Berth", "BerthLinux", logging, argumentParser], linking: staticDaemonLink),
     program(
-        "BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthOCI", "BerthLinux", argumentParser],
+        "BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthAPI", "BerthOCI", "BerthLinux", argumentParser],
         linking: staticLink),
     program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
 ]
@@ -134,8 +135,8 @@ let testTargets: [Target] = [
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
-    tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
-    tests("BerthClientTests", of: ["BerthClient", "BerthLinux"]),
+    tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthAPI", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
+    tests("BerthClientTests", of: ["BerthClient", "BerthAPI", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
     tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
     tests(

@@ -77,6 +77,10 @@ extension InspectImage {
     static let examples = ["berth image inspect --format '{{json .Config}}' debian"]
 }
 
+extension Jobs {
+    static let examples = ["berth system jobs", "berth system jobs --format '{{.ID}} {{.State}}'"]
+}
+
 extension Kill {
     static let examples = ["berth kill web", "berth kill --signal HUP web"]
 }

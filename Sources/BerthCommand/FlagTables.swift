@@ -52,6 +52,7 @@ extension Info { static var writtenFlags: String? { "format,f=string" } }
 extension Inspect { static var writtenFlags: String? { "format,f=string size,s type=string" } }
 extension InspectContainer { static var writtenFlags: String? { "format,f=string size,s" } }
 extension InspectImage { static var writtenFlags: String? { "format,f=string" } }
+extension Jobs { static var writtenFlags: String? { "format=string no-trunc quiet,q" } }
 extension Kill { static var writtenFlags: String? { "signal,s=string" } }
 extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }

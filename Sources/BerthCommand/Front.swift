@@ -56,7 +56,7 @@ enum Front {
             "system", "Manage the engine",
             [
                 Entry(names: ["df"], type: DiskUsage.self), Entry(names: ["events"], type: Events.self),
-                Entry(names: ["info"], type: Info.self),
+                Entry(names: ["info"], type: Info.self), Entry(names: ["jobs"], type: Jobs.self),
             ]
         ),
     ]

@@ -12,7 +12,8 @@ private let rooms: [(name: String, group: Group)] = [
     ("BerthImages", .storage),
     ("BerthRuntime", .running), ("BerthNetworking", .running), ("BerthContainers", .running),
     ("BerthEngine", .engine), ("Berth", .engine),
-    ("DockerAPI", .edges), ("BerthDaemon", .edges), ("BerthClient", .edges), ("BerthCommandLine", .edges), ("BerthContracts", .edges),
+    ("DockerAPI", .edges), ("BerthAPI", .edges), ("BerthDaemon", .edges), ("BerthClient", .edges), ("BerthCommandLine", .edges),
+    ("BerthContracts", .edges),
     ("berthd", .programs), ("BerthCommand", .programs), ("berth-monitor", .programs),
 ]
 

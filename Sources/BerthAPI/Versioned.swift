@@ -1,0 +1,27 @@
+/// What one of our own endpoints answers: a document, with the version of its format.
+///
+/// A format may get members without a new version, so nobody minds what he does not know. What is older than a reader is read by it; what is newer than
+/// it is refused, as with the documents that an engine keeps.
+public struct Versioned<Document: Codable & Sendable>: Codable, Sendable {
+    /// The version of the document's format.
+    public var version: Int
+    /// What is said.
+    public var document: Document
+
+    /// A document of the version that is written now.
+    public init(_ document: Document) where Document: VersionedDocument { (version, self.document) = (Document.currentVersion, document) }
+}
+
+/// What can be the whole of an answer.
+public protocol VersionedDocument: Codable, Sendable {
+    /// The version that is written, and the newest that is read.
+    static var currentVersion: Int { get }
+}
+
+/// Where our own endpoints are. They stand beside Docker's Engine API, and carry a version of their own: no version of that API stands before them.
+public enum BerthPath {
+    /// What all of them begin with.
+    public static let prefix = "/berth/v1"
+    /// `GET`: the jobs (``JobList``).
+    public static let jobs = prefix + "/jobs"
+}

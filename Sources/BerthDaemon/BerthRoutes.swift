@@ -1,0 +1,45 @@
+internal import Berth
+internal import BerthAPI
+internal import FoundationEssentials
+internal import NIOHTTP1
+
+/// Our own endpoints, beside Docker's.
+struct BerthRoutes: Sendable {
+    let engine: Engine
+
+    var routes: [Route] {
+        [
+            Route(.GET, BerthPath.jobs) { try await $0.reply.document(JobList(engine.jobs.list().map { JobItem($0) })) }
+        ]
+    }
+}
+
+extension Reply {
+    /// Answers with a document of our own.
+    func document(_ document: some VersionedDocument) async throws { try await json(try Self.json(document)) }
+
+    /// A document of our own, as JSON text.
+    static func json(_ document: some VersionedDocument) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Array(try encoder.encode(Versioned(document)))
+    }
+}
+
+extension JobItem {
+    /// A job, as the engine lists it.
+    init(_ job: JobSummary) {
+        let (state, failure): (String, String?) =
+            switch job.state {
+            case .running: ("running", nil)
+            case .succeeded: ("succeeded", nil)
+            case .failed(let reason): ("failed", reason)
+            case .cancelled: ("cancelled", nil)
+            }
+        self.init(id: job.id, kind: job.kind, title: job.title, state: state, startedAt: job.startedAt)
+        self.failure = failure
+        (status, completedByteCount, totalByteCount) = (
+            job.progress?.status, job.progress?.completedByteCount, job.progress?.totalByteCount
+        )
+    }
+}
