@@ -24,4 +24,6 @@ public enum BerthPath {
     public static let prefix = "/berth/v1"
     /// `GET`: the jobs (``JobList``).
     public static let jobs = prefix + "/jobs"
+    /// `GET`: what takes space beside what Docker counts (``UsageAccount``).
+    public static let usage = prefix + "/usage"
 }

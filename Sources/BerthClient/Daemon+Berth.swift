@@ -19,6 +19,16 @@ extension Daemon {
         return try Self.decode(type, bytes)
     }
 
+    /// The same; `nil` from a daemon that is another one than berthd, or an older.
+    public func documentIfKnown<Document: VersionedDocument>(
+        _ type: Document.Type, _ method: String, _ path: String, query: [(String, String)] = []
+    ) throws(ClientError) -> Document? {
+        do throws(ClientError) { return try document(type, method, path, query: query) } catch {
+            guard error.code == .refused, error.status == 404 else { throw error }
+            return nil
+        }
+    }
+
     /// Asks one of Berth's own endpoints, and returns as soon as the answer's head is there.
     ///
     /// - Throws: as ``document(_:_:_:query:)``.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BerthAPI
 internal import BerthClient
 internal import BerthCommandLine
 internal import DockerAPI
@@ -15,17 +16,21 @@ struct DiskUsage: Verb {
     func perform(_ session: Session) throws -> Int32 {
         let daemon = try session.daemon()
         let usage = try daemon.call("GET", "/system/df")
-        if verbose { try DiskUsageDetails(usage).show(format: format) } else { try summary(usage) }
+        // What other daemons do not tell is left out of theirs.
+        let account = try daemon.documentIfKnown(UsageAccount.self, "GET", BerthPath.usage)
+        if verbose { try DiskUsageDetails(usage, account).show(format: format) } else { try summary(usage, account) }
         return 0
     }
 
-    private func summary(_ usage: JSONTree) throws {
+    private func summary(_ usage: JSONTree, _ account: UsageAccount?) throws {
         let listing = Listing(
             standardTable: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}", quietTemplate: "{{.Type}}",
             headings: [
                 ("Type", "TYPE"), ("TotalCount", "TOTAL"), ("Active", "ACTIVE"), ("Size", "SIZE"), ("Reclaimable", "RECLAIMABLE"),
             ])
-        let kinds = [Self.images(usage), Self.containers(usage), Self.volumes(usage), Self.buildCache(usage)]
+        let kinds =
+            [Self.images(usage), Self.containers(usage), Self.volumes(usage), Self.buildCache(usage)]
+            + (account.map { [Self.blobs($0), Self.logs($0), Self.partial($0)] } ?? [])
         try listing.show(kinds.map(\.row), format: format, quiet: false)
     }
 
@@ -91,5 +96,30 @@ struct DiskUsage: Verb {
         return Kind(
             name: "Build Cache", count: all.count, activeCount: active.count, byteCount: byteCount,
             reclaimableByteCount: byteCount - active.map(size).reduce(0, +), tellsShare: false)
+    }
+
+    /// What images came as. What no image has goes by itself, as soon as nothing keeps it.
+    private static func blobs(_ account: UsageAccount) -> Kind {
+        let free = account.loose.filter { $0.keeper == "nothing" }
+        let byteCount = account.blobsByteCount + account.loose.map(\.byteCount).reduce(0, +)
+        return Kind(
+            name: "Image Blobs", count: account.blobCount + account.loose.count,
+            activeCount: account.blobCount + account.loose.count - free.count,
+            byteCount: Int64(clamping: byteCount), reclaimableByteCount: Int64(clamping: free.map(\.byteCount).reduce(0, +)))
+    }
+
+    private static func logs(_ account: UsageAccount) -> Kind {
+        let running = account.logs.filter { $0.state == "running" }
+        let byteCount = account.logs.map(\.byteCount).reduce(0, +)
+        return Kind(
+            name: "Container Logs", count: account.logs.count, activeCount: running.count, byteCount: Int64(clamping: byteCount),
+            reclaimableByteCount: Int64(clamping: byteCount - running.map(\.byteCount).reduce(0, +)))
+    }
+
+    private static func partial(_ account: UsageAccount) -> Kind {
+        Kind(
+            name: "Partial Content", count: account.partial.count, activeCount: account.partial.count { $0.keeper != "nothing" },
+            byteCount: Int64(clamping: account.partial.map(\.byteCount).reduce(0, +)),
+            reclaimableByteCount: Int64(clamping: account.partial.filter { $0.keeper == "nothing" }.map(\.byteCount).reduce(0, +)))
     }
 }

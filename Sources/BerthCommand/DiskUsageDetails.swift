@@ -1,3 +1,4 @@
+internal import BerthAPI
 internal import BerthClient
 internal import BerthCommandLine
 internal import BerthOCI
@@ -6,8 +7,10 @@ internal import DockerAPI
 /// `berth system df -v`: each thing by itself.
 struct DiskUsageDetails {
     private let usage: JSONTree
+    /// `nil` of a daemon that does not tell.
+    private let account: UsageAccount?
 
-    init(_ usage: JSONTree) { self.usage = usage }
+    init(_ usage: JSONTree, _ account: UsageAccount?) { (self.usage, self.account) = (usage, account) }
 
     func show(format: String?) throws {
         let format = format.map(Listing.unescaped)
@@ -46,6 +49,12 @@ struct DiskUsageDetails {
                     ("ID", "CACHE ID"), ("CacheType", "CACHE TYPE"), ("Size", "SIZE"), ("CreatedSince", "CREATED"),
                     ("LastUsedSince", "LAST USED"), ("UsageCount", "USAGE"), ("Shared", "SHARED"),
                 ]), buildCache)
+        guard let account else { return }
+        let headings = [("Name", "CONTENT"), ("Size", "SIZE"), ("KeptBy", "KEPT BY")]
+        let listing = Listing(standardTable: "{{.Name}}\t{{.Size}}\t{{.KeptBy}}", quietTemplate: "{{.Name}}", headings: headings)
+        try section("\nImage blobs, kept as they came:", listing, blobs(account))
+        try section("\nContainer logs:", listing, logs(account))
+        try section("\nPartial content:", listing, account.partial.map(row))
     }
 
     private func section(_ title: String, _ listing: Listing, _ rows: [Listing.Row]) throws {
@@ -54,11 +63,49 @@ struct DiskUsageDetails {
     }
 
     private func tree() throws -> JSONTree {
+        let own: [(String, JSONTree?)] =
+            account.map { account in
+                [
+                    ("Blobs", .array(blobs(account).map(\.fields))), ("Logs", .array(logs(account).map(\.fields))),
+                    ("Partial", .array(account.partial.map(row).map(\.fields))),
+                ]
+            } ?? []
         let parts: [(String, JSONTree?)] = [
             ("BuildCache", .array(buildCache.map(\.fields))), ("Containers", .array(containers(noTrunc: true).map(\.fields))),
             ("Images", .array(images(noTrunc: true).map(\.fields))), ("Volumes", .array(volumes.map(\.fields))),
         ]
-        return .object(parts)
+        return .object(parts + own)
+    }
+
+    private func blobs(_ account: UsageAccount) -> [Listing.Row] {
+        account.images.map { image in
+            let containers = image.containerCount == 0 ? [] : ["\(image.containerCount) container\(image.containerCount == 1 ? "" : "s")"]
+            let keepers = image.names + containers
+            return row(
+                shortID(image.id), image.byteCount,
+                keepers.isEmpty ? "its image alone: berth image prune removes it" : keepers.joined(separator: ", "))
+        } + account.loose.map(row)
+    }
+
+    private func logs(_ account: UsageAccount) -> [Listing.Row] {
+        account.logs.map { row($0.name, $0.byteCount, "container \(shortID($0.id)), \($0.state)") }
+    }
+
+    private func row(_ content: LooseContent) -> Listing.Row {
+        let keeper =
+            switch content.keeper {
+            case "work": "work that runs: berth system jobs"
+            case "unreadable": "something unreadable that may need it: berth info"
+            default: "nothing: the next collection removes it"
+            }
+        return row(content.name, content.byteCount, keeper)
+    }
+
+    private func row(_ name: String, _ byteCount: UInt64, _ keeper: String) -> Listing.Row {
+        let fields: [(String, JSONTree?)] = [
+            ("KeptBy", .string(keeper)), ("Name", .string(name)), ("Size", .string(HumanText.size(byteCount, digits: 4))),
+        ]
+        return Listing.Row(fields: .object(fields))
     }
 
     /// An image's first name is enough here.

@@ -9,7 +9,8 @@ struct BerthRoutes: Sendable {
 
     var routes: [Route] {
         [
-            Route(.GET, BerthPath.jobs) { try await $0.reply.document(JobList(engine.jobs.list().map { JobItem($0) })) }
+            Route(.GET, BerthPath.jobs) { try await $0.reply.document(JobList(engine.jobs.list().map { JobItem($0) })) },
+            Route(.GET, BerthPath.usage) { try await $0.reply.document(UsageAccount(try await engine.usage())) },
         ]
     }
 }

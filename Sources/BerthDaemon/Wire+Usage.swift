@@ -1,4 +1,5 @@
 internal import Berth
+internal import BerthAPI
 internal import DockerAPI
 
 extension DataUsage {
@@ -17,5 +18,36 @@ extension DataUsage {
             containers = usage.containers.map { ContainerSummary($0.container, now: now, usage: $0.usage) }
         }
         (asksForVolumes, asksForBuildCache) = (asked.contains(.volume), asked.contains(.buildCache))
+    }
+}
+
+extension UsageAccount {
+    /// What of an engine's usage Docker does not tell.
+    init(_ usage: EngineUsage) {
+        self.init()
+        images = usage.images.images.map { entry in
+            ImageBlobs(
+                id: entry.image.id.description, names: entry.image.references.map(\.familiar),
+                containerCount: usage.containers.count { $0.container.imageID == entry.image.id }, byteCount: entry.blobByteCount)
+        }
+        (blobCount, blobsByteCount) = (usage.images.blobCount, usage.images.blobsByteCount)
+        logs = usage.containers.filter { $0.container.logPath != nil }.map { entry in
+            ContainerLog(
+                id: entry.container.id, name: entry.container.name, state: entry.container.status.rawValue,
+                byteCount: entry.usage.logByteCount)
+        }
+        (loose, partial) = (usage.images.loose.map { LooseContent($0) }, usage.images.partial.map { LooseContent($0) })
+    }
+}
+
+extension LooseContent {
+    fileprivate init(_ content: ImageUsage.Loose) {
+        let keeper =
+            switch content.keeper {
+            case .work: "work"
+            case .unreadable: "unreadable"
+            case .nothing: "nothing"
+            }
+        self.init(name: content.name, byteCount: content.byteCount, keeper: keeper)
     }
 }

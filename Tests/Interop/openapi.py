@@ -82,6 +82,8 @@ def validator(path, method, status):
 def check(method, target, status, body):
     """Raises AssertionError if the answer is not one that the document allows. Returns the path's template."""
     path = target.split("?")[0]
+    if "/berth/v1/" in path:
+        return None  # not Docker's: tests of their own look at what these answer
     for route_method, pattern, template, _ in routes():
         if route_method == method and pattern.match(path):
             break

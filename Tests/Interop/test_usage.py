@@ -92,3 +92,33 @@ def test_a_running_container_is_not_reclaimable(both):
     total, free = found["Size"], found["Reclaimable"].split()[0]
     assert total.endswith("kB") and float(total[:-2]) - float(free[:-2]) == pytest.approx(1.234, abs=0.1)
     client("rm", "-f", "running")
+
+
+def rows(text):
+    return {line["Type"]: (line["TotalCount"], line["Active"], line["Size"], line["Reclaimable"]) for line in map(json.loads, text.splitlines())}
+
+
+@pytest.mark.parametrize("alone", ["berth"], indirect=True)
+def test_what_docker_does_not_tell(both):
+    client, docker = both
+    client("run", "-d", "--name", "writing", *NONE, "base:1", "sh", "-c", "echo some words; sleep 1000")
+    log = client.start("logs", "-f", "writing", stdout=subprocess.PIPE)
+    log.stdout.readline()
+    log.kill()
+    told = rows(client.out("system", "df", "--format", "json"))
+    blobs = list((client.daemon.base / "root/content/blobs/sha256").iterdir())
+    assert told["Image Blobs"][:2] == (str(len(blobs)),) * 2 and told["Image Blobs"][3] == "0B (0%)"
+    logs = list((client.daemon.base / "root/containers").glob("*/*-json.log"))
+    size = sum(each.stat().st_size for each in logs)
+    assert len(logs) == 2 and told["Container Logs"] == ("3", "1", f"{size}B", "0B (0%)")
+    assert told["Partial Content"] == ("0", "0", "0B", "0B")
+    details = json.loads(client.out("system", "df", "-v", "--format", "json"))
+    assert {each["KeptBy"] for each in details["Blobs"]} == {"upper:1, upper:2, 1 container", "base:1, 2 containers"}
+    assert ["writing", f"{size}B"] in [[each["Name"], each["Size"]] for each in details["Logs"]]
+    assert "Container logs:" in client.out("system", "df", "-v") and details["Partial"] == []
+    client("rm", "-f", "writing")
+    # Another daemon's account has what it tells.
+    ask = [clients()["berth"], "-H", f"unix://{docker.socket}", "system", "df"]
+    told = subprocess.run([*ask, "--format", "json"], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert list(rows(told)) == ["Images", "Containers", "Local Volumes", "Build Cache"]
+    assert "Container logs:" not in subprocess.run([*ask, "-v"], capture_output=True, text=True, timeout=60, check=True).stdout
