@@ -14,11 +14,11 @@ extension ImageStore {
 
     /// Work under a lease of its own: what it has brought, or relies on, stays until it has ended. Then what only this lease held, and no image
     /// names, is collected.
-    public func withLease<Result: Sendable>(
-        _ body: (Lease) async throws(ImageError) -> Result
-    ) async throws(ImageError) -> Result {
+    public func withLease<Result: Sendable, Failure: Error>(
+        _ body: (Lease) async throws(Failure) -> Result
+    ) async throws(Failure) -> Result {
         let lease = leases.begin()
-        do throws(ImageError) {
+        do throws(Failure) {
             let result = try await body(lease)
             await end(lease)
             return result

@@ -51,8 +51,7 @@ extension ImageStore {
     /// - Parameter reference: its name; `nil` for none. Another image of that name loses it.
     /// - Throws: at once `invalid` for a name with a digest and for changes that are none, `notFound` if the container's image is gone.
     public func commit(_ commit: ImageCommit, as reference: ImageReference? = nil) throws(ImageError) -> Job<ImageRecord> {
-        if let reference, reference.digest != nil { throw ImageError(.invalid, "refusing to create a tag with a digest reference") }
-        let name = reference.map(Self.tagged)
+        let name = try Self.nameToGive(reference)
         let execution = try ImageChanges.apply(changes: commit.changes, to: commit.said, over: commit.execution)
         _ = try entry(named: commit.image.description)
         return services.jobs.start(kind: "commit", title: name?.familiar ?? String(commit.container.id.prefix(12))) { [self] context in

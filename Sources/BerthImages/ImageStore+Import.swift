@@ -111,7 +111,9 @@ extension ImageStore {
     private static func manifest(
         of configuration: Descriptor, _ layers: [Descriptor]
     ) throws(ImageError) -> (descriptor: Descriptor, bytes: [UInt8]) {
-        let bytes = try encoded(Manifest(configuration: configuration, layers: layers))
+        var manifest = Manifest(configuration: configuration, layers: layers)
+        for place in layers.indices { manifest.layers[place].mediaType = layers[place].mediaType.ofOCI }
+        let bytes = try encoded(manifest)
         return (Descriptor(mediaType: .manifest, digest: Digest(of: bytes), byteCount: UInt64(bytes.count)), bytes)
     }
 

@@ -85,9 +85,6 @@ extension ImageStore {
 
     // MARK: Bringing
 
-    /// How many layers are unpacked at a time.
-    private static var width: Int { max(2, min(4, HostFile.processorCount())) }
-
     private func receive(
         _ source: SourceBox, _ byteCount: UInt64?, _ lane: Lane, _ lease: Lease, _ context: JobContext
     ) async throws(ImageError) -> any ImageParts {
@@ -127,7 +124,7 @@ extension ImageStore {
         await withTaskGroup(of: Void.self) { group in
             var runningCount = 0
             for await layer in started {
-                if runningCount == Self.width { await group.next() } else { runningCount += 1 }
+                if runningCount == Self.unpackingWidth { await group.next() } else { runningCount += 1 }
                 group.addTask { await self.unpack(layer, context) }
             }
         }

@@ -74,7 +74,7 @@ private final class UnpackState: Sendable {
 }
 
 /// Where a new layer's tar goes: into its digest, compressed into the content store, and through a pipe to be unpacked.
-private final class LayerSink: ByteSink {
+final class LayerSink: ByteSink {
     private var hasher = DigestHasher()
     private let ingest: IngestSink
     private let compressor: Compressor
@@ -82,7 +82,8 @@ private final class LayerSink: ByteSink {
     private let state = UnpackState()
     private let progress: (UInt64) throws(LayerError) -> Void
     private var byteCount: UInt64 = 0
-    private var refusal: LayerError?
+    /// What `progress` threw.
+    private(set) var refusal: LayerError?
 
     init(_ ingest: consuming Ingest, _ progress: @escaping (UInt64) throws(LayerError) -> Void) {
         self.ingest = IngestSink(ingest)

@@ -76,17 +76,19 @@ extension LayerStore {
         if let prepared {
             batch.waiting.append((prepared, LayerInformation(name: name, diffID: diffID, parent: batch.below, byteCount: byteCount)))
         }
-        let mediaType: MediaType =
-            switch compression {
-            case .none: .layer
-            case .gzip: .layerGzip
-            case .zstd: .layerZstd
-            // The specification has no word for these; theirs is the one that everybody would make.
-            case .other(let name): MediaType(rawValue: "\(MediaType.layer)+\(name)")
-            }
-        let blob = Descriptor(mediaType: mediaType, digest: layer.digest, byteCount: layer.byteCount)
+        let blob = Descriptor(mediaType: Self.mediaType(of: compression), digest: layer.digest, byteCount: layer.byteCount)
         batch.imported.append(ImportedLayer(blob: blob, diffID: diffID, name: name, unpackedByteCount: byteCount))
         batch.below = name
+    }
+
+    static func mediaType(of compression: Compression) -> MediaType {
+        switch compression {
+        case .none: .layer
+        case .gzip: .layerGzip
+        case .zstd: .layerZstd
+        // The specification has no word for these; theirs is the one that everybody would make.
+        case .other(let name): MediaType(rawValue: "\(MediaType.layer)+\(name)")
+        }
     }
 
     private func lay(_ batch: inout Batch) throws(LayerError) {

@@ -8,13 +8,15 @@ extension LayerStore {
     ///
     /// - Parameters:
     ///   - blobs: the layers, the lowest first.
+    ///   - below: what the layers below show; it stays as it is. Default `nil`: there are none.
     ///   - hashesContents: whether files get the digest of their contents.
     ///   - progress: told before each layer how many have been read. What it throws ends the reading.
     /// - Throws: `storage` for a blob that is not there, `invalid` for one that is damaged, `tooLarge`, and what `progress` throws.
     public func tree(
-        of blobs: [Descriptor], hashesContents: Bool = false, progress: (Int) throws(LayerError) -> Void = { _ in }
+        of blobs: [Descriptor], above below: LayeredTree? = nil, hashesContents: Bool = false,
+        progress: (Int) throws(LayerError) -> Void = { _ in }
     ) throws(LayerError) -> LayeredTree {
-        let tree = LayeredTree(maximumEntryCount: limits.entryCount)
+        let tree = below.map { LayeredTree(copying: $0) } ?? LayeredTree(maximumEntryCount: limits.entryCount)
         for (index, blob) in blobs.enumerated() {
             try progress(index)
             let reader = try reader(of: blob)

@@ -22,6 +22,11 @@ public final class LayeredTree {
         fileprivate(set) var nameCount = 1
 
         init(_ entry: TarEntry, layer: Int, ordinal: Int) { (self.entry, self.layer, self.ordinal) = (entry, layer, ordinal) }
+
+        fileprivate init(copying other: File) {
+            (entry, layer, ordinal) = (other.entry, other.layer, other.ordinal)
+            (contents, nameCount) = (other.contents, other.nameCount)
+        }
     }
 
     /// A directory.
@@ -39,6 +44,21 @@ public final class LayeredTree {
         var isOpaque = false
 
         init(_ entry: TarEntry?, layer: Int) { (self.entry, self.layer, touchedBy) = (entry, layer, layer) }
+
+        /// - Parameter files: the copies that were made: several names of one file are names of one copy.
+        fileprivate init(copying other: Folder, _ files: inout [ObjectIdentifier: File]) {
+            (entry, layer, touchedBy) = (other.entry, other.layer, other.touchedBy)
+            (removed, isOpaque) = (other.removed, other.isOpaque)
+            children = other.children.mapValues { child in
+                switch child {
+                case .folder(let inner): return .folder(Folder(copying: inner, &files))
+                case .file(let file):
+                    let copy = files[ObjectIdentifier(file)] ?? File(copying: file)
+                    files[ObjectIdentifier(file)] = copy
+                    return .file(copy)
+                }
+            }
+        }
     }
 
     enum Node {
@@ -58,7 +78,7 @@ public final class LayeredTree {
         public var hiddenByteCount: UInt64 = 0
     }
 
-    let root = Folder(nil, layer: 0)
+    let root: Folder
     /// What each layer does, the lowest first.
     public private(set) var effects: [Effect] = []
     private let maximumEntryCount: UInt64
@@ -69,7 +89,17 @@ public final class LayeredTree {
     /// A tree of no layers.
     ///
     /// - Parameter maximumEntryCount: the most entries of all layers together.
-    public init(maximumEntryCount: UInt64 = 4_000_000) { self.maximumEntryCount = maximumEntryCount }
+    public init(maximumEntryCount: UInt64 = 4_000_000) {
+        self.maximumEntryCount = maximumEntryCount
+        root = Folder(nil, layer: 0)
+    }
+
+    /// A tree of the same layers, which goes its own way: what is added to one is not in the other.
+    public init(copying other: LayeredTree) {
+        (maximumEntryCount, effects) = (other.maximumEntryCount, other.effects)
+        var files: [ObjectIdentifier: File] = [:]
+        root = Folder(copying: other.root, &files)
+    }
 
     // MARK: Adding
 

@@ -32,14 +32,15 @@ enum Whiteout {
         TarEntry(name: directory + opaque, kind: .file, permissions: 0o600)
     }
 
+    /// - Parameter owner: what has the file.
     /// - Throws: `unrepresentable` for a file whose name means something else in a layer.
-    static func refuse(_ path: [UInt8]) throws(TarError) {
+    static func refuse(_ path: [UInt8], of owner: String = "the container") throws(TarError) {
         let trimmed = path.last == UInt8(ascii: "/") ? path.dropLast() : path[...]
         let name = trimmed[((trimmed.lastIndex(of: UInt8(ascii: "/")) ?? -1) + 1)...]
         guard name.starts(with: prefix) else { return }
         throw TarError(
             .unrepresentable,
-            "the container has the file '/\(String(decoding: trimmed.prefix(512), as: UTF8.self))': no layer can have a name that begins with '.wh.', which says there that something was removed"
+            "\(owner) has the file '/\(String(decoding: trimmed.prefix(512), as: UTF8.self))': no layer can have a name that begins with '.wh.', which says there that something was removed"
         )
     }
 }

@@ -21,6 +21,17 @@ public struct MediaType: RawRepresentable, Hashable, Sendable, Codable, CustomSt
 
     /// The words.
     public var description: String { rawValue }
+
+    /// The word of the OCI specification for what Docker's older ones say of a layer; any other as it is. In a manifest of the one kind, tools expect no
+    /// words of the other.
+    public var ofOCI: Self {
+        switch rawValue {
+        case "application/vnd.docker.image.rootfs.diff.tar": .layer
+        case "application/vnd.docker.image.rootfs.diff.tar.gzip": .layerGzip
+        case "application/vnd.docker.image.rootfs.diff.tar.zstd": .layerZstd
+        default: self
+        }
+    }
 }
 
 /// Names some bytes, their kind and their size (OCI image specification, *Content Descriptors*).

@@ -1,7 +1,10 @@
+import BerthContent
+import BerthImages
 import BerthLayers
 import BerthLinux
 import BerthOCI
 import BerthSnapshots
+import BerthState
 import BerthTar
 import Foundation
 import Testing
@@ -45,6 +48,46 @@ struct SquashTests {
             try room.layers.tree(of: [layers[0].blob, upper.blob], hashesContents: true)
         )
         #expect(before.differences(to: after) == [])
+    }
+
+    @Test("Images that are made of values: layers unpack side by side, and squashed they show the same", arguments: [211, 212])
+    func images(_ seed: Int) async throws {
+        let room = try LayerRoom("overlay2")
+        let layers = try layers(room, seed)
+        let store = try ImageStore(
+            .init(
+                root: room.scratch.path + "/root", content: room.content, layers: room.layers, snapshots: room.snapshots,
+                events: EventHub(), jobs: JobRegistry()))
+        let expected = try room.listing(of: layers[2].name, isDense: true)
+        let (whole, flat, upper) = try await store.withLease { lease in
+            var draft = ImageDraft()
+            for layer in layers {
+                // Kept anew: from the stream that they came as.
+                let blob = try room.content.open(layer.blob.digest)
+                draft.append(try await store.keepLayer(from: blob, for: lease).value, step: .init(created: nil, createdBy: "ADD"))
+            }
+            #expect(draft.layers.map(\.blob.digest) == layers.map(\.blob.digest) && draft.layers.map(\.diffID) == layers.map(\.diffID))
+            let flat = try await store.squash(draft, for: lease).value
+            let upper = try await store.squash(draft, from: 1, for: lease).value
+            // What is unpacked already is not wanted: the layers are to be unpacked of the blobs.
+            for layer in layers.reversed() { _ = try room.snapshots.removeLayer(layer.name, unless: { false }) }
+            #expect(room.snapshots.layers().isEmpty)
+            return (try await store.write(draft).value, try await store.write(flat).value, try await store.write(upper).value)
+        }
+        for image in [whole, flat, upper] {
+            expectSame(try room.listing(of: image.topLayer, isDense: true), expected, "seed \(seed), \(image.layers.count) layers:")
+        }
+        #expect([whole, flat, upper].map(\.layers.count) == [3, 1, 2])
+        for other in [flat, upper] {
+            let compared = try await store.compare(whole.id.description, with: other.id.description).value
+            #expect(compared.differences == [])
+        }
+        // A tree that goes its own way leaves the one it comes from as it is: several names of a file included.
+        let below = try room.layers.tree(of: [layers[0].blob], hashesContents: true)
+        let above = try room.layers.tree(of: layers.dropFirst().map(\.blob), above: below, hashesContents: true)
+        let again = try room.layers.tree(of: layers.map(\.blob), hashesContents: true)
+        #expect(above.differences(to: again) == [] && above.effects == again.effects)
+        #expect(below.differences(to: try room.layers.tree(of: [layers[0].blob], hashesContents: true)) == [])
     }
 
     @Test("What is hidden is counted, and what differs is told with its layer")

@@ -20,6 +20,12 @@ struct DocumentationTests {
         #expect(try text(file).contains("```swift\n\(text("Examples/embedding/Sources/embedding/main.swift"))```"))
     }
 
+    @Test("The program of the article about making images is the one that is tested")
+    func makingImages() throws {
+        let article = try text("Sources/BerthImages/BerthImages.docc/MakingImages.md")
+        #expect(try article.contains("```swift\n\(text("Tests/BerthImagesTests/MakingImages.swift"))```"))
+    }
+
     @Test("The README is short, its picture has every room, and what it says to run is there")
     func readme() throws {
         let readme = try text("README.md")
