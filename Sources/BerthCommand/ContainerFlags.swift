@@ -37,6 +37,7 @@ struct ContainerFlags: ParsableArguments {
     var network: String?
     @Flag(help: "Disable OOM Killer") var oomKillDisable = false
     @Option(help: help("Tune container pids limit (set -1 for unlimited)", "int")) var pidsLimit: Int64?
+    @Option(help: help("Take the image for this platform, as os[/arch[/variant]]")) var platform: String?
     @Flag(help: "Give extended privileges to this container") var privileged = false
     @Option(help: help("Pull image before running: missing or never (images cannot be pulled yet)")) var pull: String = "missing"
     @Flag(help: "Mount the container's root filesystem as read only") var readOnly = false
@@ -77,7 +78,7 @@ struct ContainerFlags: ParsableArguments {
         .value("oom-score-adj", why: "the out-of-memory score cannot be set yet"),
         .value("log-opt", why: "the log has no options yet"),
         .value("runtime", why: "there is one runtime"), .value("sysctl", why: "kernel parameters cannot be set yet"),
-        .value("annotation", why: "annotations are not kept yet"), .value("platform", why: "images of other platforms cannot be had yet"),
+        .value("annotation", why: "annotations are not kept yet"),
         .boolean("disable-content-trust", why: "images cannot be pulled yet"), .boolean("use-api-socket", why: "it cannot be shared yet"),
     ]
     private static let bridges = "containers cannot be given a network of their own yet, only --network none, host or container:NAME"

@@ -45,7 +45,10 @@ extension Export {
 }
 
 extension History {
-    static let examples = ["berth history debian", "berth history --no-trunc --format '{{.Size}} {{.CreatedBy}}' debian"]
+    static let examples = [
+        "berth history debian", "berth history --no-trunc --format '{{.Size}} {{.CreatedBy}}' debian",
+        "berth history --platform linux/arm64 debian",
+    ]
 }
 
 extension Images {
@@ -74,7 +77,9 @@ extension InspectContainer {
 }
 
 extension InspectImage {
-    static let examples = ["berth image inspect --format '{{json .Config}}' debian"]
+    static let examples = [
+        "berth image inspect --format '{{json .Config}}' debian", "berth image inspect --platform linux/arm64/v8 debian",
+    ]
 }
 
 extension Jobs {
@@ -92,7 +97,9 @@ extension List {
 }
 
 extension Load {
-    static let examples = ["berth load -i images.tar", "zcat images.tar.gz | berth load"]
+    static let examples = [
+        "berth load -i images.tar", "zcat images.tar.gz | berth load", "berth load -i images.tar --platform linux/arm64",
+    ]
 }
 
 extension Logs {
@@ -108,7 +115,7 @@ extension Remove {
 }
 
 extension RemoveImage {
-    static let examples = ["berth rmi debian:13"]
+    static let examples = ["berth rmi debian:13", "berth rmi --force --platform linux/arm64 debian:13"]
 }
 
 extension Run {
@@ -125,6 +132,7 @@ extension ShowVersion {
 extension Save {
     static let examples = [
         "berth save -o images.tar debian:13 web", "berth save debian | zstd >debian.tar.zst", "berth save debian | ssh host docker load",
+        "berth save -o arm.tar --platform linux/arm64 debian",
     ]
 }
 

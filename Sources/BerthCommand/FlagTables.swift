@@ -28,7 +28,7 @@ extension ContainerFlags {
         attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal \
         cpuset-cpus=string cpuset-mems=string domainname=string entrypoint=string env,e=list env-file=list hostname,h=string \
         interactive,i label,l=list label-file=list log-driver=string memory,m=bytes memory-reservation=bytes memory-swap=bytes \
-        mount=mount name=string network|net=network oom-kill-disable pids-limit=int privileged pull=string read-only \
+        mount=mount name=string network|net=network oom-kill-disable pids-limit=int platform=string privileged pull=string read-only \
         restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string \
         volume,v=list \
         workdir,w=string
@@ -45,13 +45,13 @@ extension Exec {
     }
 }
 extension Export { static var writtenFlags: String? { "output,o=string" } }
-extension History { static var writtenFlags: String? { "format=string human,H!no-human no-trunc quiet,q" } }
+extension History { static var writtenFlags: String? { "format=string human,H!no-human no-trunc platform=string quiet,q" } }
 extension Images { static var writtenFlags: String? { "all,a digests filter,f=filter format=string no-trunc quiet,q" } }
 extension Import { static var writtenFlags: String? { "change,c=list message,m=string platform=string" } }
 extension Info { static var writtenFlags: String? { "format,f=string" } }
 extension Inspect { static var writtenFlags: String? { "format,f=string size,s type=string" } }
 extension InspectContainer { static var writtenFlags: String? { "format,f=string size,s" } }
-extension InspectImage { static var writtenFlags: String? { "format,f=string" } }
+extension InspectImage { static var writtenFlags: String? { "format,f=string platform=string" } }
 extension Jobs { static var writtenFlags: String? { "format=string no-trunc quiet,q" } }
 extension Kill { static var writtenFlags: String? { "signal,s=string" } }
 extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
@@ -59,7 +59,7 @@ extension Load { static var writtenFlags: String? { "input,i=string platform=str
 extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
 extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
-extension RemoveImage { static var writtenFlags: String? { "force,f no-prune" } }
+extension RemoveImage { static var writtenFlags: String? { "force,f no-prune platform=list" } }
 extension Run {
     static var writtenFlags: String? {
         ContainerFlags.written + " detach,d detach-keys=string quiet,q sig-proxy!no-sig-proxy"

@@ -9,11 +9,11 @@ struct History: Verb {
         commandName: "history", abstract: "Show the history of an image", helpNames: .customLong("help"))
     static let synopsis = "[OPTIONS] IMAGE"
     static let wordCount = WordCount.exactly(1)
-    static let absentFlags: [AbsentFlag] = [.value("platform", why: "of each image one platform is kept")]
 
     @Option(help: help("Format output using a Go template, 'table', 'table TEMPLATE' or 'json'")) var format: String?
     @Flag(name: [.customShort("H"), .long], inversion: .prefixedNo, help: "Print sizes and dates in human readable format") var human = true
     @Flag(help: "Don't truncate output") var noTrunc = false
+    @Option(help: help("Show history for the given platform, as os[/arch[/variant]]")) var platform: String?
     @Flag(name: [.short, .long], help: "Only show image IDs") var quiet = false
     @Argument var image: String
 
@@ -21,7 +21,9 @@ struct History: Verb {
     private static let commandWidth = 45
 
     func perform(_ session: Session) throws -> Int32 {
-        let steps = try session.daemon().call("GET", "/images/\(Daemon.escapedPath(image))/history").elements
+        let daemon = try session.daemon()
+        let query = try PlatformQuery.items(platform, daemon)
+        let steps = try daemon.call("GET", "/images/\(Daemon.escapedPath(image))/history", query: query).elements
         let listing = Listing(
             standardTable: "{{.ID}}\t{{.\(human ? "CreatedSince" : "CreatedAt")}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
             quietTemplate: "{{.ID}}",

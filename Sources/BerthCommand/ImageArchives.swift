@@ -81,20 +81,6 @@ struct Load: Verb {
     }
 }
 
-/// `--platform` of calls that take it as JSON.
-private enum PlatformQuery {
-    static func items(_ text: String?, _ daemon: Daemon) throws -> [(String, String)] {
-        guard let text else { return [] }
-        guard let platform = Platform(parsing: text) else { throw Failure("invalid platform: \(text)") }
-        guard !Daemon.isOlder(try daemon.version(), than: "1.48") else {
-            throw Failure("\"--platform\" requires API version 1.48, but the Docker daemon API version is \(try daemon.version())")
-        }
-        var members: [(String, JSONTree?)] = [("architecture", .string(platform.architecture)), ("os", .string(platform.os))]
-        if let variant = platform.variant { members.append(("variant", .string(variant))) }
-        return [("platform", JSONTree.object(members).json())]
-    }
-}
-
 /// How far something is, on a terminal: one line, which goes when it is done. On anything else nothing is shown.
 struct Meter {
     private let what: String

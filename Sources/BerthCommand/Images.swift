@@ -12,7 +12,7 @@ struct Images: Verb {
     static let synopsis = "[OPTIONS] [REPOSITORY[:TAG]]"
     static let wordCount = WordCount.atMost(1)
 
-    @Flag(name: [.short, .long], help: "Show all images (default hides intermediate images)") var all = false
+    @Flag(name: [.short, .long], help: "Show all images, also those that an index has for other platforms") var all = false
     @Flag(help: "Show digests") var digests = false
     @Option(name: [.short, .long], help: help("Filter output based on conditions provided", "filter")) var filter: [String] = []
     @Option(help: help("Pretty-print images using a Go template, 'table', 'table TEMPLATE' or 'json'")) var format: String?
@@ -86,10 +86,10 @@ struct RemoveImage: Verb {
         commandName: "rmi", abstract: "Remove one or more images", helpNames: .customLong("help"))
     static let synopsis = "[OPTIONS] IMAGE [IMAGE...]"
     static let wordCount = WordCount.atLeast(1)
-    static let absentFlags: [AbsentFlag] = [.value("platform", why: "images of other platforms cannot be had yet")]
 
     @Flag(name: [.short, .long], help: "Force removal of the image") var force = false
     @Flag(help: "Do not delete untagged parents") var noPrune = false
+    @Option(help: help("Remove only the given platform, as os[/arch[/variant]]")) var platform: [String] = []
     @Argument var images: [String]
 
     func perform(_ session: Session) throws -> Int32 {
@@ -97,6 +97,8 @@ struct RemoveImage: Verb {
         var query: [(String, String)] = []
         if force { query.append(("force", "1")) }
         if noPrune { query.append(("noprune", "1")) }
+        query += try PlatformQuery.items(
+            platform.flatMap { $0.split(separator: ",").map(String.init) }, as: "platforms", daemon, since: "1.50")
         var failures = Failures()
         for image in images {
             failures.attempt {

@@ -51,12 +51,14 @@ struct InspectImage: Verb {
     static let wordCount = WordCount.atLeast(1)
 
     @Option(name: [.short, .long], help: help("Format the output using the given Go template, or 'json'")) var format: String?
+    @Option(help: help("Inspect the image for the given platform, as os[/arch[/variant]]")) var platform: String?
     @Argument var names: [String]
 
     func perform(_ session: Session) throws -> Int32 {
         var flags = InspectFlags()
         (flags.format, flags.size) = (format, false)
-        return try Inspection(kinds: [.image], flags: flags).show(names, session)
+        let query = try PlatformQuery.items(platform, try session.daemon(), since: "1.49")
+        return try Inspection(kinds: [.image], flags: flags, imageQuery: query).show(names, session)
     }
 }
 
@@ -66,6 +68,7 @@ struct Inspection {
 
     let kinds: [Kind]
     let flags: InspectFlags
+    var imageQuery: [(String, String)] = []
 
     func show(_ names: [String], _ session: Session) throws -> Int32 {
         let daemon = try session.daemon()
@@ -86,9 +89,10 @@ struct Inspection {
         for kind in kinds {
             let path = kind == .container ? "/containers/\(Daemon.escaped(name))/json" : "/images/\(Daemon.escapedPath(name))/json"
             do throws(ClientError) {
-                return try daemon.call("GET", path, query: flags.size && kind == .container ? [("size", "1")] : [])
+                return try daemon.call("GET", path, query: kind == .image ? imageQuery : flags.size ? [("size", "1")] : [])
             } catch {
-                guard error.status == 404 else { throw error }
+                // That an image is there for other platforms only is to be told.
+                guard error.status == 404, imageQuery.isEmpty else { throw error }
             }
         }
         throw Failure("Error: No such \(kinds.count == 1 ? kinds[0].rawValue : "object"): \(name)")

@@ -31,8 +31,9 @@ enum Creation {
         var idFile: IDFile?
         if let path = flags.cidfile { idFile = try IDFile(path) }
         let answer: JSONTree
+        let query = [("name", flags.name), ("platform", flags.platform)].compactMap { name, value in value.map { (name, $0) } }
         do throws(ClientError) {
-            answer = try daemon.call("POST", "/containers/create", query: flags.name.map { [("name", $0)] } ?? [], body: .json(body))
+            answer = try daemon.call("POST", "/containers/create", query: query, body: .json(body))
         } catch {
             guard error.status == 404, error.reason.contains("No such image"), flags.pull == "missing" else { throw error }
             throw Failure(

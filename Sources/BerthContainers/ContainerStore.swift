@@ -3,7 +3,7 @@ public import BerthImages
 public import BerthLayers
 internal import BerthLinux
 public import BerthNetworking
-internal import BerthOCI
+public import BerthOCI
 public import BerthReactor
 public import BerthRuntime
 public import BerthSnapshots
@@ -139,19 +139,22 @@ public final class ContainerStore: Sendable {
 
     /// Makes a container. It exists, whole, when this returns; on failure nothing of it is left.
     ///
+    /// - Parameter platform: for which platform the image must be: of an index, the best for that one. `nil`: ``ImageStore/find(_:platform:)`` says which.
     /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for an image with volumes and for
     ///   networks that do not exist yet, `storage`.
-    public func create(_ configuration: ContainerConfiguration) async throws(ContainerError) -> Container {
+    public func create(_ configuration: ContainerConfiguration, platform: Platform? = nil) async throws(ContainerError) -> Container {
         let lease = services.images.leases.begin()
-        do throws(ContainerError) { return try await create(configuration, lease) } catch {
+        do throws(ContainerError) { return try await create(configuration, platform, lease) } catch {
             await services.images.end(lease)
             throw error
         }
     }
 
-    private func create(_ configuration: ContainerConfiguration, _ lease: Lease) async throws(ContainerError) -> Container {
+    private func create(
+        _ configuration: ContainerConfiguration, _ platform: Platform?, _ lease: Lease
+    ) async throws(ContainerError) -> Container {
         let image: ImageRecord
-        do throws(ImageError) { image = try services.images.find(configuration.image, layersFor: lease) } catch {
+        do throws(ImageError) { image = try services.images.find(configuration.image, platform: platform, layersFor: lease) } catch {
             throw ContainerError(error.code == .notFound ? .imageNotFound : .invalid, error.description)
         }
         var configuration = configuration
@@ -180,7 +183,7 @@ public final class ContainerStore: Sendable {
         return Container(object, in: self)
     }
 
-    /// Makes a container of an image, which may have no name: as ``create(_:)`` does it.
+    /// Makes a container of an image, which may have no name: as ``create(_:platform:)`` does it.
     ///
     /// - Parameter change: what is to be other than the image says, and than the defaults are.
     public func create(_ image: ImageRecord, _ change: (inout ContainerConfiguration) -> Void = { _ in }) async throws(ContainerError)

@@ -39,19 +39,25 @@ struct ContainerRoutes: Sendable {
         let request = try ContainerCreateRequest(parsing: try await call.jsonBody())
         var configuration = try ContainerConfiguration(request, version: call.version)
         configuration.name = call.query["name"]
-        if let text = call.query["platform"] {
+        let platform = try call.query["platform"].map { text throws(APIFailure) in
             guard let platform = Platform(parsing: text) else {
-                throw APIFailure.invalid("\"\(text)\" is an invalid platform: it must be OS[/ARCHITECTURE[/VARIANT]]")
+                throw .invalid("\"\(text)\" is an invalid platform: it must be OS[/ARCHITECTURE[/VARIANT]]")
             }
-            let image = try engine.images.find(configuration.image)
-            guard image.configuration.platform.fits(platform) else {
-                throw APIFailure.notFound(
-                    "image with reference \(configuration.image) was found but its platform (\(image.configuration.platform)) does not match the specified platform (\(platform))"
-                )
-            }
+            return platform
         }
-        let container = try await engine.containers.create(configuration)
-        try await call.reply.json(ContainerCreateResponse(id: container.id), .created)
+        let container = try await engine.containers.create(configuration, platform: platform)
+        let warnings = platform == nil ? warnings(aboutImage: configuration.image) : []
+        try await call.reply.json(ContainerCreateResponse(id: container.id, warnings: warnings), .created)
+    }
+
+    /// Whether an image runs on this machine is asked only where nobody has said for which platform it is to be.
+    private func warnings(aboutImage name: String) -> [String] {
+        guard let platform = try? engine.images.find(name).configuration.platform,  // one that is gone by now is nothing to warn of
+            platform.preference(for: ImageStore.machine) == nil
+        else { return [] }
+        return [
+            "The requested image's platform (\(platform)) does not match the detected host platform (\(ImageStore.machine)) and no specific platform was requested"
+        ]
     }
 
     private func inspect(_ call: Call) async throws {
@@ -139,12 +145,5 @@ extension Query {
             throw .invalid("a terminal's size must be given as h and w, each 0 to 65535")
         }
         return (rows, columns)
-    }
-}
-
-extension Platform {
-    /// Whether this is what somebody asks for: what is not said matters nothing.
-    fileprivate func fits(_ wanted: Platform) -> Bool {
-        os == wanted.os && architecture == wanted.architecture && (wanted.variant == nil || variant == nil || variant == wanted.variant)
     }
 }

@@ -42,7 +42,8 @@ struct ImageArchiveRoutes: Sendable {
             (engine.images.load(from: reading, byteCount: byteCount, platform: platform), writing.release())
         }
         try await ArchiveUpload(group: group, job: job, call: call, doing: isQuiet ? nil : "Loading") { images in
-            images.flatMap { image in
+            // Of an index it is said once that it is there, by its name.
+            images.filter { $0.index == nil || !$0.names.isEmpty }.flatMap { image in
                 image.names.isEmpty
                     ? [.text("Loaded image ID: \(image.image.id)")] : image.names.map { .text("Loaded image: \($0.familiar)") }
             }

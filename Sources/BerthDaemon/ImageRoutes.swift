@@ -23,12 +23,12 @@ struct ImageRoutes: Sendable {
     }
 
     private func list(_ call: Call) async throws {
-        // `all` would show images that builds leave between, and `digests` what is shown anyway.
+        // `digests` is shown anyway.
         try call.query.refuse("manifests", "it is not told yet")
         var filters = try Filters.parse(call.query["filters"] ?? "")
         // What clients before 1.41 say.
         if let old = call.query["filter"] { filters["reference", default: []].append(old) }
-        let found = try engine.images.list(ImageQuery(filters: filters))
+        let found = try engine.images.list(ImageQuery(filters: filters, includesAll: call.query.bool("all")))
         let shared = call.query.bool("shared-size") ? engine.images.sharedByteCounts() : [:]
         try await call.reply.json(found.map { ImageSummary($0, sharedByteCount: shared[$0.id], for: call.version) })
     }
@@ -43,18 +43,9 @@ struct ImageRoutes: Sendable {
         try await call.reply.json(try engine.images.history(of: find(call)).map { ImageHistoryItem($0) })
     }
 
-    /// The image that a request is about, which must be of the platform that it names, if it names one.
+    /// The image that a request is about: for the platform that it names, if it names one.
     private func find(_ call: Call) throws -> ImageRecord {
-        let found = try engine.images.find(call.subject)
-        if let platform = try PlatformParameter.parse(call.query["platform"] ?? "") {
-            let own = found.configuration.platform
-            guard own.preference(for: platform) != nil else {
-                throw APIFailure.notFound(
-                    "image with reference \(call.subject) was found but does not provide the specified platform (\(platform)): it is for \(own)"
-                )
-            }
-        }
-        return found
+        try engine.images.find(call.subject, platform: try PlatformParameter.parse(call.query["platform"] ?? ""))
     }
 
     private func tag(_ call: Call) async throws {
@@ -65,7 +56,11 @@ struct ImageRoutes: Sendable {
 
     private func remove(_ call: Call) async throws {
         // `noprune` keeps parents without names; images have none here.
-        let done = try await engine.removeImage(call.subject, force: call.query.bool("force"))
+        let force = call.query.bool("force")
+        let platforms = try call.query.all("platforms").compactMap(PlatformParameter.parse)
+        var done: [ImageRemoval] = []
+        if platforms.isEmpty { done = try await engine.removeImage(call.subject, force: force) }
+        for platform in platforms { done += try await engine.removeImage(call.subject, platform: platform, force: force) }
         try await call.reply.json(done.map { ImageDeleteItem($0) })
     }
 

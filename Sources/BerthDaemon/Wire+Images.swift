@@ -7,7 +7,7 @@ extension ImageSummary {
         self.init()
         (self.sharedByteCount, tellsVirtualSize) = (sharedByteCount, version.tellsVirtualSize)
         (id, parent) = (image.id.description, image.parent?.description ?? "")
-        (tags, digests) = (image.tags, image.digests)
+        (tags, digests) = (image.references.tags, image.digests.map(\.familiar))
         (createdAt, byteCount, labels) = (image.createdAt.seconds, image.byteCount, image.configuration.execution.labels)
     }
 }
@@ -18,7 +18,7 @@ extension ImageInspect {
         self.init()
         let configuration = image.configuration
         (id, parent) = (image.id.description, image.parent?.description ?? "")
-        (tags, digests, comment) = (image.tags, image.digests, image.comment)
+        (tags, digests, comment) = (image.references.tags, image.digests.map(\.familiar), image.comment)
         created = configuration.created?.rfc3339
         author = configuration.author ?? ""
         config = ImageConfig(configuration.execution)
@@ -46,16 +46,6 @@ extension ImageConfig {
         )
         (workingDirectory, entrypoint, onBuild) = (execution.workingDirectory ?? "", execution.entrypoint, execution.onBuild)
         (labels, stopSignal, shell) = (execution.labels, execution.stopSignal, execution.shell)
-    }
-}
-
-extension ImageRecord {
-    fileprivate var tags: [String] { references.tags }
-
-    /// The names with the digest by which a registry would know the image; each name once.
-    fileprivate var digests: [String] {
-        var seen: Set<String> = []
-        return references.map { $0.withDigest(manifest.digest).familiar }.filter { seen.insert($0).inserted }
     }
 }
 

@@ -150,9 +150,9 @@ public final class Engine: Sendable {
         containers.uses(ofImage: id).map { ImageUse(containerID: $0.id, isRunning: $0.status == .running) }
     }
 
-    /// Removes an image or one of its names, minding the containers: ``ImageStore/remove(_:force:uses:)``.
-    public func removeImage(_ text: String, force: Bool = false) async throws(ImageError) -> [ImageRemoval] {
-        try await images.remove(text, force: force, uses: { self.uses(ofImage: $0) })
+    /// Removes an image or one of its names, minding the containers: ``ImageStore/remove(_:platform:force:uses:)``.
+    public func removeImage(_ text: String, platform: Platform? = nil, force: Bool = false) async throws(ImageError) -> [ImageRemoval] {
+        try await images.remove(text, platform: platform, force: force, uses: { self.uses(ofImage: $0) })
     }
 
     /// Removes images that no container is made of: ``ImageStore/prune(_:uses:)``.

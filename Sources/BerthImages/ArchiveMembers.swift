@@ -14,6 +14,10 @@ protocol ImageParts: Sendable {
     func layer(at path: String) throws(ImageError) -> UnpackedLayer?
     /// The digest of a layer's tar; `nil` if there is nothing of that path.
     func diffID(ofLayerAt path: String) throws(ImageError) -> Digest?
+    /// Keeps a blob of an OCI layout as it is, whatever it is.
+    ///
+    /// - Throws: `invalid` if it is not there, or is another.
+    func keep(_ blob: Descriptor, in content: ContentStore, for lease: Lease) throws(ImageError)
     /// Whether there is something of that path.
     func contains(_ path: String) -> Bool
     /// What there is, or begins with.
@@ -161,6 +165,29 @@ final class ArchiveMembers: ImageParts {
                 throw ImageError(ImageError(error).code, "the layer '\(path)': \(error)", underlying: error.underlying)
             }
         }
+    }
+
+    func keep(_ blob: Descriptor, in content: ContentStore, for lease: Lease) throws(ImageError) {
+        let found: Digest?
+        let member = try member(at: SavedImages.path(of: blob.digest))
+        do throws(ContentError) {
+            switch member {
+            case nil, .link: found = nil
+            case .bytes(let bytes):
+                found = Digest(of: bytes, blob.digest.algorithm)
+                if found == blob.digest { _ = try content.add(bytes, blob.digest.algorithm, for: lease) }
+            case .blob(let pending): found = try Self.commit(pending, blob)
+            case .layer(let layer): found = try layer.arrival.whole.map { pending throws(ContentError) in try Self.commit(pending, blob) }
+            }
+        } catch { throw ImageError(error) }
+        guard found == blob.digest else {
+            throw ImageError(.invalid, "the archive does not have the blob \(blob.digest) (\(blob.mediaType)), which it names")
+        }
+    }
+
+    private static func commit(_ pending: PendingBlob, _ blob: Descriptor) throws(ContentError) -> Digest {
+        if pending.digest == blob.digest { try pending.commit() }
+        return pending.digest
     }
 
     func diffID(ofLayerAt path: String) throws(ImageError) -> Digest? {

@@ -28,34 +28,8 @@ struct FoundImage {
     /// The most names of one.
     static let maximumNameCount = 1024
 
-    /// All images of an archive: those of its OCI index first, then what Docker's manifest has besides.
-    ///
-    /// - Parameter platform: for which platform, where there are several. `nil`: this machine's, and of a single one any.
-    /// - Returns: `nil` if there is neither an index nor a manifest.
-    static func all(in parts: any ImageParts, for platform: Platform?) throws(ImageError) -> [FoundImage]? {
-        var layout = LayoutIndex(parts, platform)
-        let ofIndex = try layout.images()
-        var ofDocker = try DockerManifest.images(in: parts)
-        // Newer archives have `repositories` besides, and what it leads to no longer.
-        if ofIndex == nil, ofDocker == nil { ofDocker = try LegacyRepositories.images(in: parts) }
-        guard ofIndex != nil || ofDocker != nil else { return nil }
-        var found = ofIndex ?? []
-        for image in ofDocker ?? [] {
-            if let index = found.firstIndex(where: { $0.id == image.id }) {
-                for name in image.names where !found[index].names.contains(name) { found[index].names.append(name) }
-            } else if ofIndex == nil || found.isEmpty {
-                found.append(image)
-            }
-        }
-        guard found.count <= maximumCount else {
-            throw ImageError(.tooLarge, "the archive has \(found.count) images: at most \(maximumCount) are loaded at once")
-        }
-        for image in found { try image.requireSense(platform) }
-        return found
-    }
-
     /// What holds whatever form it came in.
-    private func requireSense(_ platform: Platform?) throws(ImageError) {
+    func requireSense(_ platform: Platform?) throws(ImageError) {
         guard configuration.platform.os == Platform.host.os else {
             throw ImageError(.unsupported, "cannot load \(configuration.platform.os) image on \(Platform.host.os)")
         }
@@ -63,6 +37,9 @@ struct FoundImage {
             throw ImageError(
                 .notFound,
                 "image \(id) was found but does not provide the specified platform (\(platform)): it is for \(configuration.platform)")
+        }
+        if let layer = layers.lazy.compactMap(\.descriptor).first(where: { $0.mediaType.rawValue.hasSuffix("+encrypted") }) {
+            throw ImageError(.unsupported, "the layer \(layer.digest) is encrypted (\(layer.mediaType)), which is not supported")
         }
         guard layers.count <= Self.maximumLayerCount else {
             throw ImageError(.tooLarge, "image \(id) has \(layers.count) layers: at most \(Self.maximumLayerCount) can lie on each other")
@@ -72,9 +49,7 @@ struct FoundImage {
                 .invalid,
                 "image \(id) cannot be: its manifest has \(layers.count) layers, and its configuration \(configuration.diffIDs.count)")
         }
-        guard names.count <= Self.maximumNameCount else {
-            throw ImageError(.tooLarge, "image \(id) has \(names.count) names: at most \(Self.maximumNameCount) are given at once")
-        }
+        guard names.count <= Self.maximumNameCount else { throw .tooManyNames(names.count, of: "image \(id)") }
     }
 
     /// Reads a JSON document of an image.

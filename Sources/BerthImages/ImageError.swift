@@ -1,6 +1,7 @@
 internal import BerthContent
 internal import BerthLayers
 public import BerthLinux
+internal import BerthOCI
 public import BerthReactor
 internal import BerthState
 internal import BerthTar
@@ -46,6 +47,17 @@ public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusabl
     }
 
     static func noSuchImage(_ text: String) -> ImageError { ImageError(.notFound, "No such image: \(text)") }
+
+    static func noSuchPlatform(_ platform: Platform, of text: String, _ there: [Platform]) -> ImageError {
+        ImageError(
+            .notFound,
+            "image with reference \(text) was found but does not provide the specified platform (\(platform)): it is for "
+                + there.map(\.description).joined(separator: ", "))
+    }
+
+    static func tooManyNames(_ count: Int, of what: String) -> ImageError {
+        ImageError(.tooLarge, "\(what) has \(count) names: at most \(FoundImage.maximumNameCount) are given at once")
+    }
 
     static func noSpace(for what: String, _ needed: UInt64, _ free: UInt64) -> ImageError {
         ImageError(.storage, "there is not enough space for \(what): it has \(needed) bytes, and \(free) are free", underlying: .ENOSPC)

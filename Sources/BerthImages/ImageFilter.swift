@@ -16,7 +16,7 @@ struct ImageFilter {
             guard let wanted = ["true": true, "1": true, "false": false, "0": false][values.first ?? ""], values.count == 1 else {
                 throw ImageError(.invalid, "invalid filter 'dangling=\(values)'")
             }
-            return { $0.references.isEmpty == wanted }
+            return { $0.isDangling == wanted }
         case "label":
             return { image in values.allSatisfy(image.hasLabel) }
         case "reference":

@@ -5,8 +5,13 @@ public import BerthSnapshots
 public struct ImageRecord: Hashable, Sendable {
     /// The digest of its configuration.
     public let id: Digest
-    /// Its names, in order. An image without a name is an image.
+    /// Its names, in order: by each of them it is found. An image without a name is an image.
     public let references: [ImageReference]
+    /// The names of indexes that have it for another platform than this machine's, in order: by these it is found if its platform is asked for.
+    public let indexReferences: [ImageReference]
+    /// Its names with the digest by which a registry would know it, in order: of the index, where a name has one and means this image, else of the
+    /// manifest.
+    public let digests: [ImageReference]
     /// When it came here.
     public let arrivedAt: Timestamp
     /// What it came by, as `docker import -m` says it.
@@ -26,6 +31,9 @@ public struct ImageRecord: Hashable, Sendable {
 
     /// When it was made, as it says itself.
     public var createdAt: Timestamp { configuration.created ?? arrivedAt }
+
+    /// Whether no name has it, neither itself nor by an index.
+    public var isDangling: Bool { references.isEmpty && indexReferences.isEmpty }
 }
 
 /// What is kept of an image (`images/<hex of its id>.json`).
@@ -44,10 +52,18 @@ struct ImageDocument: Sendable, Codable, Hashable {
 
 /// What is kept of a name (`references/<sha256 of the name>.json`).
 struct ReferenceDocument: Sendable, Codable, Hashable {
+    /// 2 since a name can name an index: who does not know that would take its blobs away.
+    static var version: Int { 2 }
+
     var name: ImageReference
-    var image: Digest
-    /// What had the name before: it still has it while there is no such `image`, whose document is written after this one.
-    var previous: Digest?
+    var target: ReferenceTarget
+    /// What had the name before: it still has it while no image of `target` is there, whose documents are written after this one.
+    var previous: ReferenceTarget?
+
+    private enum CodingKeys: String, CodingKey {
+        case name, previous
+        case target = "image"
+    }
 }
 
 /// What was done when an image was removed.
@@ -73,7 +89,11 @@ public struct ImageUse: Hashable, Sendable {
 public struct ImageQuery: Sendable, Hashable {
     /// Docker's filters: of one key any value may match, of several keys all must.
     public var filters: [String: [String]] = [:]
+    /// Also the images that the index of a name has for other platforms than this machine's. Default: no.
+    public var includesAll = false
 
-    /// All images.
-    public init(filters: [String: [String]] = [:]) { self.filters = filters }
+    /// All images that have a name of their own, or none at all.
+    public init(filters: [String: [String]] = [:], includesAll: Bool = false) {
+        (self.filters, self.includesAll) = (filters, includesAll)
+    }
 }

@@ -1,7 +1,7 @@
 public import BerthContent
 internal import BerthLayers
 internal import BerthLinux
-internal import BerthOCI
+public import BerthOCI
 internal import BerthReactor
 internal import BerthSnapshots
 internal import BerthState
@@ -37,24 +37,29 @@ extension ImageStore {
         } catch {}  // Too many wait for the same: what is left is found when the store is opened again.
     }
 
-    /// Finds an image as ``find(_:)`` does. Its blobs and layers stay for as long as the lease lasts.
-    public func find(_ text: String, for lease: Lease) throws(ImageError) -> ImageRecord {
-        try find(text) { image in
-            for blob in image.document.blobs { lease.hold(.blob(blob)) }
-            if let layer = image.topLayer { lease.hold(layer) }
-        }
+    /// Finds an image as ``find(_:platform:)`` does. Its blobs and layers stay for as long as the lease lasts.
+    public func find(_ text: String, platform: Platform? = nil, for lease: Lease) throws(ImageError) -> ImageRecord {
+        let image = try entry(named: text, for: platform)
+        guard hold(image, lease) else { throw .noSuchImage(text) }
+        return record(image)
     }
 
-    /// Finds an image as ``find(_:)`` does. Its layers stay, unpacked, for as long as the lease lasts; its blobs go with the image.
-    public func find(_ text: String, layersFor lease: Lease) throws(ImageError) -> ImageRecord {
-        try find(text) { image in if let layer = image.topLayer { lease.hold(layer) } }
+    /// Holds an image, with its blobs and its layers.
+    ///
+    /// - Returns: whether it is still there. Collection comes after the image is gone: if it is, nothing of it has been taken, and now nothing will be.
+    func hold(_ image: Entry, _ lease: Lease) -> Bool {
+        for blob in image.document.blobs { lease.hold(.blob(blob)) }
+        if let layer = image.topLayer { lease.hold(layer) }
+        return isThere(image)
     }
 
-    private func find(_ text: String, _ hold: (Entry) -> Void) throws(ImageError) -> ImageRecord {
-        let image = try entry(named: text)
-        hold(image)
-        // Collection comes after the image is gone: if it is still there, nothing of it has been taken, and now nothing will be.
-        guard index.withLock({ $0.images[image.document.id] != nil }) else { throw .noSuchImage(text) }
+    private func isThere(_ image: Entry) -> Bool { index.withLock { $0.images[image.document.id] != nil } }
+
+    /// Finds an image as ``find(_:platform:)`` does. Its layers stay, unpacked, for as long as the lease lasts; its blobs go with the image.
+    public func find(_ text: String, platform: Platform? = nil, layersFor lease: Lease) throws(ImageError) -> ImageRecord {
+        let image = try entry(named: text, for: platform)
+        if let layer = image.topLayer { lease.hold(layer) }
+        guard isThere(image) else { throw .noSuchImage(text) }
         return record(image)
     }
 
@@ -84,18 +89,8 @@ extension ImageStore {
         return removed
     }
 
-    /// Whether an image names it. What its uppermost layer lies on is kept by that.
-    private func isNamed(_ resource: LeasedResource) -> Bool {
-        index.withLock { index in
-            index.images.values.contains { image in
-                switch resource {
-                case .blob(let digest): image.document.blobs.contains(digest)
-                case .layer(let chainID): image.topLayer?.chainID == chainID
-                case .everyBlob, .everyLayer: false
-                }
-            }
-        }
-    }
+    /// Whether an image or a named index has it.
+    private func isNamed(_ resource: LeasedResource) -> Bool { index.withLock { $0.keeps(resource) } }
 
     /// Removes every blob and layer that nobody wants: what kills have left, and what could not be removed before. It runs while everything
     /// else does.
@@ -105,7 +100,7 @@ extension ImageStore {
             let below = Set(known.values.compactMap(\.parent))
             let blobs: Set<Digest>
             do throws(ContentError) { blobs = try self.services.content.all() } catch { throw ImageError(error) }
-            let named = self.index.withLock { Set($0.images.values.flatMap(\.document.blobs)) }
+            let named = self.index.withLock { $0.blobs }
             self.collect(
                 Set(blobs.subtracting(named).map { .blob($0) })
                     .union(known.keys.filter { !below.contains($0) }.map { .layer(chainID: $0.chainID) }))

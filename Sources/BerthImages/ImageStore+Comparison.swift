@@ -41,7 +41,7 @@ extension ImageStore {
     /// The layers of an image, the lowest first, with what each of them does: found out from the blobs, and nothing is unpacked.
     ///
     /// The image's blobs stay while the job works. It holds the names and attributes of the image's files in memory: of at most as many files as may be unpacked.
-    /// - Throws: at once `notFound` and `invalid`, as ``find(_:)``; by the job `storage` for a blob that is damaged, `tooLarge`, `cancelled`.
+    /// - Throws: at once `notFound` and `invalid`, as ``find(_:platform:)``; by the job `storage` for a blob that is damaged, `tooLarge`, `cancelled`.
     public func layers(of text: String) throws(ImageError) -> Job<[ImageLayer]> {
         let image = try find(text)
         return services.jobs.start(kind: "layers", title: text) { [self] context in
@@ -109,7 +109,7 @@ extension ImageStore {
 
     private func references(endingWith layer: LayerName) -> [ImageReference] {
         index.withLock { index in
-            index.references.filter { index.images[$0.value]?.topLayer == layer }.keys.sorted { $0.description < $1.description }
+            index.references.filter { index.image(of: $0.value, for: nil)?.topLayer == layer }.keys.sorted { $0.description < $1.description }
         }
     }
 }

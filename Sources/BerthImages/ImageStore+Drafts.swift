@@ -13,7 +13,7 @@ internal import Synchronization
 extension ImageStore {
     /// An image as a draft. Its blobs and layers stay for as long as the lease lasts.
     ///
-    /// - Throws: as ``find(_:)``; `invalid` if its history tells of more layers than it has.
+    /// - Throws: as ``find(_:platform:)``; `invalid` if its history tells of more layers than it has.
     public func draft(of text: String, for lease: Lease) throws(ImageError) -> ImageDraft { try ImageDraft(of: try find(text, for: lease)) }
 
     /// Keeps a layer of what a stream gives, as it comes: a tar, plain or compressed, or another archive, read to its end. Nothing is unpacked.
@@ -109,7 +109,7 @@ extension ImageStore {
         return try writing.withLock { _ throws(ImageError) in
             if let known = index.withLock({ $0.images[id] }) {
                 if let name {
-                    try writeReference(name, to: id)
+                    try writeReference(name, to: .image(id))
                     try writeIndex()
                 }
                 return record(known)

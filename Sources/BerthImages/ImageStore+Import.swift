@@ -124,40 +124,57 @@ extension ImageStore {
         do { return Array(try encoder.encode(value)) } catch { throw ImageError(.storage, "the image cannot be written: \(error)") }
     }
 
-    /// Writes an image's documents: the name's first, which is nothing without the image, the image's last. With it all is there.
+    /// Writes an image's documents: the name's first, which is nothing without the image, the image's last. With it all is there. The caller holds
+    /// ``writing``.
     func publish(_ image: Entry, as name: ImageReference?) throws(ImageError) {
-        let id = image.document.id
-        let previous = name.flatMap { name in index.withLock { $0.references[name] } }
-        let known = index.withLock { $0.images[id] }
+        try publish([image], as: name, .image(image.document.id))
+    }
+
+    /// Writes images' documents, and the name of what they are before them: without any of them it names nothing. The caller holds ``writing``.
+    ///
+    /// - Parameters:
+    ///   - target: what gets the name.
+    ///   - given: of an index that gets it, what of it is here.
+    func publish(
+        _ images: [Entry], as name: ImageReference?, _ target: ReferenceTarget, _ given: ImageIndex? = nil
+    ) throws(ImageError) {
+        let before = index.withLock { $0 }
+        let previous = name.flatMap { before.references[$0] }
         do throws(ImageError) {
             do throws(StateError) {
                 if let name {
-                    try references.write(ReferenceDocument(name: name, image: id, previous: previous), id: Self.documentID(of: name))
+                    let document = ReferenceDocument(name: name, target: target, previous: previous)
+                    try references.write(document, id: Self.documentID(of: name))
                 }
-                try images.write(image.document, id: id.hex)
+                for image in images { try self.images.write(image.document, id: image.document.id.hex) }
             } catch { throw ImageError(error) }
             index.withLock { index in
-                index.images[id] = image
-                if let name { index.references[name] = id }
+                for image in images { index.images[image.document.id] = image }
+                if let name { index.name(name, target, given) }
             }
             try writeIndex()
         } catch {
-            index.withLock { index in
-                index.images[id] = known
-                if let name { index.references[name] = previous }
-            }
-            // These may fail as that did. What is left is either the whole image, or a name without one, which the next opening gives back. An image
+            index.withLock { $0 = before }
+            // These may fail as that did. What is left is either whole images, or a name without one, which the next opening gives back. An image
             // that was there before stays.
-            if let known { try? images.write(known.document, id: id.hex) } else { try? images.remove(id: id.hex) }
+            for image in images.reversed() {
+                let id = image.document.id
+                if let known = before.images[id] {
+                    try? self.images.write(known.document, id: id.hex)
+                } else {
+                    try? self.images.remove(id: id.hex)
+                }
+            }
             if let name {
                 if let previous {
-                    try? references.write(ReferenceDocument(name: name, image: previous), id: Self.documentID(of: name))
+                    try? references.write(ReferenceDocument(name: name, target: previous), id: Self.documentID(of: name))
                 } else {
                     try? references.remove(id: Self.documentID(of: name))
                 }
             }
             throw error
         }
+        if let name { collectReleased(from: before, by: name) }
     }
 }
 

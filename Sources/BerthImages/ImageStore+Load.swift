@@ -14,6 +14,8 @@ public struct LoadedImage: Hashable, Sendable {
     public let image: ImageRecord
     /// The names that the archive has given it; those that it had before stay.
     public let names: [ImageReference]
+    /// The index that it came with, which has the names. It is one of the images of that; the names are with the one that is found by them.
+    public let index: Digest?
 }
 
 extension ImageStore {
@@ -21,10 +23,13 @@ extension ImageStore {
     ///
     /// The job's value is the images, in the archive's order. Each of them is whole or absent, killed at any moment: those that came first may be there
     /// when another cannot be taken in. An image that is here already gets the archive's names; loading again is fine.
+    ///
+    /// An index that has a name is kept whole, byte for byte, with what is attached to its images; the images of it that the archive has, each with all its
+    /// layers, are taken in. Loading another archive of the same index adds those of that. Of an index without a name the images are taken in alone.
     /// - Parameters:
     ///   - source: where the archive comes from; taken over. It need not be able to go back.
     ///   - byteCount: how many bytes it has, where that is known: without a place for them nothing is begun.
-    ///   - platform: which one is taken of an index of several. `nil`: the best for this machine.
+    ///   - platform: of an index only the image that is the best for it is taken. `nil`: all for this operating system.
     /// - Throws: by the job `invalid` for what is no such archive, and says what it looks like; `notFound` for a platform that it has not; `tooLarge`,
     ///   `unsupported`, `storage`, `cancelled`.
     public func load(
@@ -140,57 +145,5 @@ extension ImageStore {
             }
             layer.finish(.success(unpacked))
         } catch { layer.finish(.failure(error)) }
-    }
-
-    // MARK: Making images
-
-    private func make(imagesOf parts: any ImageParts, _ platform: Platform?, _ lease: Lease) throws(ImageError) -> [LoadedImage] {
-        guard let found = try FoundImage.all(in: parts, for: platform) else { throw ArchiveLooks.complaint(aboutPaths: parts.paths) }
-        guard !found.isEmpty else { throw ImageError(.invalid, "there is no image in the archive: its index and manifest name none") }
-        var loaded: [LoadedImage] = []
-        for image in found { loaded.append(try make(image, of: parts, lease)) }
-        return loaded
-    }
-
-    private func make(_ image: FoundImage, of parts: any ImageParts, _ lease: Lease) throws(ImageError) -> LoadedImage {
-        if let known = index.withLock({ $0.images[image.id] }) { return try name(known, image.names) }
-        var layers: [(layer: UnpackedLayer, diffID: Digest?)] = []
-        for (layer, diffID) in zip(image.layers, image.configuration.diffIDs) {
-            guard let unpacked = try parts.layer(at: layer.path) else {
-                throw ImageError(.invalid, "image \(image.id) has the layer '\(layer.path)', which the archive does not have")
-            }
-            if let descriptor = layer.descriptor {
-                guard unpacked.digest == descriptor.digest, unpacked.byteCount == descriptor.byteCount else {
-                    throw ImageError(
-                        .invalid,
-                        "the layer \(descriptor.digest) of image \(image.id) is damaged: it has \(unpacked.byteCount) bytes with the digest \(unpacked.digest), and is to have \(descriptor.byteCount)"
-                    )
-                }
-            }
-            layers.append((unpacked, diffID))
-        }
-        let imported: [ImportedLayer]
-        do throws(LayerError) {
-            imported = try services.layers.commit(layers, on: nil, for: lease)
-        } catch { throw ImageError(ImageError(error).code, "image \(image.id): \(error)", underlying: error.underlying) }
-        let described = zip(image.layers, imported).map { $0.descriptor ?? $1.blob }
-        let entry = try writing.withLock { _ throws(ImageError) in
-            let entry = try keep(
-                image.configurationBytes, image.configurationDescriptor, manifest: image.manifest, layers: described, comment: "",
-                for: lease)
-            try publish(entry, as: image.names.first)
-            return entry
-        }
-        return try name(entry, image.names)
-    }
-
-    private func name(_ entry: Entry, _ names: [ImageReference]) throws(ImageError) -> LoadedImage {
-        try writing.withLock { _ throws(ImageError) in
-            let id = entry.document.id
-            let missing = index.withLock { index in names.filter { index.references[$0] != id } }
-            for name in missing { try writeReference(name, to: id) }
-            if !missing.isEmpty { try writeIndex() }
-            return LoadedImage(image: record(entry), names: names)
-        }
     }
 }

@@ -19,7 +19,7 @@ public struct ImagePruning: Hashable, Sendable {
     public init() {}
 
     func includes(_ image: ImageRecord) -> Bool {
-        (includesNamed || image.references.isEmpty) && until.map { image.createdAt <= $0 } ?? true
+        (includesNamed || image.isDangling) && until.map { image.createdAt <= $0 } ?? true
             && labels.allSatisfy(image.hasLabel) && !excludedLabels.contains(where: image.hasLabel)
     }
 }
@@ -33,8 +33,8 @@ public struct ImagesPruned: Hashable, Sendable {
 }
 
 extension ImageStore {
-    /// Removes images that no container is made of, whether it runs or not; all names of such an image go with it. Layers that something else
-    /// relies on stay.
+    /// Removes images that no container is made of, whether it runs or not; all names of such an image go with it, and of an index all images, unless a
+    /// container is made of any. Layers that something else relies on stay.
     ///
     /// - Parameters:
     ///   - query: which.
@@ -51,7 +51,9 @@ extension ImageStore {
                 try self.writing.withLock { _ throws(ImageError) in
                     guard let found = self.index.withLock({ $0.images[image.id] }) else { return [] }
                     let now = self.record(found)
-                    return query.includes(now) && uses(image.id).isEmpty ? try self.remove(found, names: now.references) : []
+                    let going = now.isDangling ? [image.id] : self.index.withLock { $0.orphans(without: now.references) }
+                    guard query.includes(now), going.allSatisfy({ uses($0).isEmpty }) else { return [] }
+                    return try self.remove(names: now.references, and: going)
                 }
             }
         }

@@ -14,7 +14,8 @@ extension ImageStore {
     /// - Parameters:
     ///   - names: which ones: names, or ids.
     ///   - target: where the archive goes; taken over. It need not be able to go back. If the job fails, what it got is no whole archive.
-    ///   - platform: which platform they must be for. `nil`: any.
+    ///   - platform: which platform they must be for: of an index only the image that is the best for that. `nil`: any, and of an index, which is then in
+    ///     the archive byte for byte, all that are here.
     /// - Throws: at once `notFound` for what is not here, `invalid` for no names, and for what can be none. By the job `storage`, and `cancelled` also
     ///   where nobody reads what is written.
     public func save(_ names: [String], to target: consuming OwnedDescriptor, platform: Platform? = nil) throws(ImageError) -> Job<Void> {
@@ -47,7 +48,19 @@ extension ImageStore {
         _ images: SavedImages, _ body: @escaping @Sendable () throws(ImageError) -> Void
     ) async throws(ImageError) {
         try await withLease { (lease) throws(ImageError) in
-            for image in images.images { _ = try find(image.document.id.description, for: lease) }
+            let blobs = images.blobs.map { LeasedResource.blob($0.digest) }
+            for blob in blobs { lease.hold(blob) }
+            // Collection comes after the image is gone: what is still named has not been taken, and now it will not be.
+            for image in images.images where index.withLock({ $0.images[image.document.id] == nil }) {
+                throw .noSuchImage(image.document.id.description)
+            }
+            for saved in images.indexes {
+                let isWhole = index.withLock { index in
+                    let now = index.indexes[saved.descriptor.digest].map { Set(index.blobs(of: $0).map(\.digest)) } ?? []
+                    return saved.blobs.allSatisfy { now.contains($0.digest) }
+                }
+                guard isWhole else { throw .noSuchImage(saved.descriptor.digest.description) }
+            }
             try await Lane(named: "the save").run(body)
         }
     }
@@ -61,24 +74,35 @@ extension ImageStore {
             let reference = try? ImageReference(parsing: text)  // an id is none
             if let reference, !Self.hasTag(text) {
                 let all = state.references.filter { $0.key.familiarName == reference.familiarName && $0.key.digest == nil }
-                for (name, id) in all {
-                    if let entry = state.images[id] { images.add(entry.document, name) }
-                }
+                for (name, target) in all { try Self.add(target, text, name, platform, state, to: &images) }
                 if !all.isEmpty { continue }
             }
-            let entry = try entry(named: text)
-            let isName = reference.map { state.references[$0] == entry.document.id } ?? false
-            images.add(entry.document, isName ? reference : nil)
-        }
-        for image in images.images {
-            guard let platform, let own = state.images[image.document.id]?.configuration.platform else { continue }
-            guard own.preference(for: platform) != nil else {
-                throw ImageError(
-                    .notFound,
-                    "image \(image.document.id) was found but does not provide the specified platform (\(platform)): it is for \(own)")
-            }
+            let target = try Self.target(named: text, in: state)
+            let isName = reference.map { state.references[$0] == target } ?? false
+            try Self.add(target, text, isName ? reference : nil, platform, state, to: &images)
         }
         return images
+    }
+
+    /// Adds an image; or an index whole; or of an index the image for a platform.
+    private static func add(
+        _ target: ReferenceTarget, _ text: String, _ name: ImageReference?, _ platform: Platform?, _ state: StoreIndex,
+        to images: inout SavedImages
+    ) throws(ImageError) {
+        guard let image = state.image(of: target, for: platform) else {
+            guard let platform else { throw .noSuchImage(text) }
+            throw .noSuchPlatform(platform, of: text, state.platforms(of: target))
+        }
+        guard case .index(let descriptor) = target, let index = state.indexes[descriptor.digest],
+            let member = state.member(of: index, for: platform)
+        else { return images.add(image.document, name) }
+        if platform == nil {
+            return images.add(
+                SavedImages.Index(descriptor: descriptor, blobs: state.blobs(of: index), own: member, names: []), name)
+        }
+        var document = image.document
+        (document.manifest, document.layers) = (member.descriptor.withoutContext, member.manifest.layers)
+        images.add(document, name)
     }
 
     /// Whether a name says a tag or a digest itself.

@@ -15,7 +15,7 @@ public struct ImageUsage: Hashable, Sendable {
         /// How many bytes its blobs have, as they came: those of all images that have them.
         public var blobByteCount: UInt64
     }
-    /// Content that no image names.
+    /// Content that no image and no index names.
     public struct Loose: Hashable, Sendable {
         /// A blob's digest, or the name of one that is still coming.
         public var name: String
@@ -29,7 +29,7 @@ public struct ImageUsage: Hashable, Sendable {
             (self.name, self.byteCount, self.keeper) = (name, byteCount, keeper)
         }
     }
-    /// What keeps content that no image names.
+    /// What keeps content that no image and no index names.
     public enum Keeper: Hashable, Sendable {
         /// Running work needs it, or brings it.
         case work
@@ -43,11 +43,11 @@ public struct ImageUsage: Hashable, Sendable {
     public var images: [Image]
     /// How many bytes the files of all unpacked layers have, each layer once.
     public var layersByteCount: UInt64
-    /// How many blobs images have.
+    /// How many blobs images and indexes have.
     public var blobCount: Int
     /// How many bytes these have, each once.
     public var blobsByteCount: UInt64
-    /// Blobs that no image has.
+    /// Blobs that no image and no index has.
     public var loose: [Loose]
     /// Content that is still coming.
     public var partial: [Loose]
@@ -64,8 +64,7 @@ extension ImageStore {
             do throws(ContentError) {
                 (blobs, partial) = (try self.services.content.byteCounts(), try self.services.content.partials())
             } catch { throw ImageError(error) }
-            let entries = self.index.withLock { Array($0.images.values) }
-            let named = Set(entries.flatMap(\.document.blobs))
+            let (entries, named) = self.index.withLock { (Array($0.images.values), $0.blobs) }
             let kept = blobs.filter { named.contains($0.key) }
             let images = entries.map { entry in
                 ImageUsage.Image(

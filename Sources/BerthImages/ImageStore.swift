@@ -13,11 +13,6 @@ internal import Synchronization
 /// An image exists by its document, named or not; a name is a document of its own. Everything else, which blobs and layers are wanted, is found
 /// out from these. A document that cannot be read keeps its claim: while one is set aside, nothing is collected.
 public final class ImageStore: Sendable {
-    struct Index {
-        var images: [Digest: Entry] = [:]
-        var references: [ImageReference: Digest] = [:]
-        var unreadable: [String: String] = [:]
-    }
     struct Entry {
         var document: ImageDocument
         var configuration: ImageConfiguration
@@ -49,10 +44,17 @@ public final class ImageStore: Sendable {
         }
     }
 
+    /// The platform of this machine, with what its processor has besides: what runs best on it is what a name means.
+    public static let machine: Platform = {
+        var platform = Platform.host
+        if let level = HostFile.x86Level(), level > 1 { platform.variant = "v\(level)" }
+        return platform
+    }()
+
     let services: Services
     let images: DocumentStore<ImageDocument>
     let references: DocumentStore<ReferenceDocument>
-    let index = Mutex(Index())
+    let index = Mutex(StoreIndex())
     /// Held, on a thread of the lane, while documents change: what is decided then still holds when it is written.
     let writing = Mutex(())
     let lane = Lane(named: "the images")
@@ -71,10 +73,10 @@ public final class ImageStore: Sendable {
         claim = services.content.leases.begin()
         do throws(StateError) {
             images = try DocumentStore(directory: services.root + "/images")
-            references = try DocumentStore(directory: services.root + "/references")
+            references = try DocumentStore(directory: services.root + "/references", version: ReferenceDocument.version)
             let (found, imagesAside) = try images.load()
             let (names, namesAside) = try references.load()
-            var loaded = Index()
+            var loaded = StoreIndex()
             var isComplete = imagesAside.isEmpty && namesAside.isEmpty
             for aside in imagesAside { loaded.unreadable[aside.id] = aside.reason }
             for (id, document) in found {
@@ -84,15 +86,22 @@ public final class ImageStore: Sendable {
                     loaded.unreadable[id] = error.description
                 }
             }
-            for (id, document) in names where loaded.unreadable[document.image.hex] == nil {
-                if loaded.images[document.image] != nil {
-                    loaded.references[document.name] = document.image
-                } else if let previous = document.previous, loaded.images[previous] != nil {
-                    // A kill between the name and the image: the name was the other's, and still is.
-                    try references.write(ReferenceDocument(name: document.name, image: previous), id: id)
-                    loaded.references[document.name] = previous
-                } else {
-                    try references.remove(id: id)
+            for (id, document) in names {
+                let found: NameFound
+                do throws(ImageError) { found = try resolve(document, in: loaded) } catch {
+                    // Of an index that is damaged nothing is known, and nothing is removed.
+                    isComplete = false
+                    loaded.unreadable[id] = error.description
+                    continue
+                }
+                switch found {
+                case .ofAnother: continue
+                case .nothing: try references.remove(id: id)
+                case .something(let target, let index):
+                    if target != document.target {
+                        try references.write(ReferenceDocument(name: document.name, target: target), id: id)
+                    }
+                    loaded.name(document.name, target, index)
                 }
             }
             // What a layer that cannot be read lies on is not known either.
@@ -101,6 +110,31 @@ public final class ImageStore: Sendable {
             let complete = loaded
             index.withLock { $0 = complete }
         } catch { throw ImageError(error) }
+    }
+
+    /// What a name that is found at opening names.
+    private enum NameFound {
+        case something(ReferenceTarget, ImageIndex?)
+        /// What cannot be read.
+        case ofAnother
+        case nothing
+    }
+
+    /// - Throws: `storage` if the index that it names cannot be read.
+    private func resolve(_ document: ReferenceDocument, in loaded: StoreIndex) throws(ImageError) -> NameFound {
+        // A kill between the name and the images: the name was the other's, and still is.
+        for target in [document.target] + (document.previous.map { [$0] } ?? []) {
+            let (index, images): (ImageIndex?, [Digest])
+            switch target {
+            case .image(let image): (index, images) = (nil, [image])
+            case .index(let descriptor):
+                let found = try ImageIndex(descriptor, in: services.content)
+                (index, images) = (found, found.members.map(\.image))
+            }
+            if images.contains(where: { loaded.images[$0] != nil }) { return .something(target, index) }
+            if images.contains(where: { loaded.unreadable[$0.hex] != nil }) { return .ofAnother }
+        }
+        return .nothing
     }
 
     /// Reads what an image says of itself.
@@ -134,31 +168,48 @@ public final class ImageStore: Sendable {
 
     // MARK: Finding
 
-    /// Finds an image by a name, by its id or a unique prefix of it, or by its manifest's digest after a name.
+    /// Finds an image by a name, by its id or a unique prefix of it, or by its manifest's or index's digest after a name.
     ///
-    /// - Throws: `notFound`; `invalid` for what can be neither, and for a prefix that several have.
-    public func find(_ text: String) throws(ImageError) -> ImageRecord { record(try entry(named: text)) }
+    /// - Parameter platform: for which platform it must be: of an index, the best for that one. `nil`: of an index the best for this machine, or the
+    ///   first if none runs here; else any.
+    /// - Throws: `notFound`, also for a platform that is not here; `invalid` for what can be neither, and for a prefix that several have.
+    public func find(_ text: String, platform: Platform? = nil) throws(ImageError) -> ImageRecord {
+        record(try entry(named: text, for: platform))
+    }
 
-    func entry(named text: String) throws(ImageError) -> Entry {
+    func entry(named text: String, for platform: Platform? = nil) throws(ImageError) -> Entry {
         let state = index.withLock { $0 }
-        if let digest = try? Digest(parsing: text), let entry = state.images[digest] { return entry }
+        let target = try Self.target(named: text, in: state)
+        if let entry = state.image(of: target, for: platform) { return entry }
+        guard let platform else { throw .noSuchImage(text) }
+        throw .noSuchPlatform(platform, of: text, state.platforms(of: target))
+    }
+
+    /// The same; not what also runs on the platform.
+    func entry(named text: String, exactlyFor platform: Platform) throws(ImageError) -> Entry {
+        let state = index.withLock { $0 }
+        let there = state.platforms(of: try Self.target(named: text, in: state))
+        guard there.contains(where: { $0.preference(for: platform) == 0 }) else { throw .noSuchPlatform(platform, of: text, there) }
+        return try entry(named: text, for: platform)
+    }
+
+    /// What is meant by a text.
+    static func target(named text: String, in state: StoreIndex) throws(ImageError) -> ReferenceTarget {
+        if let digest = try? Digest(parsing: text) {
+            if state.images[digest] != nil { return .image(digest) }
+            if let index = state.indexes[digest] { return .index(index.descriptor) }
+        }
         if let reference = try? ImageReference(parsing: text) {
-            if let id = state.references[reference], let entry = state.images[id] { return entry }
-            if let digest = reference.digest {
-                let found = state.images.values.first { entry in
-                    (entry.document.manifest.digest == digest || entry.document.id == digest)
-                        && state.references.contains { $0.value == entry.document.id && $0.key.familiarName == reference.familiarName }
-                }
-                if let found { return found }
-            }
+            if let target = state.references[reference] { return target }
+            if let digest = reference.digest, let found = target(of: digest, in: reference, state) { return found }
         }
         let prefix = text.hasPrefix("sha256:") ? String(text.dropFirst(7)) : text
         if !prefix.isEmpty, prefix.utf8.count <= 64, prefix.allSatisfy({ $0.isHexDigit && !$0.isUppercase }) {
-            let matches = state.images.filter { $0.key.hex.hasPrefix(prefix) }
+            let matches = state.images.keys.filter { $0.hex.hasPrefix(prefix) }
             guard matches.count < 2 else {
                 throw ImageError(.invalid, "the id prefix \(prefix) is of more than one image: give more of it")
             }
-            if let found = matches.first { return found.value }
+            if let found = matches.first { return .image(found) }
         } else {
             do throws(ImageReference.ParseError) { _ = try ImageReference(parsing: text) } catch {
                 throw ImageError(.invalid, error.description)
@@ -167,11 +218,29 @@ public final class ImageStore: Sendable {
         throw .noSuchImage(text.contains(":") || text.contains("@") ? text : "\(text):latest")
     }
 
+    /// What a digest means in a repository: the index or the image of one of its names, or an image of such an index.
+    private static func target(of digest: Digest, in repository: ImageReference, _ state: StoreIndex) -> ReferenceTarget? {
+        for (name, target) in state.references where name.familiarName == repository.familiarName {
+            switch target {
+            case .image(let id):
+                if let image = state.images[id], image.document.manifest.digest == digest || id == digest { return target }
+            case .index(let descriptor):
+                if descriptor.digest == digest { return target }
+                let member = state.indexes[descriptor.digest]?.members.first { $0.descriptor.digest == digest || $0.image == digest }
+                if let member, state.images[member.image] != nil { return .image(member.image) }
+            }
+        }
+        return nil
+    }
+
     func record(_ entry: Entry) -> ImageRecord {
-        let id = entry.document.id
-        let names = index.withLock { $0.references.filter { $0.value == id }.keys.sorted { $0.description < $1.description } }
-        return ImageRecord(
-            id: id, references: names, arrivedAt: entry.document.arrivedAt, comment: entry.document.comment,
+        record(entry, index.withLock { $0.names() }[entry.document.id] ?? ImageNames())
+    }
+
+    private func record(_ entry: Entry, _ names: ImageNames) -> ImageRecord {
+        ImageRecord(
+            id: entry.document.id, references: names.own, indexReferences: names.ofIndexes, digests: names.digests,
+            arrivedAt: entry.document.arrivedAt, comment: entry.document.comment,
             parent: entry.document.parent, manifest: entry.document.manifest,
             configuration: entry.configuration, layers: entry.document.layers, topLayer: entry.topLayer, byteCount: entry.byteCount)
     }
@@ -179,57 +248,13 @@ public final class ImageStore: Sendable {
     /// How many images there are.
     public var count: Int { index.withLock { $0.images.count } }
 
-    /// Lists images, the newest first. Waits for nothing.
+    /// Lists images, the newest first: each that is meant by a name, and each that no name has. Waits for nothing.
     ///
     /// - Throws: `invalid` for a filter that does not exist, `notFound` for an image that a filter names.
     public func list(_ query: ImageQuery = ImageQuery()) throws(ImageError) -> [ImageRecord] {
-        let all = index.withLock { Array($0.images.values) }.map { record($0) }.sorted { $0.createdAt > $1.createdAt }
-        return try ImageFilter(query, in: self).apply(to: all)
+        let (all, names) = index.withLock { (Array($0.images.values), $0.names()) }
+        let images = all.map { record($0, names[$0.document.id] ?? ImageNames()) }
+            .filter { query.includesAll || $0.isDangling || !$0.references.isEmpty }
+        return try ImageFilter(query, in: self).apply(to: images.sorted { $0.createdAt > $1.createdAt })
     }
-
-    // MARK: Names
-
-    /// Gives an image a name. Another image of that name loses it; giving it again does nothing.
-    ///
-    /// - Throws: `notFound`, `invalid` for a name with a digest.
-    public func tag(_ text: String, as reference: ImageReference) async throws(ImageError) {
-        guard reference.digest == nil else { throw ImageError(.invalid, "refusing to create a tag with a digest reference") }
-        let name = Self.tagged(reference)
-        let id = try entry(named: text).document.id
-        try await lane.run { () throws(ImageError) in
-            try self.writing.withLock { _ throws(ImageError) in
-                guard self.index.withLock({ $0.images[id] != nil }) else { throw ImageError.noSuchImage(text) }
-                try self.writeReference(name, to: id)
-                try self.writeIndex()
-            }
-        }
-        services.events.publish(Event(type: "image", action: "tag", actorID: id.description, attributes: ["name": name.familiar]))
-    }
-
-    static func tagged(_ reference: ImageReference) -> ImageReference {
-        guard reference.tag == nil, reference.digest == nil else { return reference }
-        return (try? ImageReference(parsing: reference.description + ":latest")) ?? reference
-    }
-
-    func writeReference(_ name: ImageReference, to id: Digest) throws(ImageError) {
-        do throws(StateError) {
-            try references.write(ReferenceDocument(name: name, image: id), id: Self.documentID(of: name))
-        } catch { throw ImageError(error) }
-        index.withLock { $0.references[name] = id }
-    }
-
-    static func documentID(of name: ImageReference) -> String { Digest(of: Array(name.description.utf8)).hex }
-
-    /// Writes the content's index anew: the named images, under their names, as other tools expect them.
-    func writeIndex() throws(ImageError) {
-        let state = index.withLock { $0 }
-        var manifests: [Descriptor] = []
-        for (name, id) in state.references.sorted(by: { $0.key.description < $1.key.description }) {
-            guard var manifest = state.images[id]?.document.manifest else { continue }
-            manifest.annotations = ["org.opencontainers.image.ref.name": name.description]
-            manifests.append(manifest)
-        }
-        do throws(ContentError) { try services.content.writeIndex(Index_(manifests: manifests)) } catch { throw ImageError(error) }
-    }
-    typealias Index_ = BerthOCI.Index
 }

@@ -53,12 +53,15 @@ final class LayoutDirectory: ImageParts {
         }
     }
 
-    func layer(at path: String) throws(ImageError) -> UnpackedLayer? {
-        let file: OwnedDescriptor
+    private func open(_ path: String) throws(ImageError) -> OwnedDescriptor? {
         do throws(Errno) {
             guard let found = try resolved(path) else { return nil }
-            file = try directory.openForReading(found)
+            return try directory.openForReading(found)
         } catch { throw ImageError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error) }
+    }
+
+    func layer(at path: String) throws(ImageError) -> UnpackedLayer? {
+        guard let file = try open(path) else { return nil }
         guard let (context, lease) = job.withLock({ $0 }) else { preconditionFailure("it is read by a job") }
         do throws(LayerError) {
             return try layers.unpack(from: DescriptorSource(file), for: lease) { (count) throws(LayerError) in
@@ -66,6 +69,28 @@ final class LayoutDirectory: ImageParts {
                 context.report(Progress(status: "Loading", completedByteCount: count))
             }
         } catch { throw ImageError(ImageError(error).code, "the layer '\(path)': \(error)", underlying: error.underlying) }
+    }
+
+    func keep(_ blob: Descriptor, in content: ContentStore, for lease: Lease) throws(ImageError) {
+        let path = SavedImages.path(of: blob.digest)
+        guard let file = try open(path) else {
+            throw ImageError(.invalid, "'\(self.path)' does not have the blob \(blob.digest) (\(blob.mediaType)), which it names")
+        }
+        do throws(ContentError) {
+            var ingest = try content.makeIngest(blob.digest.algorithm, for: lease)
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while true {
+                let count: Int
+                do throws(Errno) { count = try file.read(intoArray: &buffer) } catch {
+                    throw ContentError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error)
+                }
+                if count == 0 { break }
+                try unsafe ingest.write(buffer.span.extracting(..<count).bytes)
+            }
+            _ = try ingest.commit(expecting: blob.digest)
+        } catch {
+            throw ImageError(error.code == .digestMismatch ? .invalid : .storage, error.description, underlying: error.underlying)
+        }
     }
 
     /// None is asked: layouts have configurations that say it.

@@ -65,6 +65,12 @@ public enum HostFile {
     /// How many processors the machine has.
     public static func processorCount() -> Int { max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
 
+    /// Which of the levels of x86-64 the processor has: 1 to 4; `nil` on other processors.
+    public static func x86Level() -> Int? {
+        let level = berth_x86_64_level()
+        return level > 0 ? Int(level) : nil
+    }
+
     /// Reads a whole file; `EFBIG` beyond the limit.
     public static func read(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
         let path = try PathBytes(path)

@@ -40,15 +40,21 @@ public struct Platform: Hashable, Sendable, CustomStringConvertible {
             !part.isEmpty && part.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 95 || $0 == 46 }
         }
         guard (1...3).contains(parts.count), parts.allSatisfy(isWord) else { return nil }
-        let names = ["x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"]
+        // Names that say a variant, too, unless one is given.
+        let names = [
+            "x86_64": ("amd64", nil), "x86-64": ("amd64", nil), "aarch64": ("arm64", nil), "i386": ("386", nil), "i686": ("386", nil),
+            "armhf": ("arm", "v7"), "armel": ("arm", "v6"),
+        ]
         if parts.count == 1 {
             if ["linux", "windows", "darwin"].contains(parts[0]) {
                 self.init(os: parts[0], architecture: Platform.host.architecture)
             } else {
-                self.init(os: "linux", architecture: names[parts[0]] ?? parts[0])
+                let (architecture, variant) = names[parts[0]] ?? (parts[0], nil)
+                self.init(os: "linux", architecture: architecture, variant: variant)
             }
         } else {
-            self.init(os: parts[0], architecture: names[parts[1]] ?? parts[1], variant: parts.count == 3 ? parts[2] : nil)
+            let (architecture, variant) = names[parts[1]] ?? (parts[1], nil)
+            self.init(os: parts[0], architecture: architecture, variant: parts.count == 3 ? parts[2] : variant)
         }
     }
 
@@ -74,23 +80,52 @@ extension Platform {
     /// How well an image for this platform runs where another is wanted: the less the better, 0 is the same; `nil` if it does not.
     ///
     /// A processor runs what was made for its earlier variants, and the latest of these is the best (OCI image specification, *Image Index*, "variant";
-    /// the order is the field's): of `arm` from `v8` down to `v5`, of `amd64` from `v4` down to `v1`. `arm64` also runs 32-bit programs, if
-    /// there is nothing else. No variant means `v7` of `arm`, `v8` of `arm64`, `v1` of `amd64`.
+    /// the order is the field's): of `arm` from `v8` down to `v5`, of `amd64` from `v4` down to `v1`, of `arm64` from `v9.x` down, where `v9.0` is
+    /// `v8.5` and more. If there is nothing else, `arm64` also runs 32-bit programs of `arm`, and `amd64` those of `386`. No variant means `v7` of `arm`,
+    /// `v8` of `arm64`, `v1` of `amd64`. An image that needs features of the system ("os.features") runs where all of them are wanted; a version of the
+    /// system ("os.version") must be the same where both say one.
     public func preference(for wanted: Platform) -> Int? {
         guard os == wanted.os else { return nil }
+        if let osVersion, let other = wanted.osVersion, osVersion != other { return nil }
+        guard Set(osFeatures ?? []).isSubset(of: wanted.osFeatures ?? []) else { return nil }
         if architecture == wanted.architecture {
             if effectiveVariant == wanted.effectiveVariant { return 0 }
-            guard let own = variantNumber, let most = wanted.variantNumber, own <= most else { return nil }
-            return most - own
+            guard let own = level, let most = wanted.level else { return nil }
+            if own.major == most.major { return own.minor <= most.minor ? most.minor - own.minor : nil }
+            guard architecture == "arm64", most.major == 9 else { return own.major < most.major ? most.major - own.major : nil }
+            let last = most.minor + 5  // of v8: after all of v9
+            return own.major == 8 && own.minor <= last ? most.minor + 1 + last - own.minor : nil
         }
-        guard wanted.architecture == "arm64", architecture == "arm", let own = variantNumber, own <= 8 else { return nil }
-        return 100 + 8 - own
+        if wanted.architecture == "arm64", architecture == "arm", let own = level, own.major <= 8 { return 100 + 8 - own.major }
+        return wanted.architecture == "amd64" && architecture == "386" ? 100 : nil
     }
 
     private var effectiveVariant: String? {
-        if let variant, !variant.isEmpty { return variant }
-        return ["arm": "v7", "arm64": "v8", "amd64": "v1"][architecture]
+        guard let variant, !variant.isEmpty else { return ["arm": "v7", "arm64": "v8", "amd64": "v1"][architecture] }
+        let text = variant.first?.isNumber ?? false ? "v" + variant : variant
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     }
 
-    private var variantNumber: Int? { effectiveVariant.flatMap { $0.hasPrefix("v") ? Int($0.dropFirst()) : nil } }
+    /// `v8.2` as 8 and 2.
+    private var level: (major: Int, minor: Int)? {
+        guard let text = effectiveVariant, text.hasPrefix("v") else { return nil }
+        let parts = text.dropFirst().split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0).map(Int.init) }
+        guard (1...2).contains(parts.count), let major = parts[0] else { return nil }
+        guard parts.count == 2 else { return (major, 0) }
+        return parts[1].map { (major, $0) }
+    }
+}
+
+extension Platform {
+    /// The best of several for this platform: what runs best on it, and the first among equals (OCI image specification, *Image Index*).
+    ///
+    /// - Returns: `nil` if none of them runs on it.
+    public func best<Item>(of items: some Sequence<Item>, _ platform: (Item) -> Platform) -> Item? {
+        var best: (item: Item, preference: Int)?
+        for item in items {
+            guard let preference = platform(item).preference(for: self) else { continue }
+            if best.map({ preference < $0.preference }) ?? true { best = (item, preference) }
+        }
+        return best?.item
+    }
 }

@@ -172,6 +172,20 @@ int berth_spawn(const char *program, char *const *arguments, int descriptor, int
     return close_keeping_errno(opened, child);
 }
 
+int berth_x86_64_level(void)
+{
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return 4;
+    if (__builtin_cpu_supports("x86-64-v3"))
+        return 3;
+    return __builtin_cpu_supports("x86-64-v2") ? 2 : 1;
+#else
+    return 0;
+#endif
+}
+
 int berth_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int berth_pidfd_send_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }

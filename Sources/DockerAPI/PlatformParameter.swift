@@ -16,11 +16,11 @@ public enum PlatformParameter {
         var fields = try RequestFields(value, path: "platform")
         let (os, architecture) = (try fields.string("os"), try fields.string("architecture"))
         let variant = try fields.string("variant")
-        for name in ["os.version", "os.features"] where fields.value(name) != nil {
-            throw RequestError(.unsupported, "invalid platform: '\(name)' is not supported here: it is of images for Windows")
-        }
+        let (version, features) = (try fields.string("os.version"), try fields.strings("os.features") ?? [])
         let words = [os, architecture] + (variant.isEmpty ? [] : [variant])
-        guard let platform = Platform(parsing: words.joined(separator: "/")), fields.unread.isEmpty else { throw malformed(text) }
+        guard var platform = Platform(parsing: words.joined(separator: "/")), fields.unread.isEmpty else { throw malformed(text) }
+        if !version.isEmpty { platform.osVersion = version }
+        if !features.isEmpty { platform.osFeatures = features }
         return platform
     }
 

@@ -208,7 +208,7 @@ struct LoadTests {
             #expect(loaded.map(\.image.id) == [sample.id])
             #expect(loaded[0].names.map(\.familiar) == ["sample:1"])
             #expect(loaded[0].image.configuration.platform.architecture == sample.architecture)
-            if sample.architecture == Platform.host.architecture { #expect(try await room.load(members).map(\.image.id) == [sample.id]) }
+            #expect(try await room.load(members).map(\.image.id) == samples.map(\.id))
             await #expect {
                 try await room.load(members, platform: Platform(os: "linux", architecture: "riscv64"))
             } throws: { ($0 as? ImageError)?.code == .notFound && "\($0)".contains("linux/amd64, linux/arm64, linux/s390x") }

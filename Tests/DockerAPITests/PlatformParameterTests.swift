@@ -27,9 +27,10 @@ struct PlatformParameterTests {
         ])
     func refused(_ text: String) { #expect(throws: RequestError.self) { try PlatformParameter.parse(text) } }
 
-    @Test("What is of Windows alone is named")
-    func windows() {
-        let text = #"{"os":"windows","architecture":"amd64","os.version":"10"}"#
-        #expect { try PlatformParameter.parse(text) } throws: { "\($0)".contains("os.version") }
+    @Test("What the system must be and have is read")
+    func system() throws {
+        let text = #"{"os":"windows","architecture":"amd64","os.version":"10","os.features":["win32k"]}"#
+        let platform = try #require(try PlatformParameter.parse(text))
+        #expect(platform.osVersion == "10" && platform.osFeatures == ["win32k"])
     }
 }

@@ -13,6 +13,9 @@
 /// Returns the pid (its pidfd in `*pidfd`), or -1 with the errno of clone or execve.
 int berth_spawn(const char *program, char *const *arguments, int descriptor, int *pidfd);
 
+/// Which of the levels of x86-64 (its psABI) the processor has: 1 to 4; 0 on others.
+int berth_x86_64_level(void);
+
 int berth_pidfd_open(int pid);
 int berth_pidfd_send_signal(int pidfd, int signal);
 

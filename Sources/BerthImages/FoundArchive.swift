@@ -1,0 +1,87 @@
+internal import BerthOCI
+
+/// An index that an archive, or a directory, says it has, with those of its images that are to be taken.
+struct FoundIndex {
+    /// What of it is in the archive.
+    var index: ImageIndex
+    /// In the index's order; there is at least one.
+    var images: [FoundImage]
+    var names: [ImageReference] = []
+}
+
+/// What an archive, or a directory, says it has.
+struct FoundArchive {
+    /// Something that gets names.
+    enum Item {
+        case image(FoundImage)
+        case index(FoundIndex)
+    }
+
+    /// In the archive's order; none is twice.
+    private(set) var items: [Item] = []
+
+    /// Everything of an archive: what its OCI index has, then what Docker's manifest has besides.
+    ///
+    /// - Parameter platform: for which platform. `nil`: of an index all that are there, and of a single image any.
+    /// - Returns: `nil` if there is neither an index nor a manifest.
+    static func all(in parts: any ImageParts, for platform: Platform?) throws(ImageError) -> FoundArchive? {
+        var layout = LayoutIndex(parts, platform)
+        let ofIndex = try layout.found()
+        var ofDocker = try DockerManifest.images(in: parts)
+        // Newer archives have `repositories` besides, and what it leads to no longer.
+        if ofIndex == nil, ofDocker == nil { ofDocker = try LegacyRepositories.images(in: parts) }
+        guard ofIndex != nil || ofDocker != nil else { return nil }
+        var found = ofIndex ?? FoundArchive()
+        let isAlone = found.items.isEmpty
+        for image in ofDocker ?? [] where isAlone || found.hasImage(image.id) { found.add(image, image.names) }
+        let images = found.items.flatMap { item in
+            switch item {
+            case .image(let image): [image]
+            case .index(let index): index.images
+            }
+        }
+        guard images.count <= FoundImage.maximumCount else {
+            throw ImageError(
+                .tooLarge, "the archive has \(images.count) images: at most \(FoundImage.maximumCount) are loaded at once")
+        }
+        for image in images { try image.requireSense(platform) }
+        return found
+    }
+
+    private func hasImage(_ id: Digest) -> Bool {
+        items.contains { item in if case .image(let image) = item { image.id == id } else { false } }
+    }
+
+    /// Adds an image, or names to one that it has.
+    mutating func add(_ image: FoundImage, _ names: [ImageReference]) {
+        for (at, item) in items.enumerated() {
+            guard case .image(var known) = item, known.id == image.id else { continue }
+            for name in names where !known.names.contains(name) { known.names.append(name) }
+            items[at] = .image(known)
+            return
+        }
+        var image = image
+        image.names = names.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        items.append(.image(image))
+    }
+
+    /// Adds an index, or a name to one that it has. Of one without a name the images are added: nothing would name it.
+    mutating func add(_ found: FoundIndex, _ name: ImageReference?) throws(ImageError) {
+        guard let name else {
+            for image in found.images { add(image, []) }
+            return
+        }
+        for (at, item) in items.enumerated() {
+            guard case .index(var known) = item, known.index.descriptor.digest == found.index.descriptor.digest else { continue }
+            if !known.names.contains(name) { known.names.append(name) }
+            guard known.names.count <= FoundImage.maximumNameCount else {
+                throw .tooManyNames(known.names.count, of: "index \(known.index.descriptor.digest)")
+            }
+            items[at] = .index(known)
+            return
+        }
+        var found = found
+        found.names = [name]
+        items.append(.index(found))
+    }
+}
