@@ -109,7 +109,9 @@ extension ImageStore {
 
     private func references(endingWith layer: LayerName) -> [ImageReference] {
         index.withLock { index in
-            index.references.filter { index.image(of: $0.value, for: nil)?.topLayer == layer }.keys.sorted { $0.description < $1.description }
+            index.references.filter { index.image(of: $0.value, for: nil)?.topLayer == layer }.keys.sorted {
+                $0.description < $1.description
+            }
         }
     }
 }

@@ -16,13 +16,13 @@ extension ImageStore {
     ///   - force: whether several names go at once, and an image goes that a container which does not run is made of. Such a container can still be
     ///     started: its layers stay.
     ///   - uses: the containers of an image.
-    /// - Throws: `notFound`; `conflict` where a container uses it, or several names refer to it; `invalid` for a platform without force; nothing has
-    ///   changed then.
+    /// - Throws: `notFound`; `conflict` where a container uses it, or several names refer to it, and for a platform without force; nothing has changed
+    ///   then.
     public func remove(
         _ text: String, platform: Platform? = nil, force: Bool = false, uses: @escaping @Sendable (Digest) -> [ImageUse]
     ) async throws(ImageError) -> [ImageRemoval] {
         if platform != nil, !force {
-            throw ImageError(.invalid, "Content will be removed from all images referencing this variant. Use --force to force delete.")
+            throw ImageError(.conflict, "Content will be removed from all images referencing this variant. Use --force to force delete.")
         }
         return try await lane.run { () throws(ImageError) in
             try self.writing.withLock { _ throws(ImageError) in

@@ -32,7 +32,8 @@ struct DraftValueTests {
             history: history)
         return try ImageDraft(
             of: ImageRecord(
-                id: Digest(of: []), references: [], arrivedAt: Timestamp(nanoseconds: 0), comment: "", parent: nil,
+                id: Digest(of: []), references: [], indexReferences: [], digests: [], arrivedAt: Timestamp(nanoseconds: 0), comment: "",
+                parent: nil,
                 manifest: layer("manifest").blob, configuration: configuration, layers: layers.map(\.blob), topLayer: nil, byteCount: 0))
     }
 
@@ -68,7 +69,8 @@ struct DraftValueTests {
         var configuration = draft.configuration
         configuration.diffIDs = Array(configuration.diffIDs.prefix(layerCount))
         return ImageRecord(
-            id: Digest(of: []), references: [], arrivedAt: Timestamp(nanoseconds: 0), comment: "", parent: nil,
+            id: Digest(of: []), references: [], indexReferences: [], digests: [], arrivedAt: Timestamp(nanoseconds: 0), comment: "",
+            parent: nil,
             manifest: layer("manifest").blob, configuration: configuration, layers: draft.layers.prefix(layerCount).map(\.blob),
             topLayer: nil,
             byteCount: 0)

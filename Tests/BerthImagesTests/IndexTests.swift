@@ -247,7 +247,7 @@ struct IndexTests {
         func remove(_ platform: String, force: Bool = true, _ users: [ImageUse] = []) async throws -> [ImageRemoval] {
             try await room.store.remove("sample:1", platform: try room.platform(platform), force: force, uses: { _ in users })
         }
-        await #expect { try await remove("linux/arm64", force: false) } throws: { ($0 as? ImageError)?.code == .invalid }
+        await #expect { try await remove("linux/arm64", force: false) } throws: { ($0 as? ImageError)?.code == .conflict }
         // Which would run there, and is not it.
         await #expect { try await remove("linux/amd64/v3") } throws: { ($0 as? ImageError)?.code == .notFound }
         await #expect { try await remove("linux/arm64", [ImageUse(containerID: "c", isRunning: true)]) } throws: {
