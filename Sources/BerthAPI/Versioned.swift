@@ -26,4 +26,19 @@ public enum BerthPath {
     public static let jobs = prefix + "/jobs"
     /// `GET`: what takes space beside what Docker counts (``UsageAccount``).
     public static let usage = prefix + "/usage"
+
+    /// What is asked of an image, or done with it.
+    public enum ImageVerb: String, Sendable, CaseIterable {
+        /// `GET`: its layers (``ImageLayerList``).
+        case layers
+        /// `GET`, with the other image as `with`: in what they differ (``ImageDifferences``, then pages of ``ImageDifferencePage``).
+        case diff
+        /// `POST`: an image of fewer layers is made (``ImageMade``). `from` is the lowest of those that become one, `t` the name.
+        case squash
+        /// `POST`: an image on another base is made (``ImageMade``). `from` is the old base, `onto` the new one, `t` the name.
+        case rebase
+    }
+
+    /// The path of an image, whose name is in it as `name` says: escaped, or as a pattern.
+    public static func image(_ name: String, _ verb: ImageVerb) -> String { "\(prefix)/images/\(name)/\(verb.rawValue)" }
 }

@@ -68,14 +68,21 @@ struct Completion: Verb {
         if current.hasPrefix("-") { return try DeclaredFlags.of(entry.type).map { "--\($0.name)" } + ["--help"] }
         // Whoever presses Tab has not asked for a daemon.
         let daemon = try Session(path: "berth", options: options).daemon(mayStart: false)
+        if first == "image", ["diff", "history", "inspect", "layers", "rebase", "rm", "save", "squash", "tag"].contains(entry.names[0]) {
+            return try imageNames(daemon)
+        }
         switch entry.names[0] {
         case "attach", "commit", "diff", "exec", "export", "kill", "logs", "rm", "start", "stop", "wait", "inspect":
             return try daemon.call("GET", "/containers/json", query: [("all", "1")]).elements
                 .flatMap { ($0["Names"]?.elements ?? []).compactMap(\.text) }.map { String($0.drop { $0 == "/" }) }
         case "run", "create", "history", "rmi", "save", "tag", "images":
-            return try daemon.call("GET", "/images/json").elements.flatMap { ($0["RepoTags"]?.elements ?? []).compactMap(\.text) }
+            return try imageNames(daemon)
         case "completion": return ["bash", "zsh", "fish"]
         default: return []
         }
+    }
+
+    private static func imageNames(_ daemon: Daemon) throws -> [String] {
+        try daemon.call("GET", "/images/json").elements.flatMap { ($0["RepoTags"]?.elements ?? []).compactMap(\.text) }
     }
 }

@@ -51,6 +51,17 @@ extension History {
     ]
 }
 
+extension ImageDiff {
+    static let examples = [
+        "berth image diff debian:12 debian:13 --summary", "berth image diff debian web --format '{{.Kind}} {{.Path}}'",
+        "berth image diff debian web --format json | jq -r 'select(.SizeAfter > 1000000) | .Path'",
+    ]
+}
+
+extension ImageLayers {
+    static let examples = ["berth image layers debian", "berth image layers --format '{{.Number}} {{.HiddenBytes}}' web"]
+}
+
 extension Images {
     static let examples = [
         "berth images", "berth images -q --filter dangling=true", "berth images --format '{{.Repository}}:{{.Tag}} {{.Size}}'",
@@ -110,6 +121,10 @@ extension PruneImages {
     static let examples = ["berth image prune", "berth image prune -af --filter until=24h --filter 'label!=keep'"]
 }
 
+extension RebaseImage {
+    static let examples = ["berth image rebase --from debian:12.1 --onto debian:12.2 -t web:patched web"]
+}
+
 extension Remove {
     static let examples = ["berth rm web", "berth rm -f $(berth ps -aq)"]
 }
@@ -134,6 +149,10 @@ extension Save {
         "berth save -o images.tar debian:13 web", "berth save debian | zstd >debian.tar.zst", "berth save debian | ssh host docker load",
         "berth save -o arm.tar --platform linux/arm64 debian",
     ]
+}
+
+extension SquashImage {
+    static let examples = ["berth image squash -t web:flat web", "berth image squash --from 2 -t web web       # the base stays shared"]
 }
 
 extension Start {

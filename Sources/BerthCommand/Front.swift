@@ -44,11 +44,13 @@ enum Front {
         (
             "image", "Manage images",
             [
-                Entry(names: ["history"], type: History.self), Entry(names: ["import"], type: Import.self),
-                Entry(names: ["inspect"], type: InspectImage.self),
+                Entry(names: ["diff"], type: ImageDiff.self), Entry(names: ["history"], type: History.self),
+                Entry(names: ["import"], type: Import.self),
+                Entry(names: ["inspect"], type: InspectImage.self), Entry(names: ["layers"], type: ImageLayers.self),
                 Entry(names: ["load"], type: Load.self), Entry(names: ["ls", "list"], type: Images.self),
-                Entry(names: ["prune"], type: PruneImages.self), Entry(names: ["rm", "remove"], type: RemoveImage.self),
-                Entry(names: ["save"], type: Save.self),
+                Entry(names: ["prune"], type: PruneImages.self), Entry(names: ["rebase"], type: RebaseImage.self),
+                Entry(names: ["rm", "remove"], type: RemoveImage.self),
+                Entry(names: ["save"], type: Save.self), Entry(names: ["squash"], type: SquashImage.self),
                 Entry(names: ["tag"], type: Tag.self),
             ]
         ),

@@ -41,7 +41,7 @@ public final class Daemon: Sendable {
             SystemRoutes(engine: engine, isDebugging: configuration.isDebugging).routes + ContainerRoutes(engine: engine).routes
                 + StreamRoutes(engine: engine).routes + ExecutionRoutes(engine: engine).routes
                 + ImageRoutes(engine: engine, group: group).routes + ImageArchiveRoutes(engine: engine, group: group).routes
-                + BerthRoutes(engine: engine).routes + AbsentRoutes.routes)
+                + BerthRoutes(engine: engine).routes + BerthImageRoutes(engine: engine).routes + AbsentRoutes.routes)
         let connections = Connections(router: router, server: "Berth/\(Engine.version) (linux)", log: log)
         self.connections = connections
         var opened: [Listener] = []

@@ -53,7 +53,7 @@ struct Route: Sendable {
         } else {
             (prefix, suffix) = (pattern, nil)
         }
-        takesSlashes = pattern.hasPrefix("/images/") || pattern.hasPrefix("/distribution/")
+        takesSlashes = pattern.hasPrefix("/images/") || pattern.contains("/v1/images/") || pattern.hasPrefix("/distribution/")
     }
 
     /// What the path has where the pattern has braces; the empty text for a pattern without; `nil` if it is another path.

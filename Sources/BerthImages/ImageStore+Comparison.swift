@@ -47,7 +47,7 @@ extension ImageStore {
         return services.jobs.start(kind: "layers", title: text) { [self] context in
             try await withLease { (lease) throws(ImageError) in
                 let image = try find(image.id.description, for: lease)
-                return try await Lane(named: "reading layers").run { () throws(ImageError) in
+                return try await reading.run { () throws(ImageError) in
                     let tree = try self.tree(of: image.layers[...], above: nil, hashesContents: false, context)
                     return self.layers(of: image, with: tree.effects)
                 }
@@ -65,7 +65,7 @@ extension ImageStore {
         return services.jobs.start(kind: "compare", title: "\(before) and \(after)") { [self] context in
             try await withLease { (lease) throws(ImageError) in
                 let (first, second) = (try find(first.id.description, for: lease), try find(second.id.description, for: lease))
-                return try await Lane(named: "comparing images").run { () throws(ImageError) in try self.compare(first, second, context) }
+                return try await reading.run { () throws(ImageError) in try self.compare(first, second, context) }
             }
         }
     }

@@ -53,7 +53,7 @@ extension ImageStore {
         _ draft: ImageDraft, from index: Int, _ lease: Lease, _ context: JobContext
     ) async throws(ImageError) -> ImageDraft {
         guard draft.layers.count - index > 1 else { return draft }
-        let layer = try await Lane(named: "a squash").run { () throws(ImageError) in
+        let layer = try await reading.run { () throws(ImageError) in
             do throws(LayerError) {
                 return try self.services.layers.keep(for: lease, progress: context.reporting("Squashing")) { (sink) throws(LayerError) in
                     try self.services.layers.writeSquashed(draft.layers[index...].map(\.blob), keepsRemovals: index > 0, to: sink) {

@@ -60,6 +60,8 @@ public final class ImageStore: Sendable {
     let lane = Lane(named: "the images")
     /// Where what nobody wants is removed: names are given and taken meanwhile.
     let collecting = Lane(named: "the images' collection")
+    /// Where layers' blobs are read to know all files in them: much of memory, so for few at a time.
+    let reading = Lane(named: "the reading of layers")
     /// Holds everything while a document is set aside: what that one names is not known.
     private let claim: Lease
     /// The longest configuration or manifest that is read.

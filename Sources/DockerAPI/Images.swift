@@ -191,6 +191,8 @@ public enum ProgressMessage: JSONWritable, Hashable {
     case text(String)
     /// That it failed.
     case failure(String)
+    /// What came of it, as JSON text.
+    case result([UInt8])
 
     /// Writes it as a line, with the end that Docker's lines have.
     public var line: [UInt8] { json + [13, 10] }
@@ -213,6 +215,9 @@ public enum ProgressMessage: JSONWritable, Hashable {
             case .failure(let text):
                 writer.member("errorDetail") { $0.member("message", text) }
                 writer.member("error", text)
+            case .result(let json):
+                writer.name("aux")
+                writer.verbatim(json)
             }
         }
     }
