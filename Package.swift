@@ -126,8 +126,8 @@ let testTargets: [Target] = [
     tests(
         "BerthImagesTests",
         of: [
-            "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI",
-            "BerthLinux",
+            "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthReactor",
+            "BerthOCI", "BerthLinux",
         ]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),

@@ -3,6 +3,7 @@ import BerthContent
 import BerthLayers
 import BerthLinux
 import BerthOCI
+import BerthReactor
 import BerthSnapshots
 import BerthState
 import Foundation
@@ -153,6 +154,17 @@ struct DraftValueTests {
     }
 }
 
+/// An end of a pipe on which threads wait until the other is closed.
+private final class GateEnd: Sendable {
+    private let end: OwnedDescriptor
+    init(_ end: consuming OwnedDescriptor) { self.end = end }
+    func wait() {
+        var byte = [UInt8](repeating: 0, count: 1)
+        // Its end is what is waited for, however it comes.
+        _ = try? unsafe byte.withUnsafeMutableBytes { (buffer) throws(Errno) in try unsafe end.read(into: buffer) }
+    }
+}
+
 @Suite("Images made of values")
 struct DraftTests {
     private func keep(_ bytes: [UInt8], _ room: ImageRoom, _ lease: Lease) async throws -> KeptLayer {
@@ -222,18 +234,19 @@ struct DraftTests {
     func again() async throws {
         let room = try await ImageRoom()
         _ = try await room.load(Sample().dockerMembers())
-        let (first, blobs) = try await room.store.withLease { lease in
+        let blobs = try await room.store.withLease { lease in
             let draft = try room.store.draft(of: "sample:1", for: lease)
             let first = try await room.store.write(draft, as: try reference("one")).value
             let second = try await room.store.write(draft, as: try reference("two")).value
-            #expect(first.id == second.id && second.references.map(\.familiar) == ["one:latest", "two:latest"])
+            #expect(
+                first.id == second.id && first.arrivedAt == second.arrivedAt
+                    && second.references.map(\.familiar) == ["one:latest", "two:latest"])
             let blobs = try room.content.all()
             let layer = try await keep(archive(of: [.file("more", "more")]), room, lease)
             #expect(try room.content.contains(layer.blob.digest))
-            return (second, blobs)
+            return blobs
         }
         #expect(try room.content.all() == blobs)
-        #expect(try room.store.find("one").arrivedAt == first.arrivedAt)
         try room.remove()
     }
 
@@ -281,6 +294,68 @@ struct DraftTests {
             #expect(throws: ImageError.self) { try room.store.write(ImageDraft(), as: try reference("a@\(Digest(of: []))")) }
         }
         #expect(try room.content.all() == before && room.store.count == 0)
+        try room.remove()
+    }
+
+    @Test("A manifest that is made here speaks of all layers in the specification's words")
+    func mediaTypes() async throws {
+        let room = try await ImageRoom()
+        let sample = Sample()
+        let manifest = sample.manifest(layerType: "application/vnd.docker.image.rootfs.diff.tar")
+        let index = Sample.index([
+            Sample.descriptor(manifest, Sample.manifestType, #","annotations":{"org.opencontainers.image.ref.name":"sample:1"}"#)
+        ])
+        _ = try await room.load(
+            sample.blobs + [Sample.blob(manifest), .file("index.json", index), .file("oci-layout", #"{"imageLayoutVersion":"1.0.0"}"#)])
+        let lease = room.store.leases.begin()
+        var draft = try room.store.draft(of: "sample:1", for: lease)
+        draft.author = "somebody"
+        let made = try await room.store.write(draft).value
+        let written = try JSONDecoder().decode(Manifest.self, from: Data(try room.content.read(made.manifest.digest, limit: 1 << 20)))
+        #expect(written.layers.map(\.mediaType) == [.layer, .layer] && written.layers.map(\.digest) == made.layers.map(\.digest))
+        #expect(MediaType(rawValue: "application/vnd.docker.image.rootfs.diff.tar.gzip").ofOCI == .layerGzip)
+        #expect(MediaType(rawValue: "application/other").ofOCI == MediaType(rawValue: "application/other"))
+        try room.remove()
+    }
+
+    @Test("What is cancelled makes nothing", arguments: ["squash", "compare", "layers"])
+    func cancelling(_ what: String) async throws {
+        let room = try await ImageRoom()
+        let image = try #require(try await room.load(Sample().dockerMembers()).first).image
+        let before = try room.files
+        // Nobody gets to work before it is cancelled.
+        let (occupied, begun) = AsyncStream<Void>.makeStream()
+        let (gate, writing) = try BerthLinux.Pipe().take { (GateEnd($0), $1.release()) }
+        let occupying = (0..<Lane.threadLimit).map { _ in
+            Task {
+                try await room.store.reading.run { () throws(ImageError) in
+                    begun.yield()
+                    gate.wait()
+                }
+            }
+        }
+        var iterator = occupied.makeAsyncIterator()
+        for _ in occupying { await iterator.next() }
+        let end: () async throws -> Void
+        switch what {
+        case "squash":
+            let job = try room.store.squash("sample:1", as: try reference("flat"))
+            job.cancel()
+            end = { _ = try await job.value }
+        case "compare":
+            _ = try await room.store.tag(image.id.description, as: try reference("other"))
+            let job = try room.store.compare("sample:1", with: "other")
+            job.cancel()
+            end = { _ = try await job.value }
+        default:
+            let job = try room.store.layers(of: "sample:1")
+            job.cancel()
+            end = { _ = try await job.value }
+        }
+        _ = OwnedDescriptor(adopting: writing)  // closed: those who occupy the lane go on
+        await #expect { try await end() } throws: { ($0 as? ImageError)?.code == .cancelled }
+        for task in occupying { try await task.value }
+        if what != "compare" { #expect(try room.files == before) }
         try room.remove()
     }
 

@@ -145,6 +145,19 @@ def test_odd_names_are_told_exactly_and_harm_no_terminal(odd):
     assert table[0].split() == ["KIND", "CHANGE", "LAYER", "PATH"] and len(table) == 7
 
 
+def test_many_differences_come_whole_and_in_order(engine, tmp_path):
+    for name, count in [("few", 0), ("many", 2500)]:
+        folder = tmp_path / name
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"{number:04}-{'x' * 200}").write_text("x")
+        run("tar", "-C", folder, "-cf", tmp_path / f"{name}.tar", ".")
+        engine.berth("import", tmp_path / f"{name}.tar", f"{name}:1")
+    told = engine.berth("image", "diff", "few:1", "many:1", "--format", "{{.Path}}").splitlines()
+    assert [path[1:5] for path in told] == [f"{number:04}" for number in range(2500)]
+    assert engine.berth("image", "diff", "few:1", "many:1").splitlines()[-1] == "In all: 2500 added, +2.5kB"
+
+
 def test_layers_tell_what_made_them_and_what_they_hide(loaded, image):
     lines = loaded.berth("image", "layers", image.id).splitlines()
     assert re.fullmatch(rf"{image.id[7:19]}: [0-9.]+MB in 3 layers, of which [0-9.]+k?B hidden", lines[0])
