@@ -4,11 +4,13 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import socket
 import subprocess
 
 import pytest
 
-from conftest import Client, clients
+from conftest import wait_for
 from test_images_archives import Mounted, buildah, differences, engine, image, layout_tar, load, run  # noqa: F401: fixtures are found by name
 
 BIN = pathlib.Path(os.environ["BERTH_BIN"])
@@ -170,6 +172,35 @@ def test_layers_tell_what_made_them_and_what_they_hide(loaded, image):
     files = [path for path in image.rootfs.rglob("*") if path.is_file() and not path.is_symlink()]
     inodes = {path.stat().st_ino: path.stat().st_size for path in files}
     assert sum(layer["SizeBytes"] - layer["HiddenBytes"] for layer in told) == sum(inodes.values())
+
+
+def test_who_goes_away_ends_the_work(engine, busybox_tar, tmp_path):
+    shutil.copy(busybox_tar, tmp_path / "large.tar")
+    (tmp_path / "data").write_bytes(os.urandom(48 << 20))
+    run("tar", "-C", tmp_path, "-rf", tmp_path / "large.tar", "data")
+    engine.berth("import", tmp_path / "large.tar", "large:1")
+    engine.berth("run", "--name", "made", "--network", "none", "large:1", "touch", "/new")
+    engine.berth("commit", "made", "large:2")
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(30)
+    connection.connect(engine.socket)
+    connection.sendall(b"POST /berth/v1/images/large:2/squash?t=large:3 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+    said = b""
+    while b'"status"' not in said:
+        piece = connection.recv(4096)
+        assert piece, said
+        said += piece
+    connection.close()
+
+    def states():
+        jobs = [json.loads(line) for line in engine.berth("system", "jobs", "--format", "json").splitlines()]
+        return [job["State"] for job in jobs if job["Kind"] == "squash"]
+
+    wait_for(lambda: states() != ["running"], "the job to end")
+    assert states() == ["cancelled"]
+    assert sorted(engine.berth("images", "--format", "{{.Tag}}").split()) == ["1", "2"]
+    assert not list((engine.root / "content/ingest").iterdir())
+    engine.berth("rm", "made")
 
 
 def test_mistakes_are_told(loaded, image):
