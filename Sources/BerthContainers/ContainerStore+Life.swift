@@ -51,6 +51,7 @@ extension ContainerStore {
         let document = object.document
         let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
+            try requireStillLayers(document)
             let network = try await attachNetwork(document, object.id)
             let process = try await run(object, document, network, pending.map(\.choice))
             let streams = process.takeInitialStreams()

@@ -26,11 +26,13 @@ public protocol ContentIngesting: Sendable {
 /// A blob that is there is whole: it was written under another name, compared with its digest, synced, and renamed. All calls block: they
 /// belong in a lane. What a kill leaves in `ingest` is removed when the store is opened again.
 public final class ContentStore: ContentReading, ContentIngesting {
-    private let root: Directory
+    let root: Directory
     let blobs: Directory
     let ingests: Directory
+    /// What is coming in.
+    let pendingNames = PendingNames()
     /// Held between the question whether a blob is wanted and its end; who asks whether it is there asks before or after that.
-    private let removing = Mutex(())
+    let removing = Mutex(())
 
     /// What keeps blobs, and the layers that are made of them, from being collected.
     public let leases = Leases()
@@ -49,12 +51,17 @@ public final class ContentStore: ContentReading, ContentIngesting {
             blobs = try root.openDirectory("blobs")
             ingests = try root.makeDirectories("ingest", permissions: 0o700)
             for entry in try ingests.entries() { try ingests.removeTree(entry.name) }
-            if try !root.contains("oci-layout") {
-                try unsafe root.replaceFile("oci-layout", with: #"{"imageLayoutVersion":"1.0.0"}"#.utf8Span.span.bytes, permissions: 0o644)
-            }
+            if try !root.contains("oci-layout") { try Self.writeMarker(in: root) }
         } catch {
             throw .storage("cannot open the content store at '\(path)'", error)
         }
+    }
+
+    /// What says that the directory is an image layout.
+    static let marker = #"{"imageLayoutVersion":"1.0.0"}"#
+
+    static func writeMarker(in root: borrowing Directory) throws(Errno) {
+        try unsafe root.replaceFile("oci-layout", with: marker.utf8Span.span.bytes, permissions: 0o644)
     }
 
     /// How many bytes a blob has. `notFound` if there is none.
@@ -161,13 +168,18 @@ public final class ContentStore: ContentReading, ContentIngesting {
 
     /// Writes the layout's `index.json`, which is derived: it names what other tools are to find.
     public func writeIndex(_ index: Index) throws(ContentError) {
+        let bytes = try Self.encoded(index)
+        do throws(Errno) { try unsafe root.replaceFile("index.json", with: bytes.span.bytes, permissions: 0o644) } catch {
+            throw .storage("cannot write index.json", error)
+        }
+    }
+
+    static func encoded(_ index: Index) throws(ContentError) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Text and numbers encode: why they did not is nothing that a caller could act on.
         guard let data = try? encoder.encode(index) else { throw ContentError(.storage, "the index cannot be encoded") }
-        do throws(Errno) { try unsafe root.replaceFile("index.json", with: Array(data).span.bytes, permissions: 0o644) } catch {
-            throw .storage("cannot write index.json", error)
-        }
+        return Array(data)
     }
 
     func directory(of digest: Digest) throws(Errno) -> Directory {
@@ -196,7 +208,7 @@ public struct Ingest: ~Copyable, Sendable {
     fileprivate init(
         _ store: ContentStore, in directory: borrowing Directory, _ algorithm: Digest.Algorithm, for lease: Lease
     ) throws(ContentError) {
-        do throws(Errno) { try self.init(store, try PendingFile(in: directory), algorithm, lease) } catch {
+        do throws(Errno) { try self.init(store, try PendingFile(in: directory, store.pendingNames), algorithm, lease) } catch {
             throw .storage("cannot take content in", error)
         }
     }

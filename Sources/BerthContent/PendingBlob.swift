@@ -46,19 +46,33 @@ public final class PendingBlob: Sendable {
     }
 }
 
+/// The temporary names that somebody has. Of other files in `ingest` nobody knows any more.
+final class PendingNames: Sendable {
+    private let names = Mutex<Set<PathBytes>>([])
+    func insert(_ name: PathBytes) { names.withLock { _ = $0.insert(name) } }
+    func remove(_ name: PathBytes) { names.withLock { _ = $0.remove(name) } }
+    func contain(_ name: PathBytes) -> Bool { names.withLock { $0.contains(name) } }
+}
+
 /// A file under a temporary name, which goes with this value unless it is committed.
 final class PendingFile: Sendable {
     private let directory: Directory
     private let name: PathBytes
     private let isThere = Mutex(true)
+    private let names: PendingNames
 
-    init(in directory: borrowing Directory) throws(Errno) {
+    init(in directory: borrowing Directory, _ names: PendingNames) throws(Errno) {
         self.directory = try directory.duplicate()
         var random = SystemRandomNumberGenerator()
         name = try PathBytes("in-" + String(random.next(), radix: 16))
+        self.names = names
+        names.insert(name)
     }
 
-    deinit { discard() }
+    deinit {
+        discard()
+        names.remove(name)
+    }
 
     func discard() {
         guard

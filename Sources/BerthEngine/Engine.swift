@@ -150,6 +150,11 @@ public final class Engine: Sendable {
         containers.uses(ofImage: id).map { ImageUse(containerID: $0.id, isRunning: $0.status == .running) }
     }
 
+    /// Checks everything that is kept of images and of containers' layers, and repairs what can be: ``ImageStore/check(repairing:uses:)``.
+    public func check(repairing repairs: Bool = false) -> Job<StoreReport> {
+        images.check(repairing: repairs) { [containers] in containers.storeUse() }
+    }
+
     /// Removes an image or one of its names, minding the containers: ``ImageStore/remove(_:platform:force:uses:)``.
     public func removeImage(_ text: String, platform: Platform? = nil, force: Bool = false) async throws(ImageError) -> [ImageRemoval] {
         try await images.remove(text, platform: platform, force: force, uses: { self.uses(ofImage: $0) })

@@ -3,8 +3,8 @@ internal import BerthLayers
 internal import BerthLinux
 public import BerthOCI
 internal import BerthReactor
-internal import BerthSnapshots
-internal import BerthState
+public import BerthSnapshots
+public import BerthState
 internal import Synchronization
 
 // What is wanted: what documents name, what leases hold, and what lies below. Everything else goes, while all other work goes on.
@@ -29,8 +29,11 @@ extension ImageStore {
     }
 
     /// Ends a lease, and collects what it alone held. Ending it again does nothing.
-    public func end(_ lease: Lease) async {
-        let released = lease.end().filter { !isNamed($0) }
+    public func end(_ lease: Lease) async { await end(lease, leaving: []) }
+
+    /// The same, but for what was nobody's before.
+    func end(_ lease: Lease, leaving left: Set<LeasedResource>) async {
+        let released = lease.end().filter { !left.contains($0) && !isNamed($0) }
         if released.isEmpty { return }
         do throws(ImageError) {
             try await collecting.run { () throws(ImageError) in _ = self.collect(released) }
@@ -90,21 +93,55 @@ extension ImageStore {
     }
 
     /// Whether an image or a named index has it.
-    private func isNamed(_ resource: LeasedResource) -> Bool { index.withLock { $0.keeps(resource) } }
+    func isNamed(_ resource: LeasedResource) -> Bool { index.withLock { $0.keeps(resource) } }
 
     /// Removes every blob and layer that nobody wants: what kills have left, and what could not be removed before. It runs while everything
     /// else does.
-    public func collect() async throws(ImageError) {
-        try await collecting.run { () throws(ImageError) in
-            let known = self.services.snapshots.layers()
-            let below = Set(known.values.compactMap(\.parent))
-            let blobs: Set<Digest>
-            do throws(ContentError) { blobs = try self.services.content.all() } catch { throw ImageError(error) }
-            let named = self.index.withLock { $0.blobs }
-            self.collect(
-                Set(blobs.subtracting(named).map { .blob($0) })
-                    .union(known.keys.filter { !below.contains($0) }.map { .layer(chainID: $0.chainID) }))
-            try self.writing.withLock { _ throws(ImageError) in try self.writeIndex() }
+    ///
+    /// The job's value tells what has gone.
+    public func startCollection() -> Job<StoreCollection> {
+        services.jobs.start(kind: "collect", title: "the store") { [self] context in
+            try await collecting.run { () throws(ImageError) in try self.collectAll(context) }
         }
     }
+
+    /// Does what ``startCollection()`` starts, and waits for it.
+    @discardableResult
+    public func collect() async throws(ImageError) -> StoreCollection {
+        do { return try await startCollection().value } catch let error as ImageError { throw error } catch {
+            throw ImageError(.storage, "the collection did not end: \(error)")
+        }
+    }
+
+    private func collectAll(_ context: JobContext) throws(ImageError) -> StoreCollection {
+        let known = services.snapshots.layers()
+        let below = Set(known.values.compactMap(\.parent))
+        let blobs: Set<Digest>
+        do throws(ContentError) { blobs = try services.content.all() } catch { throw ImageError(error) }
+        let named = index.withLock { $0.blobs }
+        let candidates =
+            blobs.subtracting(named).map { LeasedResource.blob($0) }
+            + known.keys.filter { !below.contains($0) }.map { .layer(chainID: $0.chainID) }
+        var collected = StoreCollection()
+        for candidate in candidates {
+            if context.isCancelled { throw ImageError(.cancelled, "the collection was cancelled") }
+            let layers = collect([candidate])
+            collected.layers += layers
+            collected.byteCount += layers.reduce(0) { $0 + (known[$1]?.byteCount ?? 0) }
+        }
+        // What could not be removed is still there.
+        do throws(ContentError) { collected.blobs = blobs.subtracting(try services.content.all()) } catch { throw ImageError(error) }
+        try writing.withLock { _ throws(ImageError) in try writeIndex() }
+        return collected
+    }
+}
+
+/// What a collection has removed.
+public struct StoreCollection: Hashable, Sendable {
+    /// The blobs.
+    public internal(set) var blobs: Set<Digest> = []
+    /// The layers, the uppermost of a chain first.
+    public internal(set) var layers: [LayerName] = []
+    /// How many bytes the files of the layers had.
+    public internal(set) var byteCount: UInt64 = 0
 }

@@ -52,6 +52,11 @@ extension ImageStore {
 
     /// Writes the content's index anew: the named images, under their names, as other tools expect them.
     func writeIndex() throws(ImageError) {
+        do throws(ContentError) { try services.content.writeIndex(layoutIndex()) } catch { throw ImageError(error) }
+    }
+
+    /// What the content's index is to say.
+    func layoutIndex() -> Index {
         let state = index.withLock { $0 }
         var manifests: [Descriptor] = []
         for (name, target) in state.references.sorted(by: { $0.key.description < $1.key.description }) {
@@ -65,6 +70,6 @@ extension ImageStore {
             descriptor.annotations = ["org.opencontainers.image.ref.name": name.description]
             manifests.append(descriptor)
         }
-        do throws(ContentError) { try services.content.writeIndex(Index(manifests: manifests)) } catch { throw ImageError(error) }
+        return Index(manifests: manifests)
     }
 }

@@ -62,6 +62,8 @@ public final class ImageStore: Sendable {
     let collecting = Lane(named: "the images' collection")
     /// Where layers' blobs are read to know all files in them: much of memory, so for few at a time.
     let reading = Lane(named: "the reading of layers")
+    /// The layers whose files are being replaced.
+    let replacing = Mutex<Set<LayerName>>([])
     /// Holds everything while a document is set aside: what that one names is not known.
     private let claim: Lease
     /// The longest configuration or manifest that is read.
@@ -81,6 +83,7 @@ public final class ImageStore: Sendable {
             var loaded = StoreIndex()
             var isComplete = imagesAside.isEmpty && namesAside.isEmpty
             for aside in imagesAside { loaded.unreadable[aside.id] = aside.reason }
+            for aside in namesAside { loaded.unreadableReferences[aside.fileName] = aside.reason }
             for (id, document) in found {
                 // An image whose configuration is damaged is not shown, and keeps what it names.
                 do throws(ImageError) { loaded.images[document.id] = try entry(document) } catch {
@@ -142,8 +145,7 @@ public final class ImageStore: Sendable {
     /// Reads what an image says of itself.
     func entry(_ document: ImageDocument) throws(ImageError) -> Entry {
         do {
-            let bytes = try services.content.read(document.configuration.digest, limit: Self.maximumDocumentByteCount)
-            let configuration = try JSONDecoder().decode(ImageConfiguration.self, from: Data(bytes))
+            let configuration = try configuration(of: document)
             var (top, byteCount): (LayerName?, UInt64) = (nil, 0)
             let known = services.snapshots.layers()
             for diffID in configuration.diffIDs {
@@ -159,6 +161,12 @@ public final class ImageStore: Sendable {
         } catch {
             throw ImageError(.storage, "the configuration of image \(document.id) cannot be read: \(error)")
         }
+    }
+
+    /// Reads what an image's document names as its configuration.
+    func configuration(of document: ImageDocument) throws -> ImageConfiguration {
+        let bytes = try services.content.read(document.configuration.digest, limit: Self.maximumDocumentByteCount)
+        return try JSONDecoder().decode(ImageConfiguration.self, from: Data(bytes))
     }
 
     /// The images whose documents, configurations or layers cannot be read, by the hexadecimal part of their id, with the reason. Nothing of them

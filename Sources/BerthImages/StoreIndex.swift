@@ -48,6 +48,8 @@ struct StoreIndex {
     /// Those that names name, as the content store has them.
     private(set) var indexes: [Digest: ImageIndex] = [:]
     var unreadable: [String: String] = [:]
+    /// Names whose documents were set aside, by the file, with the reason.
+    var unreadableReferences: [String: String] = [:]
 
     /// Gives a name to something, or to nothing.
     ///

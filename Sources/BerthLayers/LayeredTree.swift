@@ -19,7 +19,7 @@ public final class LayeredTree {
         /// The digest of its contents, where it was asked for.
         public internal(set) var contents: Digest?
         /// Under how many names it is seen.
-        fileprivate(set) var nameCount = 1
+        public fileprivate(set) var nameCount = 1
 
         init(_ entry: TarEntry, layer: Int, ordinal: Int) { (self.entry, self.layer, self.ordinal) = (entry, layer, ordinal) }
 
@@ -138,6 +138,8 @@ public final class LayeredTree {
             root.layer = layer
             return nil
         }
+        // Of file systems of long ago.
+        if path.dropLast().contains(where: { $0.bytes.starts(with: Whiteout.reserved) }) { return nil }
         let parent = try folder(at: path.dropLast(), entry)
         if name.bytes.starts(with: Whiteout.prefix) {
             try follow(name, in: parent, entry)
@@ -151,8 +153,9 @@ public final class LayeredTree {
                 return nil
             }
             let made = Folder(Self.nameless(entry), layer: layer)
-            // In the place of something else, it does not show what layers below have under its name.
-            made.isOpaque = parent.removed.remove(name) != nil || parent.children[name] != nil
+            // In the place of what a layer below has, or what is removed, it does not show what there is further down under its name.
+            made.isOpaque = parent.removed.remove(name) != nil
+            if case .file(let file)? = parent.children[name], file.layer != layer { made.isOpaque = true }
             put(.folder(made), name, in: parent)
             return nil
         case .hardLink:

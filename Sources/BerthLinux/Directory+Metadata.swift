@@ -63,6 +63,21 @@ extension Directory {
         }
     }
 
+    /// Whether the file system keeps the attributes that users give their files (`user.…`).
+    public borrowing func keepsUserAttributes() throws(Errno) -> Bool {
+        let attribute: PathBytes = "user.berth"
+        do throws(Errno) {
+            _ = try unsafe attribute.withCString { (attribute) throws(Errno) in
+                try unsafe call("") { unsafe berth_lgetxattrat($0, $1, attribute, nil, 0) }
+            }
+            return true
+        } catch {
+            if error == .ENODATA { return true }
+            if error == .EOPNOTSUPP { return false }
+            throw error
+        }
+    }
+
     /// Sets an extended attribute, replacing its value.
     public borrowing func setExtendedAttribute(_ attribute: String, to value: [UInt8], of name: PathBytes) throws(Errno) {
         try requireNameOrEmpty(name)

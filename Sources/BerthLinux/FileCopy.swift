@@ -10,14 +10,21 @@ extension OwnedDescriptor {
         guard byteCount > 0 else { return }
         if try sharesBlocks(with: target) { return }
         var position: Int64 = 0
-        while position < byteCount, let begin = try next(3 /* SEEK_DATA */, from: position) {
-            let end = try next(4 /* SEEK_HOLE */, from: begin) ?? byteCount
-            try seek(to: begin)
-            try target.seek(to: begin)
-            try copy(end - begin, to: target)
-            position = end
+        while position < byteCount, let data = try nextData(from: position) {
+            try seek(to: data.lowerBound)
+            try target.seek(to: data.lowerBound)
+            try copy(Int64(data.count), to: target)
+            position = data.upperBound
         }
         try target.truncate(to: byteCount)
+    }
+
+    /// The next piece of a file that is no hole, from a position on; `nil` if nothing but holes follows. The descriptor's position is somewhere afterwards.
+    public borrowing func nextData(from position: Int64) throws(Errno) -> Range<Int64>? {
+        guard let begin = try next(3 /* SEEK_DATA */, from: position) else { return nil }
+        // Behind data there is always a hole, if only the end.
+        guard let end = try next(4 /* SEEK_HOLE */, from: begin), end > begin else { return nil }
+        return begin..<end
     }
 
     /// Where data, or a hole, begins; `nil` if there is none up to the end.

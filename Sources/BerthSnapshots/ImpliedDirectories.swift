@@ -13,20 +13,25 @@ extension LayerDirectories {
             var isHidden = false
             // It may have been replaced by a later entry.
             guard let own = try Self.directory(at: path, in: files, &isHidden) else { continue }
-            for lower in lowers where !isHidden {
-                let layer = try root.openDirectory(try PathBytes(lower), .beneath)
-                guard let below = try Self.directory(at: path, in: layer, &isHidden) else { continue }
-                try TreeCopy.copyAttributes(from: below, to: own)
-                break
-            }
+            if !isHidden, let below = try directory(at: path, inOneOf: lowers) { try TreeCopy.copyAttributes(from: below, to: own) }
         }
+    }
+
+    /// The directory of a path that is seen where layers lie on each other; `nil` if there is none.
+    func directory(at path: [PathBytes], inOneOf layers: [String]) throws(Errno) -> Directory? {
+        var isHidden = false
+        for lower in layers where !isHidden {
+            let layer = try root.openDirectory(try PathBytes(lower), .beneath)
+            if let found = try Self.directory(at: path, in: layer, &isHidden) { return found }
+        }
+        return nil
     }
 
     /// Opens a directory of a layer's own files.
     ///
     /// - Parameter hides: becomes true where nothing is seen there of the layers below this one.
     /// - Returns: `nil` if the layer has no directory there.
-    private static func directory(
+    static func directory(
         at path: [PathBytes], in layer: borrowing Directory, _ hides: inout Bool
     ) throws(Errno) -> Directory? {
         var current = try layer.duplicate()

@@ -15,6 +15,8 @@ final class LayerDirectories: Sendable {
     private struct State {
         var layers: [LayerName: Entry] = [:]
         var writable: Set<String> = []
+        /// Directories that are no layers and that somebody has: they are being filled, or others may still be reading in them.
+        var unnamed: Set<String> = []
     }
     private struct LayerDocument: Codable {
         var version = 1
@@ -88,7 +90,7 @@ final class LayerDirectories: Sendable {
 
     /// Distinguishes read-only layers from containers' ids, which are hexadecimal.
     static let layerPrefix = "layer-"
-    private static let documentName: PathBytes = "layer.json"
+    static let documentName: PathBytes = "layer.json"
 
     // MARK: Listings
 
@@ -128,6 +130,7 @@ final class LayerDirectories: Sendable {
     ) throws(SnapshotError) -> PreparedLayer {
         var random = SystemRandomNumberGenerator()
         let id = Self.layerPrefix + [random.next() as UInt64, random.next()].map { String($0, radix: 16) }.joined()
+        state.withLock { _ = $0.unnamed.insert(id) }
         do throws(SnapshotError) { try make(id) } catch {
             discard(id)
             throw error
@@ -168,15 +171,43 @@ final class LayerDirectories: Sendable {
 
     private func name(_ prepared: PreparedLayer, _ information: LayerInformation) throws(SnapshotError) {
         do throws(Errno) {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            // Text and numbers encode.
-            guard let data = try? encoder.encode(LayerDocument(layer: information)) else { throw Errno.EINVAL }
-            let own = try root.openDirectory(try PathBytes(prepared.id))
-            try unsafe own.replaceFile(Self.documentName, with: Array(data).span.bytes)
+            try writeDocument(of: information, in: try root.openDirectory(try PathBytes(prepared.id)))
             try root.synchronize()
         } catch { throw Self.commitFailure(prepared, information, error) }
-        state.withLock { $0.layers[information.name] = Entry(directory: prepared.id, information: information) }
+        state.withLock { state in
+            state.layers[information.name] = Entry(directory: prepared.id, information: information)
+            state.unnamed.remove(prepared.id)
+        }
+    }
+
+    func writeDocument(of layer: LayerInformation, in own: borrowing Directory) throws(Errno) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // Text and numbers encode.
+        guard let data = try? encoder.encode(LayerDocument(layer: layer)) else { throw Errno.EINVAL }
+        try unsafe own.replaceFile(Self.documentName, with: Array(data).span.bytes)
+    }
+
+    /// What a layer's document says now; `nil` if there is none, or it cannot be read.
+    func readDocument(in own: borrowing Directory) throws(Errno) -> LayerInformation? {
+        guard try own.contains(Self.documentName) else { return nil }
+        return switch Self.read(own) {
+        case .success(let layer): layer
+        case .failure: nil
+        }
+    }
+
+    /// Directories that are no layers, and that nobody has any more.
+    func unclaimed() throws(Errno) -> [PathBytes] {
+        var found: [PathBytes] = []
+        for entry in try root.entries() where entry.name.description.hasPrefix(Self.layerPrefix) && entry.isDirectory != false {
+            let id = entry.name.description
+            let isClaimed =
+                unreadable[id] != nil || state.withLock { $0.unnamed.contains(id) || $0.layers.values.contains { $0.directory == id } }
+            if isClaimed { continue }
+            if try !root.openDirectory(entry.name).contains(Self.documentName) { found.append(entry.name) }
+        }
+        return found
     }
 
     private static func commitFailure(_ prepared: PreparedLayer, _ information: LayerInformation, _ error: Errno) -> SnapshotError {
@@ -192,6 +223,7 @@ final class LayerDirectories: Sendable {
             try removeDocument(of: directory)
             try beforeRemoval(root, directory)
             try root.removeTree(try PathBytes(directory))
+            state.withLock { _ = $0.unnamed.remove(directory) }
         } catch {}  // as above
     }
 

@@ -3,7 +3,7 @@ internal import BerthLinux
 /// Layers as directories that the kernel's overlay file system puts together. The layout is Docker's of the same name:
 /// `<id>/{diff,link,lower,work}` and `l/<26 characters>`, symbolic links that keep mount options short.
 public final class Overlay2: Snapshotter {
-    private let directories: LayerDirectories
+    let directories: LayerDirectories
 
     /// Opens the store at `<root>/overlay2`, removing what a kill has left unfinished.
     public init(directory path: String) throws(SnapshotError) {
@@ -162,19 +162,19 @@ public final class Overlay2: Snapshotter {
         try own.setPermissions("diff", 0o755)
     }
 
-    private func makeLink(of id: String, in own: borrowing Directory, synced: Bool) throws(Errno) {
+    func makeLink(of id: String, in own: borrowing Directory, synced: Bool) throws(Errno) {
         let link = Self.newLink()
         try Self.write(link, to: "link", in: own, synced: synced)
         try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
     }
 
     /// The short name of a layer's directory.
-    private static func lowerName(of own: borrowing Directory) throws(Errno) -> String {
+    static func lowerName(of own: borrowing Directory) throws(Errno) -> String {
         "l/" + String(decoding: try own.readFile("link", limit: 100), as: UTF8.self)
     }
 
     /// The short names of those that a layer lies on, the uppermost first.
-    private static func lowerNames(in own: borrowing Directory) throws(Errno) -> [String] {
+    static func lowerNames(in own: borrowing Directory) throws(Errno) -> [String] {
         String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self).split(separator: ":").map(String.init)
     }
 
@@ -198,7 +198,7 @@ public final class Overlay2: Snapshotter {
     }
 
     /// 26 characters of base 32: as many as Docker's.
-    private static func newLink() -> String {
+    static func newLink() -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".utf8)
         var random = SystemRandomNumberGenerator()
         return String(decoding: (0..<26).map { _ in alphabet[Int(random.next(upperBound: UInt8(32)))] }, as: UTF8.self)

@@ -97,6 +97,29 @@ public protocol Snapshotter: Sendable {
     func remove(_ layer: WritableLayer) throws(SnapshotError)
     /// The containers that have a layer.
     func writableLayers() -> Set<String>
+
+    // MARK: Checking
+
+    /// What is wrong with how a read-only layer is kept, its files left aside: a sentence each; none if nothing is. `notFound` if there is no such layer.
+    func faults(of name: LayerName) throws(SnapshotError) -> [String]
+    /// What is wrong with how a container's layer is kept, its files left aside: a sentence each. `notFound` if it has none.
+    ///
+    /// - Parameter parent: the layer that it must lie on.
+    func faults(of layer: WritableLayer, on parent: LayerName?) throws(SnapshotError) -> [String]
+    /// Makes right what ``faults(of:)`` tells of, but for a layer's files that are not there. Repeating is fine.
+    func mend(_ name: LayerName) throws(SnapshotError)
+    /// Makes right what ``faults(of:on:)`` tells of, but for a container's files that are not there: nobody else has them. Repeating is fine.
+    func mend(_ layer: WritableLayer, on parent: LayerName?) throws(SnapshotError)
+    /// The directory below a layer which one of that path is like that the layer has only because something lies in it; `nil` if there is none, or that cannot
+    /// be told.
+    func directory(below name: LayerName, at path: [PathBytes]) throws(SnapshotError) -> Directory?
+    /// Puts prepared files in the place of a layer's, in one step and synced. What was there before stays, without a name, until the store is opened
+    /// again: others may be reading it. If it fails, the layer is as it was, and the prepared one still only prepared.
+    func replaceFiles(of name: LayerName, with prepared: PreparedLayer) throws(SnapshotError)
+    /// What kills have left and nobody has any more, by its path below the store.
+    func leftovers() throws(SnapshotError) -> [String]
+    /// Removes what ``leftovers()`` tells of. Repeating is fine.
+    func removeLeftovers() throws(SnapshotError)
 }
 
 extension Snapshotter {

@@ -5,7 +5,7 @@ internal import BerthLinux
 /// It needs nothing of the file system but that it keeps files, and pays with space and time: a layer, and a container, is a whole copy of what it
 /// lies on, but for the blocks that the file system can share. The layout is `<id>/dir`.
 public final class Vfs: Snapshotter {
-    private let directories: LayerDirectories
+    let directories: LayerDirectories
 
     /// Opens the store at `<root>/vfs`, removing what a kill has left unfinished.
     public init(directory path: String) throws(SnapshotError) { directories = try LayerDirectories(path: path) }

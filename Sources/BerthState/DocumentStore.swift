@@ -102,21 +102,51 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
         _ setAside: inout [SetAside]
     ) {
         let reason: String
-        do {
-            let data = Data(try directory.readFile(file, limit: Self.maximumByteCount))
-            let itsVersion = try JSONDecoder().decode(VersionOnly.self, from: data).version
-            if itsVersion <= version {
-                found.append((id, try JSONDecoder().decode(Versioned.self, from: data).document))
-                return
-            }
-            reason = "it has version \(itsVersion), and this engine reads up to \(version)"
-        } catch {
-            reason = "it cannot be read: \(error)"
+        switch decoded(file, in: directory) {
+        case .success(let document): return found.append((id, document))
+        case .failure(let error): reason = error.description
         }
         // The name tells when; the claim is by the part before it.
         var aside = "\(file).unreadable-\(realtimeNanoseconds())"
         do throws(Errno) { try directory.rename(file, to: try PathBytes(aside), replacing: .nothing) } catch { aside = file.description }
         setAside.append(SetAside(id: id, fileName: aside, reason: reason))
+    }
+
+    private func decoded(_ file: PathBytes, in directory: borrowing Directory) -> Result<Document, StateError> {
+        do {
+            let data = Data(try directory.readFile(file, limit: Self.maximumByteCount))
+            let itsVersion = try JSONDecoder().decode(VersionOnly.self, from: data).version
+            guard itsVersion <= version else {
+                return .failure(StateError(.invalid, "it has version \(itsVersion), and this engine reads up to \(version)"))
+            }
+            return .success(try JSONDecoder().decode(Versioned.self, from: data).document)
+        } catch {
+            return .failure(StateError(.invalid, "it cannot be read: \(error)", underlying: error as? Errno))
+        }
+    }
+
+    /// Reads one document, and leaves it where it is whatever is wrong with it.
+    ///
+    /// - Returns: `nil` if there is none.
+    /// - Throws: `invalid` for one that cannot be read, or is of a later version.
+    public func read(id: String) throws(StateError) -> Document? {
+        let result: Result<Document, StateError>
+        do throws(Errno) {
+            switch layout {
+            case .files:
+                let file = try Self.name("\(id).json")
+                guard try directory.value.contains(file) else { return nil }
+                result = decoded(file, in: directory.value)
+            case .directories(let fileName):
+                guard try directory.value.contains(try Self.name(id)) else { return nil }
+                let own = try directory.value.openDirectory(try Self.name(id))
+                guard try own.contains(try PathBytes(fileName)) else { return nil }
+                result = decoded(try PathBytes(fileName), in: own)
+            }
+        } catch {
+            throw StateError(.storage, "cannot read the document of '\(id)': \(error)", underlying: error)
+        }
+        return try result.get()
     }
 
     /// Writes a document whole, replacing the one before. In the layout of directories the object's directory must exist.

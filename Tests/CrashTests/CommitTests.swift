@@ -89,7 +89,9 @@ struct CommitTests {
                 #expect(error is ImageError, "call \(at): \(error)")
                 if case .failOnce = outcome { #expect(try stores.images.list().count == 1, "call \(at)") }
             }
-            stores = try await Stores(root)
+            let lower = try stores.images.find(Stores.name).topLayer
+            stores = try await Stores.opened(
+                root, "call \(at)", containers: [StoreUse.Container(id: "container", topLayer: lower, isInUse: false)])
             if let image = try? stores.images.find(Self.name) {
                 present += 1
                 #expect(try files(of: image, stores) == whole, "call \(at): an image that is not whole")

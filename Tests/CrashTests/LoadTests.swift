@@ -100,7 +100,7 @@ struct LoadTests {
                         }
                     }
                 }
-                stores = try await Stores(root)
+                stores = try await Stores.opened(root, "call \(at)")
                 let images = try stores.images.list()
                 if let image = images.first {
                     present += 1

@@ -43,7 +43,7 @@ struct PruneTests {
             stores = try await Stores(root)
             let (result, _) = await SystemCallSeam.scripted(at: at, outcome) { [stores] in await prune(stores) }
             if case .failure(let error) = result { #expect(error is ImageError, "call \(at): \(error)") }
-            stores = try await Stores(root)
+            stores = try await Stores.opened(root, "call \(at)")
             let left = try stores.images.list()
             if left.count == 1 { partial += 1 }
             // What is left is whole.

@@ -1,0 +1,30 @@
+public import BerthImages
+internal import BerthSnapshots
+internal import Synchronization
+
+extension ContainerStore {
+    /// What containers have of the store of images and layers, now. Waits for nothing.
+    public func storeUse() -> StoreUse {
+        let index = index.withLock { $0 }
+        var use = StoreUse()
+        use.unreadable = index.setAside
+        use.ids = Set(index.containers.keys).union(index.names.values).union(index.setAside.keys)
+        use.containers = index.containers.values.map { object in
+            object.state.withLock { state in
+                // Whether one runs of which nothing is known is not known either.
+                let isInUse = state.lifecycle.phase != .idle || state.process != nil || state.unknown != nil
+                return StoreUse.Container(id: object.id, topLayer: state.document.topLayer, isInUse: isInUse)
+            }
+        }
+        return use
+    }
+
+    /// Nothing is mounted on layers that are being repaired. Asked once it is said that the container starts: whoever repairs then sees that.
+    ///
+    /// - Throws: `busy`.
+    func requireStillLayers(_ document: ContainerDocument) throws(ContainerError) {
+        do throws(ImageError) { try services.images.requireStill(document.topLayer) } catch {
+            throw ContainerError(.busy, error.description)
+        }
+    }
+}
