@@ -26,6 +26,8 @@ public enum BerthPath {
     public static let jobs = prefix + "/jobs"
     /// `GET`: what takes space beside what Docker counts (``UsageAccount``).
     public static let usage = prefix + "/usage"
+    /// `POST`: a check of the store, which the parameter `repair` lets change something; lines of progress, then a ``CheckReport``.
+    public static let check = prefix + "/check"
 
     /// What is asked of an image, or done with it.
     public enum ImageVerb: String, Sendable, CaseIterable {

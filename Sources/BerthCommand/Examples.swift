@@ -4,6 +4,13 @@ extension Attach {
     static let examples = ["berth attach web                      # leave it running with Ctrl-P Ctrl-Q"]
 }
 
+extension Check {
+    static let examples = [
+        "berth system check", "berth system check --repair",
+        "berth system check --format '{{range .findings}}{{println .kind .subject}}{{end}}'",
+    ]
+}
+
 extension Completion {
     static let examples = [
         "berth completion bash > /usr/share/bash-completion/completions/berth",

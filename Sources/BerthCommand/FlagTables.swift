@@ -19,6 +19,7 @@ enum FlagTables {
 
 // What `berth __flags` says that they declare.
 extension Attach { static var writtenFlags: String? { "detach-keys=string no-stdin sig-proxy!no-sig-proxy" } }
+extension Check { static var writtenFlags: String? { "format=string quiet,q repair" } }
 extension Commit { static var writtenFlags: String? { "author,a=string change,c=list message,m=string pause,p!no-pause" } }
 extension Completion { static var writtenFlags: String? { "" } }
 extension ContainerFlags {

@@ -57,7 +57,8 @@ enum Front {
         (
             "system", "Manage the engine",
             [
-                Entry(names: ["df"], type: DiskUsage.self), Entry(names: ["events"], type: Events.self),
+                Entry(names: ["check"], type: Check.self), Entry(names: ["df"], type: DiskUsage.self),
+                Entry(names: ["events"], type: Events.self),
                 Entry(names: ["info"], type: Info.self), Entry(names: ["jobs"], type: Jobs.self),
             ]
         ),

@@ -20,7 +20,9 @@ enum LongWork {
                 try clear()
                 try body(document)
             } else if let status = line["status"]?.text, Terminal.isTerminal(2) {
-                let size = line["progressDetail"]?["current"]?.integer.map { " " + HumanText.size($0, digits: 4) } ?? ""
+                let detail = line["progressDetail"]
+                let sizes = [detail?["current"], detail?["total"]].compactMap { $0?.integer }.map { HumanText.size($0, digits: 4) }
+                let size = sizes.isEmpty ? "" : " " + sizes.joined(separator: "/")
                 try Output.write(Array("\r\(VisibleText.of(status))\(size)\u{1b}[K".utf8)[...], to: 2)
                 isShown = true
             }

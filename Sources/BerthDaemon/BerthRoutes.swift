@@ -11,7 +11,32 @@ struct BerthRoutes: Sendable {
         [
             Route(.GET, BerthPath.jobs) { try await $0.reply.document(JobList(engine.jobs.list().map { JobItem($0) })) },
             Route(.GET, BerthPath.usage) { try await $0.reply.document(UsageAccount(try await engine.usage())) },
+            Route(.POST, BerthPath.check) { try await check($0) },
         ]
+    }
+
+    private func check(_ call: Call) async throws {
+        let job = engine.check(repairing: call.query.bool("repair"))
+        try await FollowedJob(call: call).answer(job) { [try Reply.json(CheckReport($0))] }
+    }
+}
+
+extension CheckReport {
+    /// What the engine has found.
+    init(_ report: StoreReport) {
+        self.init(isSound: report.isSound, findings: report.findings.map { CheckFinding($0) })
+        (blobCount, byteCount, layerCount) = (report.blobCount, report.byteCount, report.layerCount)
+        (imageCount, referenceCount, containerCount) = (report.imageCount, report.referenceCount, report.containerCount)
+        furtherFindingCount = report.furtherFindingCount
+    }
+}
+
+extension CheckFinding {
+    /// A finding of the engine's.
+    init(_ finding: StoreFinding) {
+        self.init(
+            kind: finding.kind.rawValue, subject: finding.subject, problem: finding.problem, details: finding.details,
+            meaning: finding.meaning, remedy: finding.remedy, outcome: finding.outcome.rawValue, isFault: finding.isFault)
     }
 }
 

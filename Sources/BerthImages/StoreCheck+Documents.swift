@@ -109,6 +109,7 @@ extension StoreCheck {
     }
 
     private func tellDamaged(_ path: String, _ fault: String) {
+        state.withLock { _ = $0.damagedDocuments.insert(path) }
         tell(
             StoreFinding(
                 .damagedDocument, path, fault, meaning: "the next start of the engine would not know what it says",

@@ -163,7 +163,7 @@ extension StoreCheck {
     // MARK: Documents
 
     private func mendDocuments() throws(ImageError) {
-        let told = state.withLock { Set($0.report.findings.filter { $0.kind == .damagedDocument }.map(\.subject)) }
+        let told = state.withLock { $0.damagedDocuments }
         try store.writing.withLock { _ throws(ImageError) in
             let index = store.index.withLock { $0 }
             do throws(StateError) {
@@ -187,7 +187,6 @@ extension StoreCheck {
 
     private func removeLeftovers() throws(ImageError) {
         let leftovers = state.withLock { $0.report.findings.filter { $0.kind == .leftover }.map(\.subject) }
-        guard !leftovers.isEmpty else { return }
         do throws(ContentError) { try store.services.content.removeLeftovers() } catch { throw ImageError(error) }
         do throws(SnapshotError) { try store.services.snapshots.removeLeftovers() } catch {
             throw ImageError(LayerError(.storage, error.description, underlying: error.underlying))

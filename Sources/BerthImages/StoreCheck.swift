@@ -23,6 +23,8 @@ final class StoreCheck: Sendable {
         var missingBlobs: Set<Digest> = []
         /// Layers that are to be unpacked anew.
         var damagedLayers: [LayerName: StoreFinding] = [:]
+        /// Documents that are to be written anew, by their paths below the root.
+        var damagedDocuments: Set<String> = []
         var comparedLayers: Set<LayerName> = []
         var readBlobs: Set<Digest> = []
         var readByteCount: UInt64 = 0

@@ -79,11 +79,11 @@ public struct StoreReport: Hashable, Sendable {
     public internal(set) var containerCount = 0
     /// What is wrong, the first ``maximumFindingCount`` of it, in the order of kinds and subjects.
     public internal(set) var findings: [StoreFinding] = []
-    /// How much more is wrong.
+    /// How much more is wrong, or was, where it is repaired. Another check tells the rest of it.
     public internal(set) var furtherFindingCount = 0
 
     /// The most findings that are told.
-    public static let maximumFindingCount = 4096
+    public static let maximumFindingCount = 256
 
     /// Whether everything is, or is again, as it should be.
     public var isSound: Bool { furtherFindingCount == 0 && !findings.contains(where: \.isFault) }

@@ -9,7 +9,7 @@ from conftest import BIN
 COMMANDS = [
     "attach", "commit", "create", "diff", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "ps", "rm",
     "rmi", "run", "save", "start", "stop", "tag", "version", "wait", "completion", "container run", "container ls", "container inspect", "image history",
-    "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash", "system info", "system jobs",
+    "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash", "system check", "system info", "system jobs",
 ]
 
 
