@@ -24,10 +24,12 @@ extension SystemInfo {
         (processorCount, memoryByteCount, hostName) = (facts.processorCount, facts.memoryByteCount, facts.hostname)
         serverVersion = Engine.version
         securityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"]
-        warnings = [("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("layer", facts.unreadableLayers)]
-            .flatMap { kind, all in
-                all.sorted { $0.key < $1.key }.map { "WARNING: \(kind) \($0.key) is unreadable: \($0.value)" }
-            }
+        warnings = [
+            ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
+            ("layer", facts.unreadableLayers),
+        ].flatMap { kind, all in
+            all.sorted { $0.key < $1.key }.map { "WARNING: \(kind) \($0.key) is unreadable: \($0.value)" }
+        }
     }
 }
 

@@ -57,6 +57,8 @@ public struct EngineInformation: Sendable, Hashable {
     public var unreadableContainers: [String: String]
     /// Documents, configurations or layers that could not be read, by image.
     public var unreadableImages: [String: String]
+    /// Documents of names that could not be read, by the file.
+    public var unreadableReferences: [String: String]
     /// Documents that could not be read, by the layer's directory.
     public var unreadableLayers: [String: String]
 }
@@ -92,7 +94,8 @@ extension Engine {
             operatingSystem: fact("PRETTY_NAME") ?? "Linux", operatingSystemVersion: fact("VERSION_ID") ?? "",
             architecture: Platform.host.architecture == "arm64" ? "aarch64" : "x86_64", processorCount: HostFile.processorCount(),
             memoryByteCount: kibibytes * 1024, unreadableContainers: containers.unreadable,
-            unreadableImages: images.unreadable, unreadableLayers: images.unreadableLayers)
+            unreadableImages: images.unreadable, unreadableReferences: images.unreadableReferences,
+            unreadableLayers: images.unreadableLayers)
     }
 
     private static func descriptorCount() -> Int {

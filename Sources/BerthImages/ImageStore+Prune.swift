@@ -39,10 +39,17 @@ extension ImageStore {
     /// - Parameters:
     ///   - query: which.
     ///   - uses: the containers of an image.
-    /// - Throws: `storage`, `busy`; those that it has come to before are gone then.
+    /// - Throws: `conflict` while the document of a name cannot be read: which image has that name is not known, and no image is removed. `storage`,
+    ///   `busy`; those that it has come to before are gone then.
     public func prune(
         _ query: ImagePruning = ImagePruning(), uses: @escaping @Sendable (Digest) -> [ImageUse]
     ) async throws(ImageError) -> ImagesPruned {
+        if let file = unreadableReferences.keys.min() {
+            throw ImageError(
+                .conflict,
+                "no image is pruned while the name in references/\(file) cannot be read: which image has it is not known; put that file right, or remove it, and start the engine again"
+            )
+        }
         let sizes = services.snapshots.layers().mapValues(\.byteCount)
         var pruned = ImagesPruned()
         // One at a time, so that other work need not wait for all.

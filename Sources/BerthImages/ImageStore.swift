@@ -173,6 +173,9 @@ public final class ImageStore: Sendable {
     /// is removed.
     public var unreadable: [String: String] { index.withLock { $0.unreadable } }
 
+    /// The names whose documents cannot be read, by the file in `references`, with the reason. While there is one, nothing is collected.
+    public var unreadableReferences: [String: String] { index.withLock { $0.unreadableReferences } }
+
     /// The layers whose documents cannot be read, by their directory, with the reason. While there is one, no layer is removed.
     public var unreadableLayers: [String: String] { services.snapshots.unreadable }
 

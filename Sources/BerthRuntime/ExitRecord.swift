@@ -31,12 +31,50 @@ public struct ExitRecord: Hashable, Sendable, Codable {
             finishedAt: status.finishedAt)
     }
 
+    /// The newest version that is read.
+    private static let currentVersion = 1
+    private struct VersionOnly: Decodable {
+        var version: Int
+    }
+
     /// Reads `exit.json` of a container's directory.
     ///
-    /// - Returns: `nil` if it is not there, or empty as after a loss of power: the exit is unknown then.
-    static func read(in directory: String) -> ExitRecord? {
-        guard let bytes = try? Directory.open(directory).readFile("exit.json", limit: 4096) else { return nil }  // unreadable is unknown
-        return try? JSONDecoder().decode(ExitRecord.self, from: Data(bytes))
+    /// One that is damaged, or of a later version, is set aside under another name, and the exit is unknown, which the reason says; so it is afterwards,
+    /// until the container runs again.
+    /// - Returns: `nil` if it is not there, or empty as after a loss of power.
+    static func read(in path: String) -> ExitRecord? {
+        guard let directory = try? Directory.open(path) else { return nil }  // without a directory nothing is known
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try directory.readFile("exit.json", limit: 4096) } catch {
+            return error == .ENOENT ? setAsideEarlier(in: directory) : setAside("it cannot be read: \(error)", in: directory)
+        }
+        if bytes.isEmpty { return nil }
+        do {
+            let version = try JSONDecoder().decode(VersionOnly.self, from: Data(bytes)).version
+            guard version <= currentVersion else {
+                return setAside("it has version \(version), and this engine reads up to \(currentVersion)", in: directory)
+            }
+            return try JSONDecoder().decode(ExitRecord.self, from: Data(bytes))
+        } catch { return setAside("it cannot be read: \(error)", in: directory) }
+    }
+
+    private static let asidePrefix = "exit.json.unreadable-"
+
+    private static func setAside(_ reason: String, in directory: borrowing Directory) -> ExitRecord {
+        var aside = "\(asidePrefix)\(realtimeNanoseconds())"
+        let time = (try? directory.status("exit.json").modificationTime).map { $0.seconds * 1_000_000_000 + $0.nanoseconds } ?? 0
+        do throws(Errno) { try directory.rename("exit.json", to: try PathBytes(aside), replacing: .nothing) } catch { aside = "exit.json" }
+        return ExitRecord(
+            code: 255, startedAt: time, finishedAt: time, reason: "exit unknown: exit.json was set aside as \(aside): \(reason)")
+    }
+
+    private static func setAsideEarlier(in directory: borrowing Directory) -> ExitRecord? {
+        // What cannot be listed says nothing.
+        guard let entries = try? directory.entries(), let aside = entries.first(where: { $0.name.description.hasPrefix(asidePrefix) }),
+            let time = try? directory.status(aside.name).modificationTime
+        else { return nil }
+        let at = time.seconds * 1_000_000_000 + time.nanoseconds
+        return ExitRecord(code: 255, startedAt: at, finishedAt: at, reason: "exit unknown: exit.json was set aside as \(aside.name)")
     }
 
     /// What is said where a record was begun and never written: the machine went down while the container ran. `nil` if none was begun.

@@ -23,6 +23,9 @@ final class Service: Sendable {
         let warnings = Task { await tellWarnings(of: engine) }
         for (id, reason) in engine.containers.unreadable { log.warning("container \(id) is unreadable, and is left as it is: \(reason)") }
         for (id, reason) in engine.images.unreadable { log.warning("image \(id) is unreadable, and is left as it is: \(reason)") }
+        for (file, reason) in engine.images.unreadableReferences {
+            log.warning("name \(file) is unreadable, and is left as it is: \(reason)")
+        }
         for (id, reason) in engine.images.unreadableLayers { log.warning("layer \(id) is unreadable, and is left as it is: \(reason)") }
         if let obstacle = engine.snapshotterObstacle { log.warning("layers are kept by \(engine.snapshotterName): \(obstacle)") }
         let daemon = try await Daemon(engine: engine, try daemonConfiguration(engine), log: log)
