@@ -9,8 +9,10 @@ extension ContainerStore {
         var use = StoreUse()
         use.unreadable = index.setAside
         use.ids = Set(index.containers.keys).union(index.names.values).union(index.setAside.keys)
-        use.containers = index.containers.values.map { object in
+        use.containers = index.containers.values.compactMap { object in
             object.state.withLock { state in
+                // What is being removed loses its layer at any moment.
+                if state.lifecycle.phase == .removing || state.lifecycle.phase == .removed { return nil }
                 // Whether one runs of which nothing is known is not known either.
                 let isInUse = state.lifecycle.phase != .idle || state.process != nil || state.unknown != nil
                 return StoreUse.Container(id: object.id, topLayer: state.document.topLayer, isInUse: isInUse)

@@ -40,9 +40,6 @@ public final class Leases: Sendable {
         counts.withLock { $0[resource] != nil || $0[resource.every] != nil }
     }
 
-    /// How many leases hold just this, not all of its kind.
-    public func count(of resource: LeasedResource) -> Int { counts.withLock { $0[resource] ?? 0 } }
-
     fileprivate func add(_ resource: LeasedResource) { counts.withLock { $0[resource, default: 0] += 1 } }
 
     /// - Returns: which of them nobody holds any more.

@@ -23,7 +23,10 @@ extension ImageStore {
     public func check(repairing repairs: Bool = false, uses: @escaping @Sendable () -> StoreUse) -> Job<StoreReport> {
         services.jobs.start(kind: "check", title: repairs ? "the store, to repair it" : "the store") { [self] context in
             // Nobody else is at all layers.
-            let turn = try await services.content.turns.take(for: .everyLayer)
+            let turn: Turn
+            do throws(ContentError) { turn = try await services.content.turns.take(for: .everyLayer) } catch {
+                throw ImageError(.cancelled, error.description)
+            }
             defer { turn.end() }
             let check = StoreCheck(self, leases.begin(), context, uses: uses)
             do throws(ImageError) {

@@ -33,6 +33,8 @@ extension ImageStore {
 
     /// The same, but for what was nobody's before.
     func end(_ lease: Lease, leaving left: Set<LeasedResource>) async {
+        endingCount.withLock { $0 += 1 }
+        defer { endingCount.withLock { $0 -= 1 } }
         let released = lease.end().filter { !left.contains($0) && !isNamed($0) }
         if released.isEmpty { return }
         do throws(ImageError) {
@@ -94,6 +96,26 @@ extension ImageStore {
 
     /// Whether an image or a named index has it.
     func isNamed(_ resource: LeasedResource) -> Bool { index.withLock { $0.keeps(resource) } }
+
+    /// What nobody needs, and nobody is about to remove: what is asked for when nothing is being removed. Blocks.
+    func unneeded() throws(ImageError) -> Set<LeasedResource> {
+        // Who removes an image holds this until its blobs and layers are gone.
+        try writing.withLock { _ throws(ImageError) in
+            guard endingCount.withLock({ $0 == 0 }) else { return [] }
+            let known = services.snapshots.layers()
+            let below = Set(known.values.compactMap(\.parent))
+            let blobs: Set<Digest>
+            do throws(ContentError) { blobs = try services.content.all() } catch { throw ImageError(error) }
+            var unneeded = Set(blobs.map { LeasedResource.blob($0) })
+            // What lies below another layer is that one's.
+            unneeded.formUnion(known.keys.filter { !below.contains($0) }.map { .layer(chainID: $0.chainID) })
+            let named = index.withLock { $0.blobs }
+            return unneeded.filter { resource in
+                if case .blob(let digest) = resource, named.contains(digest) { return false }
+                return !leases.areHolding(resource) && !isNamed(resource)
+            }
+        }
+    }
 
     /// Removes every blob and layer that nobody wants: what kills have left, and what could not be removed before. It runs while everything
     /// else does.

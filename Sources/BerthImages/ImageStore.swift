@@ -62,6 +62,8 @@ public final class ImageStore: Sendable {
     let collecting = Lane(named: "the images' collection")
     /// Where layers' blobs are read to know all files in them: much of memory, so for few at a time.
     let reading = Lane(named: "the reading of layers")
+    /// How many leases are ending: what only they held is about to be collected.
+    let endingCount = Mutex(0)
     /// The layers whose files are being replaced.
     let replacing = Mutex<Set<LayerName>>([])
     /// Holds everything while a document is set aside: what that one names is not known.

@@ -20,7 +20,7 @@ extension StoreCheck {
                     .unreadableImage, id, reason, meaning: "the image is not shown, and nothing at all is collected while it is so",
                     remedy: isRead
                         ? "a repair makes what is missing of it from its blobs, where they are sound"
-                        : "put its document in images/ right, or remove it; then start the engine again"))
+                        : "put what cannot be read right, or remove its document in images/ or references/; then start the engine again"))
         }
         for (file, reason) in store.index.withLock({ $0.unreadableReferences }) {
             tell(
@@ -37,10 +37,7 @@ extension StoreCheck {
                     remedy: "a repair makes the layer anew where an image has it; then remove the directory, and start the engine again"))
         }
         let compared = state.withLock { $0.comparedLayers }
-        for name in known.keys where !compared.contains(name) {
-            lease.hold(name)
-            tellUncompared(name, isNamed: subjects.contains { $0.layers.contains { $0.name == name } })
-        }
+        for name in known.keys where !compared.contains(name) { tellUncompared(name) }
     }
 
     private func tellMissing(_ name: LayerName) {
@@ -55,28 +52,22 @@ extension StoreCheck {
     }
 
     /// Of layers without a blob: whoever lies on them keeps them; or nobody does.
-    private func tellUncompared(_ name: LayerName, isNamed: Bool) {
-        guard store.services.snapshots.layers()[name] != nil else { return }  // it has gone meanwhile
+    private func tellUncompared(_ name: LayerName) {
         let subject = name.chainID.description
-        let users = uses().containers.filter { store.chain(from: $0.topLayer).contains(name) }.map { String($0.id.prefix(12)) }
-        let claimed = uses().unreadable.isEmpty && store.index.withLock { $0.unreadable.isEmpty && $0.unreadableReferences.isEmpty }
-        if isNamed || !users.isEmpty || !claimed {
-            let who = users.isEmpty ? "" : ": it is there for \(users.prefix(8).joined(separator: ", "))"
+        // With the uppermost of a chain goes what only that needs.
+        if leftovers.contains(.layer(chainID: name.chainID)) {
             return tell(
-                StoreFinding(
-                    .unverifiedLayer, subject, "there is no blob to compare it with\(who)",
-                    meaning: "whether its files are right is not known",
-                    remedy: "load its image again, then check again"))
-        }
-        // Held by this check alone, it is nobody's. What just has come has an image by now.
-        let isImages = store.index.withLock { index in index.images.values.contains { store.chain(from: $0.topLayer).contains(name) } }
-        if !isImages, store.services.content.leases.count(of: .layer(chainID: name.chainID)) < 2 {
-            state.withLock { _ = $0.leftovers.insert(.layer(chainID: name.chainID)) }
-            tell(
                 StoreFinding(
                     .leftover, subject, "no image and no container has the layer", meaning: "it takes space",
                     remedy: "a repair removes it, and so does the next start of the engine"))
         }
+        guard store.services.snapshots.layers()[name] != nil else { return }  // it has gone meanwhile
+        let users = uses().containers.filter { store.chain(from: $0.topLayer).contains(name) }.map { String($0.id.prefix(12)) }
+        let who = users.isEmpty ? "" : ": it is there for \(users.sorted().prefix(8).joined(separator: ", "))"
+        tell(
+            StoreFinding(
+                .unverifiedLayer, subject, "there is no blob to compare it with\(who)", meaning: "whether its files are right is not known",
+                remedy: "load its image again, then check again"))
     }
 
     /// Documents, as they lie on the disk, against what is known.
@@ -87,11 +78,11 @@ extension StoreCheck {
                 let fault = Self.fault { () throws(StateError) in try store.images.read(id: image.document.id.hex) == image.document }
                 if let fault { tellDamaged("images/\(image.document.id.hex).json", fault) }
             }
-            for (name, id) in index.references {
+            for (name, target) in index.references {
                 let file = ImageStore.documentID(of: name)
                 let fault = Self.fault { () throws(StateError) in
                     let document = try store.references.read(id: file)
-                    return document?.name == name && document?.image == id
+                    return document?.name == name && document?.target == target
                 }
                 if let fault { tellDamaged("references/\(file).json", fault) }
             }

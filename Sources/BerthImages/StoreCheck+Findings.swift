@@ -1,4 +1,3 @@
-internal import BerthContent
 internal import BerthLayers
 internal import BerthOCI
 internal import BerthSnapshots
@@ -8,18 +7,27 @@ internal import Synchronization
 extension StoreCheck {
     /// The images that have a blob, for people.
     private func images(with blob: Digest) -> String {
-        names { $0.document.blobs.contains(blob) }
+        let indexes = store.index.withLock { index in
+            index.references.filter { _, target in
+                guard case .index(let descriptor) = target, let found = index.indexes[descriptor.digest] else { return false }
+                return found.blobs.contains { $0.digest == blob }
+            }.keys.map(\.familiar)
+        }
+        return names(adding: indexes) { $0.document.blobs.contains(blob) }
     }
 
     /// The images that have a layer, for people.
     func images(on layer: LayerName) -> String { names { $0.layers.contains { $0.name == layer } } }
 
-    private func names(_ isMeant: (Subject) -> Bool) -> String {
+    private func names(adding more: [String] = [], _ isMeant: (Subject) -> Bool) -> String {
         let subjects = state.withLock { $0.subjects }.filter(isMeant)
-        let references = store.index.withLock { $0.references }
-        let names = subjects.map { subject in
-            references.filter { $0.value == subject.document.id }.keys.map(\.familiar).min() ?? String(subject.document.id.hex.prefix(12))
-        }.sorted()
+        let all = store.index.withLock { $0.names() }
+        let names = Set(
+            more
+                + subjects.map { subject in
+                    all[subject.document.id]?.own.first?.familiar ?? String(subject.document.id.hex.prefix(12))
+                }
+        ).sorted()
         guard names.count > 8 else { return names.joined(separator: ", ") }
         return names.prefix(8).joined(separator: ", ") + " and \(names.count - 8) more"
     }
@@ -41,7 +49,6 @@ extension StoreCheck {
     }
 
     func tellLeftover(_ blob: Digest) {
-        state.withLock { _ = $0.leftovers.insert(.blob(blob)) }
         tell(
             StoreFinding(
                 .leftover, blob.description, "no image and no work has the blob", meaning: "it takes space",

@@ -30,7 +30,7 @@ extension StoreCheck {
             }
             state.withLock { _ = $0.missingBlobs.insert(blob) }
             conclude(.damagedBlob, blob.description, .repaired, path.map { "it was set aside as content/\($0)" } ?? "it has gone")
-            if state.withLock({ $0.subjects }).contains(where: { $0.document.blobs.contains(blob) }) { tellMissing(blob) }
+            if state.withLock({ $0.namedBlobs }).contains(blob) { tellMissing(blob) }
         }
     }
 
@@ -170,8 +170,8 @@ extension StoreCheck {
                 for image in index.images.values where told.contains("images/\(image.document.id.hex).json") {
                     try store.images.write(image.document, id: image.document.id.hex)
                 }
-                for (name, id) in index.references where told.contains("references/\(ImageStore.documentID(of: name)).json") {
-                    try store.references.write(ReferenceDocument(name: name, image: id), id: ImageStore.documentID(of: name))
+                for (name, target) in index.references where told.contains("references/\(ImageStore.documentID(of: name)).json") {
+                    try store.references.write(ReferenceDocument(name: name, target: target), id: ImageStore.documentID(of: name))
                 }
             } catch { throw ImageError(error) }
             for path in told { conclude(.damagedDocument, path, .repaired, "it was written anew") }
@@ -191,6 +191,8 @@ extension StoreCheck {
         do throws(SnapshotError) { try store.services.snapshots.removeLeftovers() } catch {
             throw ImageError(LayerError(.storage, error.description, underlying: error.underlying))
         }
+        // These this check holds: the last that does, it collects them when it ends.
+        for case .layer(let chainID) in self.leftovers { lease.hold(.layer(chainID: chainID)) }
         let writable = store.services.snapshots.writableLayers()
         for subject in leftovers where !writable.contains(subject.split(separator: "/").last.map(String.init) ?? "") {
             // Blobs and layers are held by this check: they go when it ends.

@@ -18,6 +18,8 @@ final class StoreCheck: Sendable {
     struct State {
         var report = StoreReport()
         var subjects: [Subject] = []
+        /// What images and the indexes that names name have, held.
+        var namedBlobs: Set<Digest> = []
         /// Digests whose bytes are others.
         var damagedBlobs: Set<Digest> = []
         var missingBlobs: Set<Digest> = []
@@ -28,8 +30,6 @@ final class StoreCheck: Sendable {
         var comparedLayers: Set<LayerName> = []
         var readBlobs: Set<Digest> = []
         var readByteCount: UInt64 = 0
-        /// What nobody needed before this check held it.
-        var leftovers: Set<LeasedResource> = []
     }
 
     let store: ImageStore
@@ -45,9 +45,12 @@ final class StoreCheck: Sendable {
     }
 
     /// What nobody needed before this check held it.
-    var leftovers: Set<LeasedResource> { state.withLock { $0.leftovers } }
+    private let unneeded = Mutex<Set<LeasedResource>>([])
+    var leftovers: Set<LeasedResource> { unneeded.withLock { $0 } }
 
     func run(repairing repairs: Bool) async throws(ImageError) -> StoreReport {
+        let unneeded = try await lane.run { () throws(ImageError) in try self.store.unneeded() }
+        self.unneeded.withLock { $0 = unneeded }
         let subjects = try await lane.run { () throws(ImageError) in try self.subjects() }
         state.withLock { $0.subjects = subjects }
         let work = try await lane.run { () throws(ImageError) in try self.work(for: subjects) }
@@ -101,6 +104,9 @@ final class StoreCheck: Sendable {
             guard store.index.withLock({ $0.images[image.document.id] != nil }) else { continue }
             subjects.append(Subject(document: image.document, layers: Self.layers(image.configuration, image.document), isShown: true))
         }
+        for blob in store.index.withLock({ $0.blobs }) { lease.hold(.blob(blob)) }
+        let named = store.index.withLock { $0.blobs }
+        state.withLock { $0.namedBlobs = named }
         for id in store.index.withLock({ $0.unreadable.keys.sorted() }) {
             // What is wrong with its document is told with the documents.
             guard let document = try? store.images.read(id: id) else { continue }
@@ -131,8 +137,9 @@ final class StoreCheck: Sendable {
 
     /// What is to be read, the largest first.
     private func work(for subjects: [Subject]) throws(ImageError) -> [(Work, UInt64)] {
-        var named: Set<Digest> = []
+        var named = state.withLock { $0.namedBlobs }
         for subject in subjects { named.formUnion(subject.document.blobs) }
+        state.withLock { $0.namedBlobs = named }
         let there: Set<Digest>
         do throws(ContentError) { there = try store.services.content.all() } catch { throw ImageError(error) }
         for blob in named.subtracting(there).sorted(by: { $0.description < $1.description }) { tellMissing(blob) }
@@ -153,10 +160,8 @@ final class StoreCheck: Sendable {
             }
         }
         for blob in there.union(named).subtracting(ofLayers).intersection(there) {
-            let isNeeded = named.contains(blob) || store.leases.areHolding(.blob(blob))
             lease.hold(.blob(blob))
-            // What has just come is an image's, or a job's, or has gone.
-            if !isNeeded, !store.isNamed(.blob(blob)) { tellLeftover(blob) }
+            if leftovers.contains(.blob(blob)) { tellLeftover(blob) }
             work.append((.blob(blob), size(of: blob)))
         }
         state.withLock { state in

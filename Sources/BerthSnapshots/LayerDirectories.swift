@@ -219,11 +219,11 @@ final class LayerDirectories: Sendable {
     /// Removes a directory that is no layer, or is not to become one. Its document goes first: without it, what cannot be removed now is
     /// removed at the next opening; with it, the layer is whole.
     func discard(_ directory: String) {
+        defer { state.withLock { _ = $0.unnamed.remove(directory) } }
         do throws(Errno) {
             try removeDocument(of: directory)
             try beforeRemoval(root, directory)
             try root.removeTree(try PathBytes(directory))
-            state.withLock { _ = $0.unnamed.remove(directory) }
         } catch {}  // as above
     }
 
@@ -234,11 +234,16 @@ final class LayerDirectories: Sendable {
             if let child = state.layers.values.first(where: { $0.information.parent == name }) {
                 throw SnapshotError(.inUse, "layer \(name.chainID) is in use: layer \(child.information.name.chainID) lies on it")
             }
-            return isWanted() ? nil : state.layers.removeValue(forKey: name)
+            guard !isWanted(), let entry = state.layers.removeValue(forKey: name) else { return nil }
+            state.unnamed.insert(entry.directory)
+            return entry
         }
         guard let entry else { return nil }
         do throws(Errno) { try removeDocument(of: entry.directory) } catch {
-            state.withLock { $0.layers[name] = entry }
+            state.withLock { state in
+                state.layers[name] = entry
+                state.unnamed.remove(entry.directory)
+            }
             throw .storage("cannot remove layer \(name.chainID)", error)
         }
         discard(entry.directory)
