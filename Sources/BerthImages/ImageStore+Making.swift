@@ -21,7 +21,16 @@ extension ImageStore {
     }
 
     private func make(_ image: FoundImage, of parts: any ImageParts, _ lease: Lease) throws(ImageError) -> LoadedImage {
-        if let known = index.withLock({ $0.images[image.id] }) { return try name(known, image.names) }
+        if let known = index.withLock({ $0.images[image.id] }) {
+            // What was damaged and set aside comes with its image again.
+            if try isIncomplete(known, lease) {
+                let layers = try commitLayers(of: image, parts, lease)
+                _ = try keep(
+                    image.configurationBytes, image.configurationDescriptor, manifest: image.manifest, layers: layers, comment: "",
+                    for: lease)
+            }
+            return try name(known, image.names)
+        }
         let layers = try commitLayers(of: image, parts, lease)
         let entry = try writing.withLock { _ throws(ImageError) in
             let entry = try keep(
@@ -31,6 +40,14 @@ extension ImageStore {
             return entry
         }
         return try name(entry, image.names)
+    }
+
+    /// Whether a blob of an image that is here is missing. Those that are here stay for as long as the lease lasts.
+    private func isIncomplete(_ image: Entry, _ lease: Lease) throws(ImageError) -> Bool {
+        do throws(ContentError) {
+            for blob in image.document.blobs { if try !services.content.contains(blob, for: lease) { return true } }
+            return false
+        } catch { throw ImageError(error) }
     }
 
     /// Lays an image's layers, and compares them with what names them.
@@ -96,7 +113,11 @@ extension ImageStore {
     /// An image of an index: its parts are kept by the lease. One that is here already may be so by another manifest, with other blobs of the same layers.
     private func entry(of image: FoundImage, _ parts: any ImageParts, _ lease: Lease) throws(ImageError) -> Entry {
         let known = index.withLock { $0.images[image.id] }
-        if let known, known.document.manifest.digest == image.manifest?.descriptor.digest, hold(known, lease) { return known }
+        if let known, known.document.manifest.digest == image.manifest?.descriptor.digest, hold(known, lease),
+            try !isIncomplete(known, lease)
+        {
+            return known
+        }
         let layers = try commitLayers(of: image, parts, lease)
         let entry = try keep(
             image.configurationBytes, image.configurationDescriptor, manifest: image.manifest, layers: layers, comment: "", for: lease)

@@ -149,7 +149,10 @@ final class StoreCheck: Sendable {
         let known = snapshots.layers()
         var (work, coming, ofLayers): ([(Work, UInt64)], Set<LayerName>, Set<Digest>) = ([], [], [])
         for subject in subjects {
-            let layers = subject.layers.filter { known[$0.name] != nil && there.contains($0.blob) }.map { (name: $0.name, blob: $0.blob) }
+            let isReadable: ((name: LayerName, diffID: Digest, blob: Digest)) -> Bool = { known[$0.name] != nil && there.contains($0.blob) }
+            // Where layers are not kept apart, all that lie below one are needed.
+            let readable = snapshots.keepsLayersApart ? subject.layers.filter(isReadable) : Array(subject.layers.prefix(while: isReadable))
+            let layers = readable.map { (name: $0.name, blob: $0.blob) }
             let fresh = layers.filter { coming.insert($0.name).inserted }
             if fresh.isEmpty { continue }
             ofLayers.formUnion(fresh.map(\.blob))

@@ -102,7 +102,8 @@ struct IndexTests {
                 let named = try stores.images.find(Stores.name)
                 if named.id == before {
                     old += 1
-                    #expect(try stores.images.list(ImageQuery(includesAll: true)).map(\.id) == [before], "call \(at): images without a name")
+                    #expect(
+                        try stores.images.list(ImageQuery(includesAll: true)).map(\.id) == [before], "call \(at): images without a name")
                 } else {
                     new += 1
                     #expect(try stores.images.find(before.description).isDangling)
