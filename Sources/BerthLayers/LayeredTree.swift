@@ -194,12 +194,13 @@ public final class LayeredTree {
             case .folder(let next):
                 next.touchedBy = layer
                 current = next
-            case .file:
+            case .file(let file) where file.layer == layer:
                 throw TarError(.escapes, "the entry '\(entry.displayName)' lies below something that is no directory")
-            case nil:
+            case let old:
+                // What it takes the place of may have been put over something of the layers below, which stays hidden.
                 let made = Folder(nil, layer: layer)
-                made.isOpaque = current.removed.remove(name) != nil
-                current.children[name] = .folder(made)
+                made.isOpaque = current.removed.remove(name) != nil || old != nil
+                put(.folder(made), name, in: current)
                 current = made
             }
         }

@@ -90,6 +90,28 @@ struct SquashTests {
         #expect(below.differences(to: try room.layers.tree(of: [layers[0].blob], hashesContents: true)) == [])
     }
 
+    @Test("What lies below a directory that an upper layer only implies, in the place of a link, shows the same")
+    func impliedInPlaceOfALink() throws {
+        let room = try LayerRoom("overlay2")
+        try room.scratch.shell(
+            """
+            mkdir -p i/usr/lib; echo a >i/usr/lib/a; ln -s usr/lib i/lib; touch -d @5 i/usr/lib/a i/usr/lib i/usr i; tar -C i -cf i.tar .
+            mkdir -p u/lib; echo x >u/lib/x; touch -d @7 u/lib/x; tar -C u -cf u.tar lib/x
+            """)
+        let first = try room.take("i.tar")
+        let second = try room.take("u.tar", on: first.name)
+        /// Nobody has said when the directory was made: it is when it was unpacked.
+        func shown(_ layer: ImportedLayer) throws -> [String] {
+            try room.listing(of: layer.name, isDense: true).map { $0.hasPrefix("'lib' ") ? String($0.prefix { $0 != ":" }) : $0 }
+        }
+        try squash([first, second][...], keepsRemovals: false, room, to: "all.tar")
+        expectSame(try shown(try room.take("all.tar")), try shown(second), "all:")
+        // Seen from above what was squashed: the link is still hidden by what is left of the upper layer.
+        try squash([second][...], keepsRemovals: true, room, to: "upper.tar")
+        expectSame(try shown(try room.take("upper.tar", on: first.name)), try shown(second), "upper:")
+        try room.scratch.shell("tar -tf all.tar | sort | tr '\\n' ' ' | grep -qx '[.]/ lib/x usr/ usr/lib/ usr/lib/a '")
+    }
+
     @Test("What is hidden is counted, and what differs is told with its layer")
     func effects() throws {
         let room = try LayerRoom("overlay2")
