@@ -89,7 +89,7 @@ struct RemoveImage: Verb {
 
     @Flag(name: [.short, .long], help: "Force removal of the image") var force = false
     @Flag(help: "Do not delete untagged parents") var noPrune = false
-    @Option(help: help("Remove only the given platform, as os[/arch[/variant]]")) var platform: [String] = []
+    @Option(help: help("Remove only the given platform, as os[/arch[/variant]]", "list")) var platform: [String] = []
     @Argument var images: [String]
 
     func perform(_ session: Session) throws -> Int32 {
