@@ -25,6 +25,7 @@ struct IndexTests {
         #expect(loaded.map(\.image.id) == index.samples.map(\.id))
         #expect(loaded.map(\.names.count).reduce(0, +) == 1 && loaded.allSatisfy { $0.index == index.digest })
         #expect(try room.blobs == Set(index.blobs.map { Digest(of: $0) }))
+        #expect(try await room.store.usage().loose.isEmpty)
         func check(_ room: ImageRoom) throws {
             for sample in index.samples {
                 let platform = try room.platform("linux/\(sample.architecture)")
@@ -291,22 +292,42 @@ struct IndexTests {
         var sample = plain
         sample.layers = compressed
         let manifest = sample.manifest(layerType: "application/vnd.oci.image.layer.v1.tar+gzip")
-        let document = Sample.index([Sample.descriptor(manifest, Sample.manifestType)])
+        let other = Sample(["other"], architecture: others[0])
+        let document = Sample.index([Sample.descriptor(manifest, Sample.manifestType), SampleIndex.descriptor(other)])
         let name = ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"docker.io/library/packed:1\"}"
         _ = try await room.load(
-            compressed.map(Sample.blob) + [document, manifest, plain.configuration].map(Sample.blob) + [
+            compressed.map(Sample.blob) + [document, manifest, plain.configuration, other.manifest].map(Sample.blob) + other.blobs + [
                 .file("index.json", Sample.index([Sample.descriptor(document, Sample.indexType, name)]))
             ])
         #expect(try room.store.find("packed:1").id == plain.id && room.store.find("plain:1").id == plain.id)
         let again = try await ImageRoom(at: room.path)
         for bytes in compressed + plain.layers + [document, manifest] { #expect(try again.content.contains(Digest(of: bytes))) }
-        let other = try await ImageRoom()
-        _ = try await other.load(try await again.save("packed:1"))
-        for bytes in compressed + [document, manifest] { #expect(try other.content.contains(Digest(of: bytes))) }
-        #expect(try await again.rmi("packed:1").count == 1)
+        let there = try await ImageRoom()
+        _ = try await there.load(try await again.save("packed:1"))
+        for bytes in compressed + [document, manifest] { #expect(try there.content.contains(Digest(of: bytes))) }
+        // Taken out of the index, it takes along what the index alone had of it.
+        let packed = try await ImageRoom()
+        _ = try await packed.load(plain.dockerMembers(tags: ["plain:1"]))
+        _ = try await packed.load(try await again.save("packed:1"))
+        _ = try await packed.store.remove("packed:1", platform: .host, force: true, uses: { _ in [] })
+        #expect(try packed.blobs == Set(([document, other.manifest, other.configuration] + other.layers).map { Digest(of: $0) }))
+        #expect(try await again.rmi("packed:1").count == 3)
         for bytes in compressed + [document, manifest] { #expect(try !again.content.contains(Digest(of: bytes))) }
         for bytes in plain.layers { #expect(try again.content.contains(Digest(of: bytes))) }
-        for room in [room, other] { try room.remove() }
+        for room in [room, there, packed] { try room.remove() }
+    }
+
+    @Test("What is named many times in indexes of indexes is read once")
+    func diamonds() async throws {
+        let (room, sample) = (try await ImageRoom(), Sample())
+        var documents = [Sample.index([SampleIndex.descriptor(sample)])]
+        for depth in 0..<7 {
+            let below = Sample.descriptor(documents[0], Sample.indexType)
+            // Sixteen to the power of seven ways lead to the image.
+            documents.insert(Sample.index(Array(repeating: below, count: 16) + ["\(below.dropLast()),\"x\":\(depth)}"]), at: 0)
+        }
+        #expect(try await room.load(SampleIndex([sample], documents).members()).map(\.image.id) == [sample.id])
+        try room.remove()
     }
 
     @Test("An index that is damaged is told of, and nothing is removed", arguments: ["damaged", "missing"])
