@@ -1,4 +1,5 @@
 internal import BerthTar
+internal import CISAL
 internal import CZlib
 internal import CZstd
 
@@ -33,11 +34,45 @@ protocol BlockCodec: Sendable {
 private let outOfMemory = ByteSinkError(.storage, "there is no memory to compress")
 
 /// One gzip member (RFC 1952) of deflate blocks (RFC 1951), each part ending on a byte and referring to nothing before it.
-struct GzipCodec: BlockCodec {
-    let level: Int32
+protocol GzipBlockCodec: BlockCodec {
+    /// How hard it is tried, as zlib counts it.
+    var level: Int32 { get }
+}
 
+extension GzipBlockCodec {
     /// No flags, no time; how hard it was tried; an unknown system.
     var beginning: [UInt8] { [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, level == 1 ? 4 : level == 9 ? 2 : 0, 255] }
+
+    /// A last deflate block without anything, the checksum and the size.
+    func ending(_ all: BlockChecksum) -> [UInt8] {
+        let (crc, size) = (UInt32(truncatingIfNeeded: all.value), UInt32(truncatingIfNeeded: all.byteCount))
+        return [3, 0] + [crc, size].flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
+    }
+}
+
+/// gzip by ISA-L, five times as fast as zlib's fastest. Its level 1 gives the same bytes on every x86-64 processor that has SSE 4.2, whichever further
+/// instructions it has; its level 3 does not.
+struct FastGzipCodec: GzipBlockCodec {
+    var level: Int32 { 1 }
+
+    func compress(_ block: [UInt8]) -> Result<CompressedBlock, ByteSinkError> {
+        let capacity = berth_isal_bound(UInt32(block.count))
+        var checksum: UInt32 = 0
+        let bytes = unsafe block.withUnsafeBufferPointer { input in
+            unsafe [UInt8](unsafeUninitializedCapacity: Int(capacity)) { output, count in
+                guard let start = input.baseAddress, let target = output.baseAddress else { return }
+                checksum = unsafe berth_isal_checksum(start, UInt64(input.count))
+                count = Int(unsafe berth_isal_deflate(start, UInt32(input.count), target, capacity))
+            }
+        }
+        guard !bytes.isEmpty else { return .failure(outOfMemory) }
+        return .success(CompressedBlock(bytes: bytes, checksum: UInt(checksum), byteCount: block.count))
+    }
+}
+
+/// gzip by zlib, as hard as is asked for.
+struct GzipCodec: GzipBlockCodec {
+    let level: Int32
 
     func compress(_ block: [UInt8]) -> Result<CompressedBlock, ByteSinkError> {
         var stream = unsafe z_stream()
@@ -64,12 +99,6 @@ struct GzipCodec: BlockCodec {
         }
         guard unsafe stream.avail_in == 0, bytes.count < capacity else { return .failure(outOfMemory) }
         return .success(CompressedBlock(bytes: bytes, checksum: checksum, byteCount: block.count))
-    }
-
-    /// A last deflate block without anything, the checksum and the size.
-    func ending(_ all: BlockChecksum) -> [UInt8] {
-        let (crc, size) = (UInt32(truncatingIfNeeded: all.value), UInt32(truncatingIfNeeded: all.byteCount))
-        return [3, 0] + [crc, size].flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) } }
     }
 }
 

@@ -43,17 +43,19 @@ final class ArrivingSource: ByteSource {
 
     func interrupt() { source.interrupt() }
 
-    /// Reads, and so keeps, what is still to come.
-    func readToEnd() throws(LayerError) {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
-        defer { unsafe buffer.deallocate() }
-        do throws(ByteSourceError) { while try unsafe read(into: buffer) > 0 {} } catch { throw LayerError(TarError(error)) }
-    }
-
     /// Says that this was all.
     func end() throws(ContentError) -> PendingBlob {
         guard let blob = ingest.withLock({ $0.take()?.seal() }) else { throw ContentError(.storage, "the archive has been kept already") }
         return blob
+    }
+}
+
+extension ByteSource {
+    /// Reads what is still to come, for what reading does to it.
+    func readToEnd() throws(LayerError) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+        defer { unsafe buffer.deallocate() }
+        do throws(ByteSourceError) { while try unsafe read(into: buffer) > 0 {} } catch { throw LayerError(TarError(error)) }
     }
 }
 

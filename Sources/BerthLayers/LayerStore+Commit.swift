@@ -145,11 +145,15 @@ final class LayerSink: ByteSink {
         }
     }
 
+    /// Says that this was all.
+    func seal() throws(LayerError) -> (blob: PendingBlob, diffID: Digest) {
+        do throws(ContentError) { return (try ingest.seal(), hasher.digest()) } catch { throw LayerError(error) }
+    }
+
     func commit() throws(LayerError) -> (blob: Descriptor, diffID: Digest) {
-        do throws(ContentError) {
-            let (digest, byteCount) = try ingest.commit()
-            return (Descriptor(mediaType: .layerGzip, digest: digest, byteCount: byteCount), hasher.digest())
-        } catch { throw LayerError(error) }
+        let (blob, diffID) = try seal()
+        do throws(ContentError) { try blob.commit() } catch { throw LayerError(error) }
+        return (Descriptor(mediaType: .layerGzip, digest: blob.digest, byteCount: blob.byteCount), diffID)
     }
 }
 
@@ -165,8 +169,8 @@ private final class IngestSink: ByteSink {
         }
     }
 
-    func commit() throws(ContentError) -> (digest: Digest, byteCount: UInt64) {
+    func seal() throws(ContentError) -> PendingBlob {
         guard let ingest = ingest.take() else { throw ContentError(.storage, "the layer has been kept already") }
-        return try ingest.commit(expecting: nil)
+        return ingest.seal()
     }
 }

@@ -9,17 +9,20 @@ extension LayerStore {
     /// A tar that is plain, or compressed as layers are, passes as it is. One that is compressed otherwise comes decompressed: no other tool takes such a
     /// layer. What is no tar is kept in a file, of which nothing is left afterwards, and converted.
     /// - Throws: `storage`; what is wrong with the archive is thrown when it is read.
-    public func tar(from source: any ByteSource) throws(LayerError) -> any ByteSource {
+    public func tar(from source: any ByteSource) throws(LayerError) -> any ByteSource { try opened(source).tar }
+
+    /// The same, with whether it comes compressed.
+    func opened(_ source: any ByteSource) throws(LayerError) -> (tar: any ByteSource, isCompressed: Bool) {
         let peeked = PeekedSource(source)
         try peek(peeked, Self.peekedByteCount)
         if case .other = Compression.of(peeked.head) {
             let plain = PeekedSource(Decompressor(peeked, limits: limits))
             try peek(plain, ConvertedArchive.telltaleByteCount)
-            return TarReader.isHeader(plain.head) || !ConvertedArchive.isKnown(plain.head) ? plain : try converted(plain)
+            return (TarReader.isHeader(plain.head) || !ConvertedArchive.isKnown(plain.head) ? plain : try converted(plain), false)
         }
         let head = Self.plain(peeked.head)
-        guard !TarReader.isHeader(head), ConvertedArchive.isKnown(head) else { return peeked }
-        return try converted(Decompressor(peeked, limits: limits))
+        guard !TarReader.isHeader(head), ConvertedArchive.isKnown(head) else { return (peeked, Compression.of(peeked.head) != .none) }
+        return (try converted(Decompressor(peeked, limits: limits)), false)
     }
 
     private func peek(_ source: PeekedSource, _ byteCount: Int) throws(LayerError) {

@@ -7,7 +7,7 @@ public import BerthTar
 
 /// A layer that has come in.
 public struct ImportedLayer: Hashable, Sendable {
-    /// The archive, as it arrived.
+    /// Its bytes, as they are kept.
     public let blob: Descriptor
     /// The digest of its uncompressed tar.
     public let diffID: Digest
@@ -36,31 +36,6 @@ public final class LayerStore: Sendable {
 
     // MARK: Taking in
 
-    /// Reads an archive, of any kind (``tar(from:)``), to its end: hashes it, keeps it as it arrived, decompresses it, hashes that, and unpacks it on another layer.
-    ///
-    /// Whole or absent: when this throws, there is no layer that was not there before, and at most a blob that only the lease holds. Taking the
-    /// same bytes in again is fine.
-    /// - Parameters:
-    ///   - source: where the bytes come from; read from where it is.
-    ///   - parent: the layer below; `nil` for the lowest.
-    ///   - lease: holds the blob and the layer from before they have their names, and the layer below.
-    ///   - progress: told now and then how many bytes have arrived. What it throws ends the import.
-    /// - Throws: `invalid`, `tooLarge`, `unsupported`, `storage`, and what `progress` throws.
-    public func importLayer(
-        from source: consuming OwnedDescriptor, on parent: LayerName?, for lease: Lease,
-        progress: (UInt64) throws(LayerError) -> Void
-    ) throws(LayerError) -> ImportedLayer {
-        let bytes: DescriptorSource
-        do throws(ByteSourceError) { bytes = try DescriptorSource(interruptible: source) } catch {
-            throw LayerError(.storage, error.description, underlying: error.underlying)
-        }
-        let layer = try unpack(from: try tar(from: bytes), .refused, for: lease, progress: progress)
-        guard let imported = try commit([(layer, nil)], on: parent, for: lease).first else {
-            preconditionFailure("of one layer comes one")
-        }
-        return imported
-    }
-
     /// Takes a layer in, whatever it will lie on: reads it to its end, keeps it as it arrived, and, where layers are kept apart, unpacks it.
     ///
     /// When this throws, nothing is left.
@@ -73,7 +48,7 @@ public final class LayerStore: Sendable {
         try unpack(from: source, .beneathRoot, for: lease, progress: progress)
     }
 
-    private func unpack(
+    func unpack(
         from source: any ByteSource, _ absoluteNames: LayerRules.AbsoluteNames, for lease: Lease,
         progress: (UInt64) throws(LayerError) -> Void
     ) throws(LayerError) -> UnpackedLayer {

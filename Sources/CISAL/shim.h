@@ -1,3 +1,4 @@
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
 #if defined(__x86_64__)
@@ -50,3 +51,29 @@ static inline int berth_isal_step(
     if (result < 0) return result;
     return state->block_state == ISAL_BLOCK_FINISH;
 }
+
+/// The most bytes that so many become when they are compressed: deflate's stored blocks, with the end on a byte.
+static inline uint32_t berth_isal_bound(uint32_t count) { return count + (count >> 12) + 512; }
+
+/// Compresses bytes on their own at level 1, as deflate blocks that refer to nothing before them and end on a byte. The result is how many bytes were written; 0
+/// without memory, or if they had no room.
+static inline uint32_t berth_isal_deflate(const uint8_t *input, uint32_t count, uint8_t *output, uint32_t capacity) {
+    struct isal_zstream *stream = (struct isal_zstream *)malloc(sizeof *stream + ISAL_DEF_LVL1_DEFAULT);
+    if (!stream) return 0;
+    isal_deflate_init(stream);
+    stream->level = 1;
+    stream->level_buf = (uint8_t *)(stream + 1);
+    stream->level_buf_size = ISAL_DEF_LVL1_DEFAULT;
+    stream->flush = SYNC_FLUSH;
+    stream->next_in = (uint8_t *)input;
+    stream->avail_in = count;
+    stream->next_out = output;
+    stream->avail_out = capacity;
+    int failed = isal_deflate(stream) != COMP_OK || stream->avail_in > 0 || stream->avail_out == 0;
+    uint32_t written = stream->total_out;
+    free(stream);
+    return failed ? 0 : written;
+}
+
+/// The checksum that gzip has.
+static inline uint32_t berth_isal_checksum(const uint8_t *bytes, uint64_t count) { return crc32_gzip_refl(0, bytes, count); }
