@@ -26,6 +26,7 @@ public struct ImportedLayer: Hashable, Sendable {
 public final class LayerStore: Sendable {
     let content: ContentStore
     let snapshots: any Snapshotter
+    let earlySync = EarlySync()
     /// How much an archive may become.
     public let limits: ArchiveLimits
 
@@ -192,7 +193,11 @@ public final class LayerStore: Sendable {
         let extractor = TreeExtractor(
             into: directory, maximumEntryCount: limits.entryCount,
             screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
-            filter: { (entry, path, parent) throws(TarError) in try rules.isToBeUnpacked(entry, at: path, in: parent) })
+            filter: { (entry, path, parent) throws(TarError) in
+                guard try rules.isToBeUnpacked(entry, at: path, in: parent) else { return false }
+                self.earlySync.count(entry.byteCount, in: parent)
+                return true
+            })
         do throws(TarError) {
             let reader = TarReader(ahead)
             try extractor.extractAll(reader)

@@ -202,6 +202,12 @@ extension Directory {
         _ = try descriptor.withRawDescriptor { (raw) throws(Errno) in try check { berth_syncfs(raw) } }
     }
 
+    /// syncfs(2) as a hint, for whoever syncs again later: what is written by now is on its way when this returns, or has failed to be, which that one is
+    /// told.
+    public borrowing func beginWritebackOfFileSystem() {
+        descriptor.withRawDescriptor { raw in _ = berth_syncfs(raw) }
+    }
+
     /// Writes a file whole: whoever opens `name` sees the old contents or the new ones, never a part.
     ///
     /// A temporary file of the name `.tmp-` and the name is written, synced and renamed, then the directory is synced. A temporary file left
