@@ -47,8 +47,8 @@ extension Exec {
 }
 extension Export { static var writtenFlags: String? { "output,o=string" } }
 extension History { static var writtenFlags: String? { "format=string human,H!no-human no-trunc platform=string quiet,q" } }
-extension ImageDiff { static var writtenFlags: String? { "format=string summary,s" } }
-extension ImageLayers { static var writtenFlags: String? { "format=string no-trunc quiet,q" } }
+extension ImageDiff { static var writtenFlags: String? { "format=string platform=string summary,s" } }
+extension ImageLayers { static var writtenFlags: String? { "format=string no-trunc platform=string quiet,q" } }
 extension Images { static var writtenFlags: String? { "all,a digests filter,f=filter format=string no-trunc quiet,q" } }
 extension Import { static var writtenFlags: String? { "change,c=list message,m=string platform=string" } }
 extension Info { static var writtenFlags: String? { "format,f=string" } }
@@ -61,7 +61,7 @@ extension List { static var writtenFlags: String? { "all,a filter,f=filter forma
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
 extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
-extension RebaseImage { static var writtenFlags: String? { "from=image onto=image tag,t=string" } }
+extension RebaseImage { static var writtenFlags: String? { "from=image onto=image platform=string tag,t=string" } }
 extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
 extension RemoveImage { static var writtenFlags: String? { "force,f no-prune platform=list" } }
 extension Run {
@@ -71,7 +71,7 @@ extension Run {
 }
 extension Save { static var writtenFlags: String? { "output,o=string platform=string" } }
 extension ShowVersion { static var writtenFlags: String? { "format,f=string" } }
-extension SquashImage { static var writtenFlags: String? { "from=string tag,t=string" } }
+extension SquashImage { static var writtenFlags: String? { "from=string platform=string tag,t=string" } }
 extension Start { static var writtenFlags: String? { "attach,a detach-keys=string interactive,i" } }
 extension Stop { static var writtenFlags: String? { "signal,s=string time|timeout,t=int" } }
 extension Tag { static var writtenFlags: String? { "" } }

@@ -15,13 +15,14 @@ struct ImageDiff: Verb {
 
     @Option(help: help("Format output using a Go template, 'table', 'table TEMPLATE' or 'json'")) var format: String?
     @Flag(name: [.short, .long], help: "Only show the sums of each layer") var summary = false
+    @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
     @Argument var image: String
     @Argument var other: String
 
     func perform(_ session: Session) throws -> Int32 {
         if summary, format != nil { throw Failure("--summary and --format cannot be used together: a format is of single differences") }
         let path = BerthPath.image(Daemon.escapedPath(image), .diff)
-        var answer = try session.daemon().openOwn("GET", path, query: [("with", other)])
+        var answer = try session.daemon().openOwn("GET", path, query: [("with", other)] + PlatformQuery.ofOurOwn(platform))
         var sums: DifferenceSums?
         var rows: [Listing.Row] = []
         try LongWork.follow(&answer) { document in

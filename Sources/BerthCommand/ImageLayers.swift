@@ -15,11 +15,13 @@ struct ImageLayers: Verb {
     @Option(help: help("Format output using a Go template, 'table', 'table TEMPLATE' or 'json'")) var format: String?
     @Flag(help: "Don't truncate output") var noTrunc = false
     @Flag(name: [.short, .long], help: "Only show the layers' digests") var quiet = false
+    @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
     @Argument var image: String
 
     func perform(_ session: Session) throws -> Int32 {
         let list = try LongWork.result(
-            ImageLayerList.self, try session.daemon(), "GET", BerthPath.image(Daemon.escapedPath(image), .layers))
+            ImageLayerList.self, try session.daemon(), "GET", BerthPath.image(Daemon.escapedPath(image), .layers),
+            query: try PlatformQuery.ofOurOwn(platform))
         if format == nil, !quiet { try Output.line(heading(list)) }
         let listing = Listing(
             standardTable: "{{.Tree}}\t{{.ID}}\t{{.Size}}\t{{.Entries}}\t{{.Hides}}\t{{.CreatedBy}}\t{{.Images}}", quietTemplate: "{{.ID}}",

@@ -13,10 +13,11 @@ struct SquashImage: Verb {
 
     @Option(help: help("The lowest layer of those that become one: its number from 1 on, or its digest")) var from: String?
     @Option(name: [.short, .long], help: help("Name of the new image, as 'name[:tag]'")) var tag: String?
+    @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
     @Argument var image: String
 
     func perform(_ session: Session) throws -> Int32 {
-        try ImageMaking.make(image, .squash, [("from", from), ("t", tag)], session)
+        try ImageMaking.make(image, .squash, [("from", from), ("t", tag)], platform, session)
         return 0
     }
 }
@@ -32,21 +33,22 @@ struct RebaseImage: Verb {
     @Option(help: help("The base that the image lies on", "image")) var from: String?
     @Option(help: help("The base that the new image is to lie on", "image")) var onto: String?
     @Option(name: [.short, .long], help: help("Name of the new image, as 'name[:tag]'")) var tag: String?
+    @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
     @Argument var image: String
 
     func perform(_ session: Session) throws -> Int32 {
         guard let from, let onto else {
             throw Failure("say --from OLD and --onto NEW: the base that \(image) lies on, and the one that it is to lie on")
         }
-        try ImageMaking.make(image, .rebase, [("from", from), ("onto", onto), ("t", tag)], session)
+        try ImageMaking.make(image, .rebase, [("from", from), ("onto", onto), ("t", tag)], platform, session)
         return 0
     }
 }
 
 private enum ImageMaking {
     /// Has an image made, and prints its id.
-    static func make(_ image: String, _ verb: BerthPath.ImageVerb, _ query: [(String, String?)], _ session: Session) throws {
-        let query = query.compactMap { name, value in value.map { (name, $0) } }
+    static func make(_ image: String, _ verb: BerthPath.ImageVerb, _ query: [(String, String?)], _ platform: String?, _ session: Session) throws {
+        let query = try query.compactMap { name, value in value.map { (name, $0) } } + PlatformQuery.ofOurOwn(platform)
         let path = BerthPath.image(Daemon.escapedPath(image), verb)
         let made = try LongWork.result(ImageMade.self, try session.daemon(), "POST", path, query: query)
         try Output.line(made.image.id)

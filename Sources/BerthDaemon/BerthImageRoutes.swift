@@ -20,7 +20,7 @@ struct BerthImageRoutes: Sendable {
     }
 
     private func layers(_ call: Call) async throws {
-        let image = try engine.images.find(call.subject)
+        let image = try engine.images.find(call.subject, platform: try Self.platform(call))
         try await FollowedJob(call: call).answer(try engine.images.layers(of: image.id.description)) { layers in
             [try Reply.json(ImageLayerList(ImageItem(image), layers.items))]
         }
@@ -28,13 +28,14 @@ struct BerthImageRoutes: Sendable {
 
     private func diff(_ call: Call) async throws {
         guard let other = call.query["with"] else { throw APIFailure.invalid("the parameter 'with' is missing: the image to compare with") }
-        try await FollowedJob(call: call).answer(try engine.images.compare(call.subject, with: other)) { comparison in
+        try await FollowedJob(call: call).answer(try engine.images.compare(call.subject, with: other, platform: try Self.platform(call))) { comparison in
             DifferencePages(comparison)
         }
     }
 
     private func squash(_ call: Call) async throws {
-        let job = try engine.images.squash(call.subject, from: call.query["from"], as: try Self.name(call))
+        let job = try engine.images.squash(
+            call.subject, from: call.query["from"], as: try Self.name(call), platform: try Self.platform(call))
         try await FollowedJob(call: call).answer(job) { [try Reply.json(ImageMade(ImageItem($0)))] }
     }
 
@@ -45,9 +46,12 @@ struct BerthImageRoutes: Sendable {
         guard let new = call.query["onto"] else {
             throw APIFailure.invalid("the parameter 'onto' is missing: the base that it is to lie on")
         }
-        let job = try engine.images.rebase(call.subject, from: old, onto: new, as: try Self.name(call))
+        let job = try engine.images.rebase(
+            call.subject, from: old, onto: new, as: try Self.name(call), platform: try Self.platform(call))
         try await FollowedJob(call: call).answer(job) { [try Reply.json(ImageMade(ImageItem($0)))] }
     }
+
+    private static func platform(_ call: Call) throws -> Platform? { try PlatformParameter.parse(call.query["platform"] ?? "") }
 
     private static func name(_ call: Call) throws(ImageReference.ParseError) -> ImageReference? {
         try call.query["t"].map { text throws(ImageReference.ParseError) in try ImageReference(parsing: text) }

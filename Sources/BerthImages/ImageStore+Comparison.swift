@@ -42,8 +42,8 @@ extension ImageStore {
     ///
     /// The image's blobs stay while the job works. It holds the names and attributes of the image's files in memory: of at most as many files as may be unpacked.
     /// - Throws: at once `notFound` and `invalid`, as ``find(_:platform:)``; by the job `storage` for a blob that is damaged, `tooLarge`, `cancelled`.
-    public func layers(of text: String) throws(ImageError) -> Job<[ImageLayer]> {
-        let image = try find(text)
+    public func layers(of text: String, platform: Platform? = nil) throws(ImageError) -> Job<[ImageLayer]> {
+        let image = try find(text, platform: platform)
         return services.jobs.start(kind: "layers", title: text) { [self] context in
             try await withLease { (lease) throws(ImageError) in
                 let image = try find(image.id.description, for: lease)
@@ -57,11 +57,11 @@ extension ImageStore {
 
     /// Compares what two images show, found out from their blobs: nothing is unpacked, and layers that both have are read once.
     ///
-    /// Compared are kinds, owners, permissions, modification times, attributes, targets of links, devices, sizes and contents. Memory as for ``layers(of:)``,
+    /// Compared are kinds, owners, permissions, modification times, attributes, targets of links, devices, sizes and contents. Memory as for ``layers(of:platform:)``,
     /// of both. An image does not differ from itself.
-    /// - Throws: as ``layers(of:)``.
-    public func compare(_ before: String, with after: String) throws(ImageError) -> Job<ImageComparison> {
-        let (first, second) = (try find(before), try find(after))
+    /// - Throws: as ``layers(of:platform:)``.
+    public func compare(_ before: String, with after: String, platform: Platform? = nil) throws(ImageError) -> Job<ImageComparison> {
+        let (first, second) = (try find(before, platform: platform), try find(after, platform: platform))
         return services.jobs.start(kind: "compare", title: "\(before) and \(after)") { [self] context in
             try await withLease { (lease) throws(ImageError) in
                 let (first, second) = (try find(first.id.description, for: lease), try find(second.id.description, for: lease))

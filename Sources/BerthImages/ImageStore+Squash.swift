@@ -29,13 +29,14 @@ extension ImageStore {
     ///   - text: the image.
     ///   - layer: the lowest of these layers, as ``ImageDraft/indexOfLayer(named:)`` finds it. Default `nil`: the lowest of all.
     ///   - reference: the new image's name; `nil` for none. Another image of that name loses it.
+    ///   - platform: of an index, which image is meant.
     /// - Throws: at once `notFound` and `invalid` for an image or layer that is not there, and for a name with a digest; by the job as
     ///   ``squash(_:from:for:)`` and ``write(_:as:)``.
-    public func squash(_ text: String, from layer: String? = nil, as reference: ImageReference? = nil) throws(ImageError) -> Job<
-        ImageRecord
-    > {
+    public func squash(
+        _ text: String, from layer: String? = nil, as reference: ImageReference? = nil, platform: Platform? = nil
+    ) throws(ImageError) -> Job<ImageRecord> {
         let name = try Self.nameToGive(reference)
-        let image = try find(text)
+        let image = try find(text, platform: platform)
         let index = try layer.map { text throws(ImageError) in try ImageDraft(of: image).indexOfLayer(named: text) } ?? 0
         let id = image.id.description
         return services.jobs.start(kind: "squash", title: text) { [self] context in
@@ -77,13 +78,16 @@ extension ImageStore {
     ///   - old: what it was made on.
     ///   - new: what it is to be on.
     ///   - reference: the new image's name; `nil` for none. Another image of that name loses it.
+    ///   - platform: of indexes, which images are meant.
     /// - Throws: at once `notFound` for an image that is not there, `invalid` as ``ImageDraft/rebase(from:onto:)`` and for a name with a digest; by the job as
     ///   ``write(_:as:)``.
     public func rebase(
-        _ text: String, from old: String, onto new: String, as reference: ImageReference? = nil
+        _ text: String, from old: String, onto new: String, as reference: ImageReference? = nil, platform: Platform? = nil
     ) throws(ImageError) -> Job<ImageRecord> {
         let name = try Self.nameToGive(reference)
-        let (image, oldBase, newBase) = (try find(text), try find(old), try find(new))
+        let (image, oldBase, newBase) = (
+            try find(text, platform: platform), try find(old, platform: platform), try find(new, platform: platform)
+        )
         var draft = try ImageDraft(of: image)
         try draft.rebase(from: try ImageDraft(of: oldBase), onto: try ImageDraft(of: newBase))
         let rebased = draft

@@ -52,7 +52,8 @@ extension LayeredTree {
                 guard !isSame(old.entry, new.entry, ignoringSize: false) || old.contents != new.contents else { continue }
                 found.append(
                     TreeDifference(
-                        kind: .changed, path: below, byteCountBefore: old.entry.byteCount, byteCountAfter: new.entry.byteCount,
+                        kind: .changed, path: below, byteCountBefore: old.entry.unpackedByteCount,
+                        byteCountAfter: new.entry.unpackedByteCount,
                         layer: new.layer))
             case (let old?, let new?):
                 tell(.removed, old, at: below, &found)
@@ -73,7 +74,7 @@ extension LayeredTree {
     private static func tell(_ kind: TreeDifference.Kind, _ node: Node, at path: [UInt8], _ found: inout [TreeDifference]) {
         switch node {
         case .file(let file):
-            let count = file.entry.byteCount
+            let count = file.entry.unpackedByteCount
             found.append(
                 TreeDifference(
                     kind: kind, path: path, byteCountBefore: kind == .removed ? count : nil, byteCountAfter: kind == .added ? count : nil,

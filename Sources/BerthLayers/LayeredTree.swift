@@ -168,7 +168,7 @@ public final class LayeredTree {
             put(.file(file), name, in: parent)
             return nil
         default:
-            effects[layer].byteCount += entry.byteCount
+            effects[layer].byteCount += entry.unpackedByteCount
             let file = File(Self.nameless(entry), layer: layer, ordinal: ordinal)
             put(.file(file), name, in: parent)
             return file
@@ -258,7 +258,7 @@ public final class LayeredTree {
             file.nameCount -= 1
             guard file.nameCount == 0, file.layer != layer else { return }
             effects[layer].hiddenFileCount += 1
-            effects[layer].hiddenByteCount += file.entry.byteCount
+            effects[layer].hiddenByteCount += file.entry.unpackedByteCount
         }
     }
 

@@ -31,6 +31,16 @@ public struct TarEntry: Hashable, Sendable {
         public init(offset: UInt64, byteCount: UInt64) { (self.offset, self.byteCount) = (offset, byteCount) }
     }
 
+    /// How many bytes it counts for where it is unpacked, as Docker counts a layer's: a file by its length, holes included, a symbolic link by its target's, and
+    /// anything else by nothing.
+    public var unpackedByteCount: UInt64 {
+        switch kind {
+        case .file: byteCount
+        case .symbolicLink: UInt64(linkName.count)
+        default: 0
+        }
+    }
+
     /// The name as the archive has it: any bytes but NUL.
     public var name: [UInt8]
     /// What it is.

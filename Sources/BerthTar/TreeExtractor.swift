@@ -196,7 +196,7 @@ public final class TreeExtractor {
         case .symbolicLink:
             let target = try PathBytes(entry.linkName)
             try replacing(name, in: parent) { (parent) throws(Errno) in try parent.makeSymbolicLink(name, to: target) }
-            byteCount += UInt64(target.bytes.count)
+            byteCount += entry.unpackedByteCount
         case .characterDevice(let device):
             try replacing(name, in: parent) { (parent) throws(Errno) in
                 try parent.makeNode(name, .characterDevice(device), permissions: entry.permissions)
@@ -308,7 +308,7 @@ public final class TreeExtractor {
             // A hole at the end has no data that would make the file so long.
             if entry.regions != nil { try file.truncate(to: Int64(entry.byteCount)) }
         } catch { throw .storage("set the size of", entry, error) }
-        byteCount += entry.byteCount
+        byteCount += entry.unpackedByteCount
         // The small ones are left to the sync, which writes them together.
         if entry.byteCount >= Self.announcedByteCount { file.beginWriteback(from: 0, byteCount: entry.byteCount) }
         try setAttributes(of: entry, ofFile: file)

@@ -188,3 +188,14 @@ def test_clients_are_warned_of_what_does_not_run_here(client, archives, multi):
     quiet = client("run", "--rm", "--network", "none", "--platform", f"linux/{OTHER}", f"foreign-{client.name}:1")
     assert "does not match" not in quiet.stderr
     client("rmi", f"foreign-{client.name}:1", NAME)
+
+
+def test_what_docker_has_not_takes_a_platform_too(engine, multi, archives):  # noqa: F811
+    load(engine, archives["buildah"])
+    for architecture, identity in multi.ids.items():
+        named = ["--platform", f"linux/{architecture}", NAME]
+        assert f" {identity[7:19]}: " in engine.berth("image", "layers", *named).splitlines()[0]
+        # Of one layer it is the image itself.
+        assert engine.berth("image", "squash", *named) == identity
+        assert "no differences" in engine.berth("image", "diff", *named, identity).lower() or architecture
+        assert engine.berth("image", "rebase", "--from", NAME, "--onto", NAME, *named) == identity
