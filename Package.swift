@@ -55,7 +55,7 @@ let rooms: [Target] = [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
-    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
     room("BerthTar", uses: ["BerthLinux"]),
     room("BerthArchive", uses: ["BerthTar", "BerthReactor", "BerthLinux", "CZlib", "CISAL", "CZstd", "CArchive"]),
     room("BerthState", uses: ["BerthOCI", "BerthReactor", "BerthLinux"]),

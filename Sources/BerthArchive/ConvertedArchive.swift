@@ -37,12 +37,15 @@ public final class ConvertedArchive: ByteSource {
             throw ByteSourceError(.storage, "cannot read the archive: \(error)", underlying: error)
         }
         archive = try file.withRawDescriptor { (number) throws(ByteSourceError) in
-            try unsafe LibraryArchive(file: number) { raw in
+            try unsafe LibraryArchive(file: number) { (library, raw) in
                 unsafe [
-                    archive_read_support_format_cpio(raw), archive_read_support_format_zip(raw), archive_read_support_format_7zip(raw),
-                    archive_read_support_format_ar(raw), archive_read_support_format_cab(raw), archive_read_support_format_iso9660(raw),
-                    archive_read_support_format_lha(raw), archive_read_support_format_rar(raw), archive_read_support_format_rar5(raw),
-                    archive_read_support_format_warc(raw),
+                    library.archive_read_support_format_cpio(raw), library.archive_read_support_format_zip(raw),
+                    library.archive_read_support_format_7zip(raw),
+                    library.archive_read_support_format_ar(raw), library.archive_read_support_format_cab(raw),
+                    library.archive_read_support_format_iso9660(raw),
+                    library.archive_read_support_format_lha(raw), library.archive_read_support_format_rar(raw),
+                    library.archive_read_support_format_rar5(raw),
+                    library.archive_read_support_format_warc(raw),
                 ]
             }
         }
@@ -104,13 +107,13 @@ public final class ConvertedArchive: ByteSource {
     private func step() throws(TarError) {
         if data != nil { return try copyData() }
         var entry: OpaquePointer?
-        let result = unsafe archive_read_next_header(archive.raw, &entry)
+        let result = unsafe archive.library.archive_read_next_header(archive.raw, &entry)
         guard result != ARCHIVE_EOF else {
             hasEnded = true
             return try writer.finish()
         }
         guard result >= ARCHIVE_WARN, let entry = unsafe entry else { throw TarError(archive.failure("read")) }
-        try unsafe begin(LibraryEntry(entry))
+        try unsafe begin(LibraryEntry(entry, archive.library))
     }
 
     private func begin(_ found: LibraryEntry) throws(TarError) {
@@ -129,7 +132,7 @@ public final class ConvertedArchive: ByteSource {
     }
 
     private func copyData() throws(TarError) {
-        let count = unsafe buffer.withUnsafeMutableBytes { unsafe archive_read_data(archive.raw, $0.baseAddress, $0.count) }
+        let count = unsafe buffer.withUnsafeMutableBytes { unsafe archive.library.archive_read_data(archive.raw, $0.baseAddress, $0.count) }
         guard count >= 0 else { throw TarError(archive.failure("unpack")) }
         guard count > 0 else { return try endData() }
         let piece = buffer
@@ -149,36 +152,40 @@ public final class ConvertedArchive: ByteSource {
 /// What libarchive says of an entry.
 @safe private struct LibraryEntry {
     private let raw: OpaquePointer
+    private let library: carchive_functions
 
-    init(_ raw: OpaquePointer) { unsafe self.raw = raw }
+    init(_ raw: OpaquePointer, _ library: carchive_functions) { unsafe (self.raw, self.library) = (raw, library) }
 
-    var byteCount: UInt64 { unsafe UInt64(max(0, archive_entry_size(raw))) }
+    var byteCount: UInt64 { unsafe UInt64(max(0, library.archive_entry_size(raw))) }
 
     /// The same as an entry of a tar; `nil` for what no tar can have.
     func tarEntry() throws(TarError) -> TarEntry? {
         // Depending on the format, a name is in the archive as bytes, or as Unicode.
-        guard let name = unsafe bytes(archive_entry_pathname(raw)) ?? bytes(archive_entry_pathname_utf8(raw)), !name.isEmpty else {
+        guard let name = unsafe bytes(library.archive_entry_pathname(raw)) ?? bytes(library.archive_entry_pathname_utf8(raw)), !name.isEmpty
+        else {
             throw TarError(.corrupt, "an entry of the archive has a name that cannot be read")
         }
         let display = String(decoding: name.prefix(512), as: UTF8.self)
-        guard unsafe archive_entry_is_encrypted(raw) == 0 else {
+        guard unsafe library.archive_entry_is_encrypted(raw) == 0 else {
             throw TarError(.unsupported, "the entry '\(display)' of the archive is encrypted, which is not supported")
         }
-        let hardLink = unsafe bytes(archive_entry_hardlink(raw)) ?? bytes(archive_entry_hardlink_utf8(raw))
+        let hardLink = unsafe bytes(library.archive_entry_hardlink(raw)) ?? bytes(library.archive_entry_hardlink_utf8(raw))
         guard let kind = hardLink != nil ? .hardLink : kind else { return nil }
-        let symbolicLink = unsafe bytes(archive_entry_symlink(raw)) ?? bytes(archive_entry_symlink_utf8(raw))
-        guard let userID = unsafe UInt32(exactly: archive_entry_uid(raw)), let groupID = unsafe UInt32(exactly: archive_entry_gid(raw))
+        let symbolicLink = unsafe bytes(library.archive_entry_symlink(raw)) ?? bytes(library.archive_entry_symlink_utf8(raw))
+        guard let userID = unsafe UInt32(exactly: library.archive_entry_uid(raw)),
+            let groupID = unsafe UInt32(exactly: library.archive_entry_gid(raw))
         else {
             throw TarError(.corrupt, "the entry '\(display)' of the archive has an owner or group that cannot be")
         }
-        if kind == .file, unsafe archive_entry_size_is_set(raw) == 0 {
+        if kind == .file, unsafe library.archive_entry_size_is_set(raw) == 0 {
             throw TarError(.unsupported, "the entry '\(display)' of the archive does not say how many bytes it has, which is not supported")
         }
         var entry = TarEntry(
             name: kind == .directory ? name : Array(name.reversed().drop { $0 == UInt8(ascii: "/") }.reversed()), kind: kind,
-            permissions: unsafe UInt32(archive_entry_perm(raw)) & 0o7777, userID: userID, groupID: groupID,
+            permissions: unsafe UInt32(library.archive_entry_perm(raw)) & 0o7777, userID: userID, groupID: groupID,
             byteCount: kind == .file ? byteCount : 0,
-            modificationTime: unsafe FileTime(seconds: Int64(archive_entry_mtime(raw)), nanoseconds: Int64(archive_entry_mtime_nsec(raw))),
+            modificationTime: unsafe FileTime(
+                seconds: Int64(library.archive_entry_mtime(raw)), nanoseconds: Int64(library.archive_entry_mtime_nsec(raw))),
             linkName: hardLink ?? symbolicLink ?? [])
         entry.extendedAttributes = extendedAttributes()
         return entry
@@ -192,9 +199,11 @@ public final class ConvertedArchive: ByteSource {
     }
 
     private var kind: TarEntry.Kind? {
-        let device = { unsafe DeviceNumber(major: UInt32(archive_entry_rdevmajor(raw)), minor: UInt32(archive_entry_rdevminor(raw))) }
+        let device = {
+            unsafe DeviceNumber(major: UInt32(library.archive_entry_rdevmajor(raw)), minor: UInt32(library.archive_entry_rdevminor(raw)))
+        }
         // The numbers are those of stat(2) on every system: archive_entry.h, "File-type constants".
-        switch unsafe UInt32(archive_entry_filetype(raw)) {
+        switch unsafe UInt32(library.archive_entry_filetype(raw)) {
         case 0o100000: return .file
         case 0o120000: return .symbolicLink
         case 0o020000: return .characterDevice(device())
@@ -207,9 +216,9 @@ public final class ConvertedArchive: ByteSource {
 
     private func extendedAttributes() -> [String: [UInt8]] {
         var result: [String: [UInt8]] = [:]
-        unsafe archive_entry_xattr_reset(raw)
+        unsafe library.archive_entry_xattr_reset(raw)
         var (name, value, size): (UnsafePointer<CChar>?, UnsafeRawPointer?, Int) = (nil, nil, 0)
-        while unsafe archive_entry_xattr_next(raw, &name, &value, &size) == ARCHIVE_OK {
+        while unsafe library.archive_entry_xattr_next(raw, &name, &value, &size) == ARCHIVE_OK {
             guard let key = unsafe name else { continue }
             result[unsafe String(cString: key)] = unsafe Array(UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))
         }

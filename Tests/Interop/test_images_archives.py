@@ -300,3 +300,35 @@ def test_a_terminal_is_no_place_for_an_archive(client, box):
     child.expect("refusing to save to a terminal")
     child.wait()
     assert child.exitstatus == 1
+
+
+def test_libarchive_is_opened_for_what_needs_it_alone(engine, tmp_path):
+    """It brings several megabytes with it, which a daemon that never sees a cpio does without."""
+    maps = lambda: pathlib.Path(f"/proc/{engine.process.pid}/maps").read_text()
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/file").write_text("text")
+    run("bsdtar", "--format=pax", "-czf", tmp_path / "tree.tar.gz", "-C", tmp_path / "tree", "file")
+    run("bsdtar", "--format=newc", "-cf", tmp_path / "tree.cpio", "-C", tmp_path / "tree", "file")
+    engine.berth("import", tmp_path / "tree.tar.gz", "of-a:tar")
+    assert "libarchive" not in maps()
+    engine.berth("import", tmp_path / "tree.cpio", "of-a:cpio")
+    assert "libarchive" in maps()
+
+
+def test_where_libarchive_is_missing_that_is_said(tmp_path, monkeypatch):
+    (tmp_path / "libarchive.so.13").write_text("no library")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    (tmp_path / "file").write_text("text")
+    run("tar", "-cf", tmp_path / "tree.tar", "-C", tmp_path, "file")
+    run("busybox", "sh", "-c", f"cd {tmp_path} && echo file | busybox cpio -o -H newc >tree.cpio")
+    base = tempfile.mkdtemp(prefix="berth-archives-")
+    engine = Daemon(base).start()
+    berth = [BIN / "berth", "-H", f"unix://{engine.socket}", "import"]
+    try:
+        for _ in range(2):
+            refused = subprocess.run([*berth, tmp_path / "tree.cpio", "of-a:cpio"], capture_output=True, text=True)
+            assert refused.returncode == 1 and "libarchive13" in refused.stderr, refused.stderr
+        run(*berth, tmp_path / "tree.tar", "of-a:tar")
+    finally:
+        engine.stop()
+        shutil.rmtree(base)
