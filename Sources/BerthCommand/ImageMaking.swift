@@ -47,7 +47,9 @@ struct RebaseImage: Verb {
 
 private enum ImageMaking {
     /// Has an image made, and prints its id.
-    static func make(_ image: String, _ verb: BerthPath.ImageVerb, _ query: [(String, String?)], _ platform: String?, _ session: Session) throws {
+    static func make(_ image: String, _ verb: BerthPath.ImageVerb, _ query: [(String, String?)], _ platform: String?, _ session: Session)
+        throws
+    {
         let query = try query.compactMap { name, value in value.map { (name, $0) } } + PlatformQuery.ofOurOwn(platform)
         let path = BerthPath.image(Daemon.escapedPath(image), verb)
         let made = try LongWork.result(ImageMade.self, try session.daemon(), "POST", path, query: query)

@@ -28,7 +28,8 @@ struct BerthImageRoutes: Sendable {
 
     private func diff(_ call: Call) async throws {
         guard let other = call.query["with"] else { throw APIFailure.invalid("the parameter 'with' is missing: the image to compare with") }
-        try await FollowedJob(call: call).answer(try engine.images.compare(call.subject, with: other, platform: try Self.platform(call))) { comparison in
+        try await FollowedJob(call: call).answer(try engine.images.compare(call.subject, with: other, platform: try Self.platform(call))) {
+            comparison in
             DifferencePages(comparison)
         }
     }
