@@ -19,6 +19,13 @@ struct FoundArchive {
 
     /// In the archive's order; none is twice.
     private(set) var items: [Item] = []
+    /// The kinds of what its index names and nobody here knows.
+    private(set) var otherKinds: Set<String> = []
+
+    /// Notes something that is neither an image nor an index.
+    mutating func passOver(_ descriptor: Descriptor) {
+        if otherKinds.count < 8 { otherKinds.insert(String(descriptor.mediaType.rawValue.prefix(128))) }
+    }
 
     /// Everything of an archive: what its OCI index has, then what Docker's manifest has besides.
     ///

@@ -41,6 +41,11 @@ struct FoundImage {
         if let layer = layers.lazy.compactMap(\.descriptor).first(where: { $0.mediaType.rawValue.hasSuffix("+encrypted") }) {
             throw ImageError(.unsupported, "the layer \(layer.digest) is encrypted (\(layer.mediaType)), which is not supported")
         }
+        if let layer = layers.lazy.compactMap(\.descriptor).first(where: { !$0.isLayer }) {
+            throw ImageError(
+                .unsupported,
+                "image \(id) has \(layer.digest) as a layer, and that is of the kind '\(layer.mediaType.rawValue.prefix(128))'")
+        }
         guard layers.count <= Self.maximumLayerCount else {
             throw ImageError(.tooLarge, "image \(id) has \(layers.count) layers: at most \(Self.maximumLayerCount) can lie on each other")
         }
@@ -52,8 +57,9 @@ struct FoundImage {
         guard names.count <= Self.maximumNameCount else { throw .tooManyNames(names.count, of: "image \(id)") }
     }
 
-    /// Reads a JSON document of an image.
+    /// Reads a JSON document of an image, which everybody reads in the same way.
     static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], _ what: String) throws(ImageError) -> Value {
+        try DocumentText.requireSense(bytes, what)
         do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch let error as DecodingError {
             throw ImageError(.invalid, "\(what) cannot be read: \(Self.reason(error))")
         } catch {

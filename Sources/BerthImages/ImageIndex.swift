@@ -65,6 +65,7 @@ struct ImageIndex: Sendable {
         }
         let index = try FoundImage.decode(Index.self, try read(descriptor), "the index \(descriptor.digest)")
         try Self.require(index.mediaType, toBe: descriptor)
+        try Self.refuse(["config", "layers"], beside: "manifests", index.unknown, "the index \(descriptor.digest)")
         blobs.append(descriptor.withoutContext)
         for next in index.manifests where try contains(next.digest) && seen.insert(next.digest).inserted {
             if next.isIndex {
@@ -98,6 +99,7 @@ struct ImageIndex: Sendable {
     static func manifest(_ descriptor: Descriptor, _ bytes: [UInt8]) throws(ImageError) -> Manifest {
         let manifest = try FoundImage.decode(Manifest.self, bytes, "the manifest \(descriptor.digest)")
         try require(manifest.mediaType, toBe: descriptor)
+        try refuse(["manifests"], beside: "layers", manifest.unknown, "the manifest \(descriptor.digest)")
         return manifest
     }
 
@@ -106,6 +108,12 @@ struct ImageIndex: Sendable {
         guard let mediaType, mediaType != descriptor.mediaType else { return }
         throw ImageError(
             .invalid, "the blob \(descriptor.digest) is named as \(descriptor.mediaType), and says of itself that it is \(mediaType)")
+    }
+
+    /// The same holds of a document that has the members of both (CVE-2021-41190).
+    static func refuse(_ others: [String], beside own: String, _ fields: UnknownFields, _ what: String) throws(ImageError) {
+        guard let other = others.first(where: { fields.fields[$0] != nil }) else { return }
+        throw ImageError(.invalid, "\(what) has '\(own)' and '\(other)': it could be taken for an image and for an index of images")
     }
 }
 
@@ -116,13 +124,19 @@ extension Descriptor {
     }
 
     /// Whether it names a manifest, in the specification's words or Docker's.
-    fileprivate var isManifest: Bool {
+    var isManifest: Bool {
         mediaType == .manifest || mediaType.rawValue == "application/vnd.docker.distribution.manifest.v2+json"
     }
 
     /// Whether it names how an image is run, in the specification's words or Docker's.
     var isImageConfiguration: Bool {
         mediaType == .configuration || mediaType.rawValue == "application/vnd.docker.container.image.v1+json"
+    }
+
+    /// Whether it names a layer, in the specification's words or Docker's.
+    var isLayer: Bool {
+        let words = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."]
+        return words.contains { mediaType.rawValue.hasPrefix($0) }
     }
 
     /// Whether it is something about an image, such as where it was built, and none itself.

@@ -13,14 +13,15 @@ extension ImageStore {
     /// The job's value is the image. Killed at any moment, it has made the whole image, or nothing that is seen; the same can be done again.
     /// - Parameters:
     ///   - source: where the tar comes from; taken over.
+    ///   - byteCount: how many bytes it has, where that is known: without a place for them nothing is begun.
     ///   - reference: its name; `nil` for none. Another image of that name loses it.
     ///   - changes: Dockerfile instructions, as `docker import --change` takes them.
     ///   - message: kept as the comment of its only layer. Default: `Imported from -`.
     ///   - platform: what it is for. Default: this machine's.
     /// - Throws: at once `invalid` for a name with a digest and for changes that are none.
     public func importRootFileSystem(
-        from source: consuming OwnedDescriptor, as reference: ImageReference? = nil, changes: [String] = [], message: String? = nil,
-        platform: Platform = .host
+        from source: consuming OwnedDescriptor, byteCount: UInt64? = nil, as reference: ImageReference? = nil, changes: [String] = [],
+        message: String? = nil, platform: Platform = .host
     ) throws(ImageError) -> Job<ImageRecord> {
         if let reference, reference.digest != nil { throw ImageError(.invalid, "cannot import digest reference") }
         let name = reference.map(Self.tagged)
@@ -31,7 +32,8 @@ extension ImageStore {
             let own = Lane(named: "an import")
             let record = try await withLease { (lease) throws(ImageError) in
                 try await own.run { () throws(ImageError) in
-                    try self.takeIn(box, name, execution, message ?? "Imported from -", platform, lease, context)
+                    if let byteCount { try self.requireSpace(for: byteCount) }
+                    return try self.takeIn(box, name, execution, message ?? "Imported from -", platform, lease, context)
                 }
             }
             services.events.publish(
@@ -53,8 +55,12 @@ extension ImageStore {
         do throws(Errno) { source = try HostFile.open(path) } catch {
             throw ImageError(error == .ENOENT ? .notFound : .storage, "cannot open the archive '\(path)': \(error)", underlying: error)
         }
+        // What cannot say how long it is, is read as what does not know it.
+        let status = try? source.status()
+        let byteCount = status?.kind == .regular ? status.map { UInt64($0.byteCount) } : nil
         return try importRootFileSystem(
-            from: source, as: reference, changes: changes, message: message ?? "Imported from \(path)", platform: platform)
+            from: source, byteCount: byteCount, as: reference, changes: changes, message: message ?? "Imported from \(path)",
+            platform: platform)
     }
 
     private func takeIn(

@@ -90,6 +90,13 @@ extension ImageStore {
 
     // MARK: Bringing
 
+    /// Before an archive of known size is read: what it has in it needs as much, at least.
+    func requireSpace(for byteCount: UInt64) throws(ImageError) {
+        let free: UInt64
+        do throws(ContentError) { free = try services.content.availableByteCount() } catch { throw ImageError(error) }
+        guard byteCount <= free else { throw .noSpace(for: "the archive", byteCount, free) }
+    }
+
     private func receive(
         _ source: SourceBox, _ byteCount: UInt64?, _ lane: Lane, _ lease: Lease, _ context: JobContext
     ) async throws(ImageError) -> any ImageParts {
@@ -100,11 +107,7 @@ extension ImageStore {
         do throws(ImageError) {
             try await lane.run { () throws(ImageError) in
                 guard let descriptor = source.take() else { throw ImageError(.invalid, "the archive has been read already") }
-                if let byteCount {
-                    let free: UInt64
-                    do throws(ContentError) { free = try self.services.content.availableByteCount() } catch { throw ImageError(error) }
-                    guard byteCount <= free else { throw .noSpace(for: "the archive", byteCount, free) }
-                }
+                if let byteCount { try self.requireSpace(for: byteCount) }
                 let receiver = ArchiveReceiver(self.services, context, lease, into: members) { continuation.yield($0) }
                 let archive: any ByteSource
                 do throws(LayerError) { archive = try self.services.layers.tar(from: DescriptorSource(descriptor)) } catch {

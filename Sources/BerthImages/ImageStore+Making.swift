@@ -8,7 +8,11 @@ extension ImageStore {
     func make(imagesOf parts: any ImageParts, _ platform: Platform?, _ lease: Lease) throws(ImageError) -> [LoadedImage] {
         guard let found = try FoundArchive.all(in: parts, for: platform) else { throw ArchiveLooks.complaint(aboutPaths: parts.paths) }
         guard !found.items.isEmpty else {
-            throw ImageError(.invalid, "there is no image in the archive: its index and manifest name none")
+            let others = found.otherKinds.sorted().map { "'\($0)'" }.joined(separator: ", ")
+            throw ImageError(
+                .invalid,
+                "there is no image in the archive: its index and manifest name none"
+                    + (others.isEmpty ? "" : ", but something of the kind \(others)"))
         }
         var loaded: [LoadedImage] = []
         for item in found.items {

@@ -28,36 +28,56 @@ final class LayoutDirectory: ImageParts {
 
     func drop() {}
 
-    private func resolved(_ path: String) throws(Errno) -> PathBytes? {
-        let path = try PathBytes(path)
+    /// Where a file is; `nil` if there is nothing of that path.
+    ///
+    /// - Throws: `invalid` for what is no file: a link could lead anywhere, and a pipe or a device has no end.
+    private func resolved(_ path: String) throws(ImageError) -> PathBytes? {
+        let kind: FileStatus.Kind
+        let bytes: PathBytes
         do throws(Errno) {
-            return try directory.status(path).kind == .regular ? path : nil
+            bytes = try PathBytes(path)
+            kind = try directory.status(bytes).kind
         } catch {
-            if error == .ENOENT || error == .ENOTDIR || error == .ELOOP { return nil }
-            throw error
+            switch error {
+            case .ENOENT, .ENOTDIR: return nil
+            case .ELOOP: throw notFile(path, .symbolicLink)
+            default: throw failure(path, error)
+            }
         }
+        guard kind == .regular else { throw notFile(path, kind) }
+        return bytes
     }
 
-    func contains(_ path: String) -> Bool { (try? resolved(path)) != nil }  // what cannot be looked at is read with its error
+    private func notFile(_ path: String, _ kind: FileStatus.Kind) -> ImageError {
+        let what =
+            switch kind {
+            case .symbolicLink: "leads through a symbolic link, and"
+            case .directory: "is a directory, and"
+            default: "is no file, and"
+            }
+        return ImageError(.invalid, "'\(self.path)/\(path)' \(what) of a layout in a directory only its own files are read")
+    }
+
+    private func failure(_ path: String, _ error: Errno) -> ImageError {
+        ImageError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error)
+    }
+
+    func contains(_ path: String) -> Bool {
+        do { return try resolved(path) != nil } catch { return true }  // what it is instead is said when it is read
+    }
 
     func document(at path: String) throws(ImageError) -> [UInt8]? {
+        guard let found = try resolved(path) else { return nil }
         let limit = ImageStore.maximumDocumentByteCount
-        do throws(Errno) {
-            guard let found = try resolved(path) else { return nil }
-            return try directory.readFile(found, limit: limit)
-        } catch {
-            if error == .EFBIG {
-                throw ImageError(.tooLarge, "'\(self.path)/\(path)' has more than \(limit) bytes, the most of a document")
-            }
-            throw ImageError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error)
+        do throws(Errno) { return try directory.readFile(found, limit: limit) } catch {
+            guard error == .EFBIG else { throw failure(path, error) }
+            throw ImageError(.tooLarge, "'\(self.path)/\(path)' has more than \(limit) bytes, the most of a document")
         }
     }
 
     private func open(_ path: String) throws(ImageError) -> OwnedDescriptor? {
-        do throws(Errno) {
-            guard let found = try resolved(path) else { return nil }
-            return try directory.openForReading(found)
-        } catch { throw ImageError(.storage, "cannot read '\(self.path)/\(path)': \(error)", underlying: error) }
+        guard let found = try resolved(path) else { return nil }
+        do throws(Errno) { return try directory.openForReading(found) } catch { throw failure(path, error) }
     }
 
     func layer(at path: String) throws(ImageError) -> UnpackedLayer? {

@@ -13,11 +13,15 @@ struct LayoutIndex {
     mutating func found() throws(ImageError) -> FoundArchive? {
         guard let bytes = try parts.document(at: "index.json") else { return nil }
         let index = try FoundImage.decode(Index.self, bytes, "index.json")
+        try ImageIndex.refuse(["config", "layers"], beside: "manifests", index.unknown, "index.json")
         var found = FoundArchive()
         for descriptor in index.manifests where !descriptor.isAttachment {
             let name = Self.name(of: descriptor)
             if descriptor.isIndex {
                 try found.add(try self.index(descriptor), name)
+            } else if !descriptor.isManifest {
+                // Not an error (OCI image specification, *Image Index*, "manifests"), unless there is nothing else.
+                found.passOver(descriptor)
             } else if let image = try image(descriptor) {
                 found.add(image, name.map { [$0] } ?? [])
             }

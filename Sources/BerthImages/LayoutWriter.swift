@@ -15,6 +15,7 @@ struct LayoutWriter {
         let index = try images.index()
         let directory = try makeEmpty(path)
         do throws(ImageError) {
+            try requireSpace(for: images.blobs.reduce(0) { $0 + $1.byteCount }, in: directory, path)
             for blob in images.blobs { try write(blob, to: directory, path) }
             do throws(Errno) {
                 // Without the index it is no layout: it comes when all that it names is on the disk.
@@ -27,6 +28,14 @@ struct LayoutWriter {
             for name in ["blobs", "oci-layout", "index.json"] as [PathBytes] { try? directory.removeTree(name) }
             throw error
         }
+    }
+
+    private func requireSpace(for byteCount: UInt64, in directory: borrowing Directory, _ path: String) throws(ImageError) {
+        let free: UInt64
+        do throws(Errno) { free = try directory.availableByteCount() } catch {
+            throw ImageError(.storage, "cannot ask how much space '\(path)' has: \(error)", underlying: error)
+        }
+        guard byteCount <= free else { throw .noSpace(for: "the layout in '\(path)'", byteCount, free) }
     }
 
     private func makeEmpty(_ path: String) throws(ImageError) -> Directory {

@@ -55,6 +55,9 @@ enum LegacyRepositories {
                 throw ImageError(
                     .tooLarge, "the layer \(id.prefix(64)) of repositories lies on more than \(FoundImage.maximumLayerCount), or on itself")
             }
+            guard ArchiveMembers.path(id) == id else {
+                throw ImageError(.invalid, "repositories leads to the layer '\(id.prefix(64))', which cannot be a folder of the archive")
+            }
             guard let bytes = try parts.document(at: "\(id)/json") else {
                 throw ImageError(.invalid, "repositories leads to the layer '\(id.prefix(64))', which the archive does not have")
             }

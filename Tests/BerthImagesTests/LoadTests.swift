@@ -216,10 +216,18 @@ struct LoadTests {
         }
     }
 
-    @Test("What is no image, or lies, is refused with its reason, and leaves nothing", arguments: Refusal.all)
+    @Test("What is no image, or lies, is refused with its reason, writes nowhere else, and leaves nothing", arguments: Refusal.all)
     func refusals(_ refusal: Refusal) async throws {
-        let room = try await ImageRoom()
-        let before = try room.files
+        // What climbs out of the store comes upon these.
+        let outside = FileManager.default.temporaryDirectory.appendingPathComponent("berth-outside-\(UUID().uuidString)")
+        for name in ["etc/passwd", "a/etc/passwd", "a/b/etc/passwd", "x", "a/x", "a/b/x"] {
+            let url = outside.appendingPathComponent(name)
+            try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data("untouched".utf8).write(to: url)
+        }
+        defer { try? FileManager.default.removeItem(at: outside) }  // only tidiness
+        let room = try await ImageRoom(at: outside.path + "/a/b/room")
+        let before = try Self.everything(below: outside)
         do {
             _ = try await room.load(refusal.bytes)
             Issue.record("\(refusal.what) was loaded")
@@ -227,11 +235,25 @@ struct LoadTests {
             #expect(error.description.contains(refusal.words), "\(refusal.what): \(error)")
             #expect(error.code == refusal.code, "\(refusal.what): \(error)")
         }
-        #expect(try room.files == before, "\(refusal.what) has left something")
+        #expect(try Self.everything(below: outside) == before, "\(refusal.what) has left something")
         #expect(try room.store.list().isEmpty)
         // The store is as good as before.
         #expect(try await room.load(Sample().dockerMembers()).count == 1)
         try room.remove()
+    }
+
+    /// Every path, and of files outside of the store what is in them.
+    private static func everything(below folder: URL) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted().map { name in
+            name.hasPrefix("a/b/room") ? name : "\(name) \(FileManager.default.contents(atPath: "\(folder.path)/\(name)") ?? Data())"
+        }
+    }
+
+    @Test("No case is lost, and no two have the same name")
+    func count() {
+        let names = Refusal.all.map(\.what) + DirectoryRefusal.all.map { "in a directory: \($0)" }
+        #expect(names.count >= 147)
+        #expect(Set(names).count == names.count)
     }
 
     @Test("A load that is cancelled leaves nothing")

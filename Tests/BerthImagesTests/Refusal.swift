@@ -22,7 +22,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
         self.init(what, archive(of: members), words, code)
     }
 
-    static var all: [Refusal] { noArchives + names + documents + lies + bounds }
+    static var all: [Refusal] { noArchives + names + documents + lies + bounds + texts + kinds + legacy + layers }
 
     private static let noArchives: [Refusal] = [
         Refusal("nothing", [] as [UInt8], "it is empty"),
@@ -142,23 +142,46 @@ struct Refusal: Sendable, CustomTestStringConvertible {
         Refusal("too many members", (0...65_536).map { Member(name: "d\($0)", kind: .directory) }, "more than 65536 members", .tooLarge),
         Refusal(
             "too many layers", Sample(Array(repeating: "x", count: 501)).dockerMembers(), "at most 500 can lie on each other", .tooLarge),
+        Refusal("an index that leads to more documents than are read", wide(4097), "more than 4096 documents", .tooLarge),
+        Refusal("an index of itself, or what is to be it", circle, "is damaged: its bytes have the digest"),
         Refusal("too many names", Sample().dockerMembers(tags: (0...1024).map { "a:\($0)" }), "at most 1024 are given at once", .tooLarge),
     ]
 
-    private static func changed(_ change: (inout [Member]) -> Void) -> [Member] {
+    static func changed(_ change: (inout [Member]) -> Void) -> [Member] {
         var members = Sample().dockerMembers()
         change(&members)
         return members
     }
 
-    private static func manifest(_ text: String) -> [Member] { [.file("manifest.json", text)] }
+    static func manifest(_ text: String) -> [Member] { [.file("manifest.json", text)] }
 
-    private static func indexed(_ descriptor: String) -> [Member] {
+    static func indexed(_ descriptor: String) -> [Member] {
         Sample().layoutMembers().map { $0.name == "index.json" ? .file("index.json", Sample.index([descriptor])) : $0 }
     }
 
-    private static func layout(_ manifest: [UInt8]) -> [Member] {
+    static func layout(_ manifest: [UInt8]) -> [Member] {
         Sample().blobs + [Sample.blob(manifest), .file("index.json", Sample.index([Sample.descriptor(manifest, Sample.manifestType)]))]
+    }
+
+    /// An index of so many indexes of nothing.
+    private static func wide(_ count: Int) -> [Member] {
+        let inner = (0..<count).map { number in
+            Array("{\"schemaVersion\":2,\"manifests\":[],\"number\":\(number)}".utf8)
+        }
+        let outer = Sample.index(inner.map { Sample.descriptor($0, Sample.indexType) })
+        return inner.map(Sample.blob) + [
+            Sample.blob(outer), .file("index.json", Sample.index([Sample.descriptor(outer, Sample.indexType)])),
+        ]
+    }
+
+    /// No index can have its own digest in it: one that is named by it is another.
+    private static var circle: [Member] {
+        let itself = Sample.descriptor([1], Sample.indexType)
+        let index = Sample.index([itself])
+        return [
+            .file("blobs/sha256/\(Digest(of: [1]).hex)", index),
+            .file("index.json", Sample.index([itself])),
+        ]
     }
 
     private static func nested(_ depth: Int) -> [Member] {

@@ -154,6 +154,84 @@ struct Hostile: CustomTestStringConvertible, Sendable {
             by: "pack('zstd -q --ultra --long=30 --no-check', [('f', 1 << 20)], window=True)"),
     ]
 
+    /// What pax and GNU have added to headers, turned against whoever reads it.
+    static let ofHeaders: [Hostile] = [
+        Hostile(
+            "GNU's long name that climbs", saying: "'../x'", "'..'",
+            by: "head('l', type=b'L', size=5, data=b'../x\\0'); entry('f', data=b'x')"),
+        Hostile(
+            "GNU's long link that climbs", saying: "'f'", "'..'",
+            by: "head('l', type=b'K', size=5, data=b'../x\\0'); entry('f', LNKTYPE, linkname='a')"),
+        Hostile(
+            "GNU's long name of two megabytes", .tooLarge, saying: "2000000 bytes",
+            by: "head('l', type=b'L', size=2000000, data=b'x' * 2000000)"),
+        Hostile("GNU's long link of less than nothing", .tooLarge, saying: "-5 bytes", by: "head('l', type=b'K', size=-5)"),
+        Hostile(
+            "a volume's label of two megabytes", .tooLarge, saying: "2000000 bytes",
+            by: "head('l', type=b'V', size=2000000, data=b'x' * 2000000)"),
+        Hostile("a long name and no entry", saying: "cut off", by: "head('l', type=b'L', size=600, data=b'x' * 100)"),
+        Hostile("an extended name that climbs", saying: "'../x'", "'..'", by: "entry('f', data=b'x', pax_headers={'path': '../x'})"),
+        Hostile(
+            "an extended link that climbs", saying: "'f'", "'..'",
+            by: "entry('f', LNKTYPE, linkname='a', pax_headers={'linkpath': '../../etc/passwd'})"),
+        Hostile(
+            "a name for every entry that follows", saying: "'/etc/x'", "absolute",
+            by: "raw(TarInfo.create_pax_global_header({'path': '/etc/x'})); entry('f', data=b'x')"),
+        Hostile(
+            "a size for every entry that follows", .tooLarge, saying: "'f'",
+            by: "raw(TarInfo.create_pax_global_header({'size': '99999999999999999'})); entry('f', data=b'x')"),
+        Hostile("an extended record without a value", saying: "extended header", by: "head('x', type=b'x', size=7, data=b'7 path\\n')"),
+        Hostile("an extended record without an end", saying: "extended header", by: "head('x', type=b'x', size=9, data=b'9 path=ab')"),
+        Hostile("an extended record without a length", saying: "extended header", by: "head('x', type=b'x', size=9, data=b'x path=a\\n')"),
+        Hostile(
+            "an extended link with a NUL", saying: "extended header",
+            by: "entry('f', SYMTYPE, linkname='a', pax_headers={'linkpath': 'a\\0b'})"),
+        Hostile("a time with letters", saying: "extended header", by: "entry('f', data=b'', pax_headers={'mtime': '1.x'})"),
+        Hostile(
+            "an attribute whose name ends too early", saying: "extended header",
+            by: "entry('f', data=b'', pax_headers={'LIBARCHIVE.xattr.user.%2': 'AA'})"),
+        Hostile(
+            "an attribute of a kind that there is not", .storage, saying: "'f'", "'nonsense'",
+            by: "entry('f', data=b'', pax_headers={'SCHILY.xattr.nonsense': 'x'})"),
+        Hostile("a size that is no number at all", saying: "size", "'f'", "no number", by: "head('f', fields=[(124, b'zzzz')])"),
+        Hostile("a time that is no number", saying: "time", "'f'", "no number", by: "head('f', fields=[(136, b'zzzz')])"),
+        Hostile("an owner less than none", saying: "'f'", "owner", by: "head('f', fields=[(108, b'\\xff' * 8)])"),
+        Hostile("a group beyond all", saying: "'f'", "group", by: "head('f', fields=[(116, b'\\x80' + b'\\x7f' * 7)])"),
+        Hostile(
+            "a device's second number that cannot be", saying: "'c'", "impossible device",
+            by: "head('c', type=b'3', fields=[(337, b'7777777\\0')])"),
+        Hostile(
+            "GNU's old sparse file larger than any", .tooLarge, saying: "'f'",
+            by: "head('f', type=b'S', fields=[(483, b'\\x80' + b'\\0' * 4 + b'\\x7f' * 7)])"),
+        Hostile(
+            "GNU's old sparse file whose map is no map", saying: "extended header", by: "head('f', type=b'S', fields=[(386, b'z' * 24)])"),
+        Hostile(
+            "GNU's old sparse file whose map has no end", saying: "cut off",
+            by: "head('f', type=b'S', fields=[(482, b'\\1')], data=b'00000000000\\0' * 42 + b'\\1' * 8)"),
+        Hostile(
+            "GNU's old sparse file that says less than it has", saying: "'f'", "its data",
+            by:
+                "head('f', type=b'S', size=512, data=b'x' * 512, fields=[(386, b'00000000000\\0' b'00000000001\\0'), (483, b'00000001000\\0')])"
+        ),
+        Hostile(
+            "GNU's old sparse file with regions without end", .tooLarge, saying: "regions",
+            by: "head('f', type=b'S', fields=[(482, b'\\1')]); [raw(b'00000000000\\0' * 42 + b'\\1' + b'\\0' * 7) for i in range(13000)]"),
+        Hostile("a sparse file whose map has an odd end", saying: "extended header", by: "sparse('f', 100, [(0, 1)], b'x', map='0,1,5')"),
+        Hostile("a sparse file whose map is of letters", saying: "extended header", by: "sparse('f', 100, [], b'', map='a,b')"),
+        Hostile(
+            "a sparse file whose map has a line without end", saying: "extended header",
+            by: "entry('f', data=b'1' * 512, pax_headers={'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '5'})"),
+        Hostile(
+            "a sparse file whose map does not lie in it", saying: "extended header",
+            by: "entry('f', data=b'9\\n', pax_headers={'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '5'})"),
+        Hostile(
+            "a sparse file of the first words, whose count has no place", saying: "extended header",
+            by: "record('GNU.sparse.numblocks=1', 'GNU.sparse.numbytes=5'); entry('f', data=b'')"),
+        Hostile(
+            "a sparse file of the first words with more regions than are taken", .tooLarge, saying: "regions",
+            by: "[record(*['GNU.sparse.offset=0', 'GNU.sparse.numbytes=0'] * 20000) for i in range(14)]; entry('f', data=b'')"),
+    ]
+
     static let prelude = #"""
         import io, random, subprocess, sys, tarfile
         from tarfile import TarInfo, REGTYPE, DIRTYPE, SYMTYPE, LNKTYPE, FIFOTYPE, CHRTYPE, PAX_FORMAT, USTAR_FORMAT
@@ -168,13 +246,17 @@ struct Hostile: CustomTestStringConvertible, Sendable {
         def entry(name, type=REGTYPE, data=None, **fields):
             raw(info(name, type, data, **fields).tobuf(PAX_FORMAT, "utf-8", "surrogateescape"))
             if data: raw(data + b"\0" * (-len(data) % 512))
-        def head(name, type=REGTYPE, size=0, data=b"", damage=False):
+        def head(name, type=REGTYPE, size=0, data=b"", damage=False, fields=[]):
             made = info(name); block = bytearray(made.tobuf(USTAR_FORMAT)); block[156:157] = type
             block[124:136] = b"%011o\0" % size if 0 <= size < 8 ** 11 else (b"\x80" if size >= 0 else b"\xff") + size.to_bytes(11, "big", signed=True)
+            for at, value in fields: block[at:at + len(value)] = value
             block[148:156] = b" " * 8; block[148:156] = b"%06o\0 " % (sum(block) + (1 if damage else 0))
             raw(bytes(block) + data + b"\0" * (-len(data) % 512))
-        def sparse(name, size, regions, data):
-            map = ",".join("%d,%d" % region for region in regions)
+        def record(*texts):
+            lines = b"".join(b"%d %s\n" % (len(text) + 2 + len(str(len(text) + 4)), text.encode()) for text in texts)
+            head("x", type=b"x", size=len(lines), data=lines)
+        def sparse(name, size, regions, data, map=None):
+            map = ",".join("%d,%d" % region for region in regions) if map is None else map
             if len(map) < 900000:
                 entry(name, data=data, pax_headers={"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.map": map, "GNU.sparse.size": str(size), "GNU.sparse.numblocks": str(len(regions))})
             else:
@@ -202,7 +284,7 @@ struct Hostile: CustomTestStringConvertible, Sendable {
 
 @Suite("Archives that nobody may unpack", .kernelTier, .serialized)
 struct HostileTests {
-    @Test("Each is refused with its reason and its entry's name, and leaves nothing", arguments: Hostile.all)
+    @Test("Each is refused with its reason and its entry's name, and leaves nothing", arguments: Hostile.all + Hostile.ofHeaders)
     func refusal(_ hostile: Hostile) throws {
         for snapshotter in ["overlay2", "vfs"] {
             let room = try LayerRoom(snapshotter, limits: ArchiveLimits(unpackedByteCount: 64 << 20, entryCount: 1000))
@@ -219,6 +301,13 @@ struct HostileTests {
             }
             #expect(try room.scratch.shell("find root | sort") == before, "something is left")
         }
+    }
+
+    @Test("No case is lost, and no two have the same name")
+    func count() {
+        let names = (Hostile.all + Hostile.ofHeaders).map(\.testDescription)
+        #expect(names.count >= 112)
+        #expect(Set(names).count == names.count)
     }
 
     /// What looks dangerous, and is data.

@@ -38,6 +38,9 @@ struct LoadTests {
         await #expect {
             _ = try await store.load(fromFile: room.scratch.path + "/image.tar").value
         } throws: { ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for the archive") }
+        await #expect {
+            _ = try await store.importRootFileSystem(fromFile: room.scratch.path + "/image.tar").value
+        } throws: { ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for the archive") }
         // From a pipe it is known of each file when it begins.
         let beginning = try HostFile.read(room.scratch.path + "/image.tar", limit: 64 << 20).prefix(32 << 10)
         let (job, writing) = try BerthLinux.Pipe().take { (reading, writing) throws(Errno) in
@@ -49,6 +52,20 @@ struct LoadTests {
             _ = try await job.value
         } throws: { ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for '1.tar'") }
         #expect(try room.scratch.shell("find root | sort; stat -f -c %a root") == before)
+    }
+
+    @Test("Where there is no space for a layout, it is said before anything is written")
+    func layoutSpace() async throws {
+        let room = try LayerRoom("overlay2")
+        try makeArchive(room, byteCount: 3 << 20)
+        let store = try store(room)
+        let image = try await store.load(fromFile: room.scratch.path + "/image.tar").value[0].image
+        try room.scratch.shell("mkdir small; mount -t tmpfs -o size=2m small small")
+        let job = try store.save([image.id.description], toLayout: room.scratch.path + "/small/layout")
+        await #expect { try await job.value } throws: {
+            ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for the layout")
+        }
+        #expect(try room.scratch.shell("find small/layout; umount small") == "small/layout\n")
     }
 
     @Test("What is there is not unpacked again, and the image's root is what was saved")
