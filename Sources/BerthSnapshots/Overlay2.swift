@@ -8,7 +8,10 @@ public final class Overlay2: Snapshotter {
     /// Opens the store at `<root>/overlay2`, removing what a kill has left unfinished.
     public init(directory path: String) throws(SnapshotError) {
         directories = try LayerDirectories(path: path) { (root, id) throws(Errno) in try Self.removeLink(of: id, in: root) }
-        do throws(Errno) { _ = try directories.root.makeDirectories("l") } catch { throw .storage("cannot make '\(path)/l'", error) }
+        do throws(Errno) {
+            _ = try directories.root.makeDirectories("l")
+            try Self.removeDanglingLinks(in: directories.root)
+        } catch { throw .storage("cannot make '\(path)/l'", error) }
     }
 
     /// Whether a directory's file system can carry an overlay's upper: tried with a mount that nobody sees, and with what removals are
@@ -194,6 +197,23 @@ public final class Overlay2: Snapshotter {
             try root.openDirectory("l").removeFile(link)
         } catch {
             if error != .ENOENT { throw error }
+        }
+    }
+
+    /// Removes the links of directories that are gone. After a loss of power a directory that was to become a layer may have lost what its link is
+    /// called, and then could not take it along.
+    private static func removeDanglingLinks(in root: borrowing Directory) throws(Errno) {
+        let links = try root.openDirectory("l")
+        for entry in try links.entries() where entry.isDirectory != true {
+            let target: PathBytes
+            do throws(Errno) { target = try links.readLink(entry.name) } catch {
+                // No link: nothing of ours.
+                guard error == .EINVAL else { throw error }
+                continue
+            }
+            let parts = target.bytes.split(separator: UInt8(ascii: "/"))
+            guard parts.count == 3, parts[0].elementsEqual("..".utf8), parts[2].elementsEqual("diff".utf8) else { continue }
+            if try !root.contains(try PathBytes(parts[1])) { try links.removeFile(entry.name) }
         }
     }
 

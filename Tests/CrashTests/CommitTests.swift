@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Committing a container is whole or absent, whatever happens at whichever call", .crashTier)
 struct CommitTests {
-    private static let name = "example/committed:1"
+    static let name = "example/committed:1"
 
     private func shell(_ script: String) throws {
         let process = Process()
@@ -23,9 +23,8 @@ struct CommitTests {
     }
 
     /// A root with an image, and a container that has changed something of every kind.
-    private func prepare(_ every: EveryEntry) async throws {
-        let root = every.folder + "/base"
-        try shell("mkdir '\(root)'")
+    func prepare(_ every: EveryEntry, in root: String) async throws {
+        try shell("mkdir -p '\(root)'")
         let stores = try await Stores(root)
         let image = try await stores.importArchive(every.archive)
         _ = try stores.snapshots.makeWritable("container", on: image.topLayer)
@@ -38,7 +37,7 @@ struct CommitTests {
             """)
     }
 
-    private func commit(_ stores: Stores) async -> Result<ImageRecord, any Error> {
+    func commit(_ stores: Stores) async -> Result<ImageRecord, any Error> {
         do {
             let image = try stores.images.find(Stores.name)
             let request = ImageCommit(
@@ -49,12 +48,12 @@ struct CommitTests {
     }
 
     /// The files of an image's uppermost layer.
-    private func files(of image: ImageRecord, _ stores: Stores) throws -> [String] {
+    func files(of image: ImageRecord, _ stores: Stores) throws -> [String] {
         let top = try #require(image.topLayer)
         return try tree(stores.snapshots.directory(of: top))
     }
 
-    private func remove(_ stores: Stores) async throws {
+    func remove(_ stores: Stores) async throws {
         _ = try await stores.images.remove(Self.name, uses: { _ in [] })
     }
 
@@ -63,7 +62,7 @@ struct CommitTests {
         arguments: [SystemCallSeam.Outcome.stop, .failFrom(.ENOSPC), .failOnce(.EIO)])
     func walk(_ outcome: SystemCallSeam.Outcome) async throws {
         let every = try EveryEntry()
-        try await prepare(every)
+        try await prepare(every, in: every.folder + "/base")
         let root = every.folder + "/root"
         func begin() throws { try shell("cd '\(every.folder)'; rm -rf root; cp -a base root") }
 

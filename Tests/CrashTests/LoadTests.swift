@@ -8,7 +8,7 @@ import Foundation
 import Testing
 
 /// An archive of an image of two layers, as Docker saves it: the lower has every type of entry, the upper removes and adds.
-private final class SavedImage {
+final class SavedImage {
     let every: EveryEntry
     var archive: String { every.folder + "/image.tar" }
 
@@ -54,14 +54,14 @@ struct LoadTests {
     }
 
     /// The files of an image's layers, the uppermost first.
-    private func files(of image: ImageRecord, _ stores: Stores) throws -> [[String]] {
+    func files(of image: ImageRecord, _ stores: Stores) throws -> [[String]] {
         let layer = try stores.snapshots.makeWritable("probe", on: image.topLayer)
         defer { try? stores.snapshots.remove(layer) }  // of a test that fails anyway
         guard case .overlay(let base, let lowers, _, _) = try stores.snapshots.mounts(of: layer) else { return [] }
         return try lowers.map { try tree("\(base)/\($0)/.") }
     }
 
-    private func load(_ stores: Stores, _ saved: SavedImage) async -> Result<[LoadedImage], any Error> {
+    func load(_ stores: Stores, _ saved: SavedImage) async -> Result<[LoadedImage], any Error> {
         do { return .success(try await stores.images.load(fromFile: saved.archive).value) } catch { return .failure(error) }
     }
 
