@@ -67,13 +67,33 @@ public enum SnapshotterContract {
             Promise("a layer that somebody wants stays, and is asked about only when nothing lies on it") { store, checking in
                 let (lower, upper) = try Self.twoLayers(store)
                 try await checking.throwing("removing the lower", Self.isCode(.inUse)) {
-                    try store.removeLayer(lower.name, unless: { true })
+                    try store.removeLayers(from: lower.name, unless: { _ in true })
                 }
-                try checking.same(try store.removeLayer(upper.name, unless: { true }), nil, "what is removed of a wanted layer")
+                try checking.same(try store.removeLayers(from: upper.name, unless: { _ in true }), [], "what is removed of a wanted layer")
                 try checking.same(store.layers().count, 2, "the number of layers")
-                try checking.same(try store.removeLayer(upper.name, unless: { false }), upper, "what is removed of an unwanted one")
-                try checking.same(try store.removeLayer(upper.name, unless: { false }), nil, "what is removed of one that is gone")
+                let keepsLower = { (name: LayerName) in name == lower.name }
+                try checking.same(
+                    try store.removeLayers(from: upper.name, unless: keepsLower), [upper], "what is removed of an unwanted one")
+                try checking.same(try store.removeLayers(from: upper.name, unless: keepsLower), [], "what is removed of one that is gone")
                 try checking.same(store.layers(), [lower.name: lower], "the list of layers")
+            },
+            Promise("layers are removed from the top down to the first that another lies on") { store, checking in
+                let (lower, upper) = try Self.twoLayers(store)
+                let other = information(4, on: upper.name)
+                let removed = information(3, on: upper.name)
+                for layer in [other, removed] { try store.commit(try store.prepareLayer(on: upper.name), as: layer) }
+                try checking.same(
+                    try store.removeLayers(from: removed.name, unless: { _ in false }), [removed], "what is removed beside another")
+                let files = try store.directory(of: other.name)
+                var hadFiles: [Bool] = []
+                let gone = try store.removeLayers(from: other.name) { _ in
+                    hadFiles.append((try? Directory.open(files)) != nil)
+                    return false
+                }
+                try checking.same(gone, [other, upper, lower], "what is removed of the last")
+                try checking.same(hadFiles, [true, true, true], "whether the uppermost had its files when each was asked about")
+                try checking.that((try? Directory.open(files)) == nil, "the files are still there")
+                try checking.same(store.layers(), [:], "the list of layers")
             },
             Promise("a layer that is not there is removed already") { store, checking in
                 try store.removeLayer(information(9, on: nil).name)

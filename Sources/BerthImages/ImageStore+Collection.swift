@@ -80,14 +80,13 @@ extension ImageStore {
             case .blob(let digest):
                 try? services.content.remove(digest, unless: { isNamed(candidate) })
             case .layer(let chainID):
-                var next: LayerName? = LayerName(chainID: chainID)
-                while let name = next {
-                    let resource = LeasedResource.layer(chainID: name.chainID)
-                    let gone = try? services.snapshots.removeLayer(
-                        name, unless: { leases.areHolding(resource) || isNamed(resource) })
-                    if gone != nil { removed.append(name) }
-                    next = gone?.parent
-                }
+                let gone = try? services.snapshots.removeLayers(
+                    from: LayerName(chainID: chainID),
+                    unless: { name in
+                        let resource = LeasedResource.layer(chainID: name.chainID)
+                        return leases.areHolding(resource) || isNamed(resource)
+                    })
+                removed += (gone ?? []).map(\.name)
             case .everyBlob, .everyLayer: continue
             }
         }

@@ -12,7 +12,7 @@ final class LayerDirectories: Sendable {
         var directory: String
         var information: LayerInformation
     }
-    private struct State {
+    struct State {
         var layers: [LayerName: Entry] = [:]
         var writable: Set<String> = []
         /// Directories that are no layers and that somebody has: they are being filled, or others may still be reading in them.
@@ -29,8 +29,8 @@ final class LayerDirectories: Sendable {
     let path: String
     /// Layers whose documents cannot be read, by directory, with the reason.
     let unreadable: [String: String]
-    private let beforeRemoval: BeforeRemoval
-    private let state = Mutex(State())
+    let beforeRemoval: BeforeRemoval
+    let state = Mutex(State())
     /// Held while a layer gets its name: of two that become the same one, the second finds the first.
     private let committing = Mutex(())
 
@@ -214,52 +214,6 @@ final class LayerDirectories: Sendable {
         error == .ENOENT
             ? SnapshotError(.notFound, "there is no prepared layer '\(prepared.id)'", underlying: error)
             : .storage("cannot commit layer \(information.name.chainID)", error)
-    }
-
-    /// Removes a directory that is no layer, or is not to become one. Its document goes first: without it, what cannot be removed now is
-    /// removed at the next opening; with it, the layer is whole.
-    func discard(_ directory: String) {
-        defer { state.withLock { _ = $0.unnamed.remove(directory) } }
-        do throws(Errno) {
-            try removeDocument(of: directory)
-            try beforeRemoval(root, directory)
-            try root.removeTree(try PathBytes(directory))
-        } catch {}  // as above
-    }
-
-    /// Takes a layer out of the index if nothing lies on it and nobody wants it, takes its document away, from when on it does not exist, and
-    /// removes its files.
-    func removeLayer(_ name: LayerName, unless isWanted: () -> Bool) throws(SnapshotError) -> LayerInformation? {
-        let entry = try state.withLock { (state) throws(SnapshotError) -> Entry? in
-            if let child = state.layers.values.first(where: { $0.information.parent == name }) {
-                throw SnapshotError(.inUse, "layer \(name.chainID) is in use: layer \(child.information.name.chainID) lies on it")
-            }
-            guard !isWanted(), let entry = state.layers.removeValue(forKey: name) else { return nil }
-            state.unnamed.insert(entry.directory)
-            return entry
-        }
-        guard let entry else { return nil }
-        do throws(Errno) { try removeDocument(of: entry.directory) } catch {
-            state.withLock { state in
-                state.layers[name] = entry
-                state.unnamed.remove(entry.directory)
-            }
-            throw .storage("cannot remove layer \(name.chainID)", error)
-        }
-        discard(entry.directory)
-        return entry.information
-    }
-
-    private func removeDocument(of directory: String) throws(Errno) {
-        do throws(Errno) {
-            let own = try root.openDirectory(try PathBytes(directory))
-            guard try own.contains(Self.documentName) else { return }
-            try own.removeFile(Self.documentName)
-            // The document must not come back after a loss of power, when files are gone.
-            try own.synchronize()
-        } catch {
-            if error != .ENOENT { throw error }
-        }
     }
 
     // MARK: Writable layers

@@ -81,13 +81,16 @@ public protocol Snapshotter: Sendable {
     /// The directory with the files of a read-only layer, absolute: its own, or, where removals are no longer seen, also those of all below it.
     /// Nothing in it may be changed. `notFound` if there is no such layer.
     func directory(of name: LayerName) throws(SnapshotError) -> String
-    /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
+    /// Removes a read-only layer, and then those below it, down to the first that another lies on or that somebody wants. All of them cease to exist,
+    /// and that is on the disk, before the files of any are removed.
     ///
-    /// - Parameter isWanted: asked in the same moment in which the layer ceases to exist, if nothing lies on it: whether anything else keeps
+    /// When this throws, the upper ones may be gone; repeating goes on. One that is not there is removed already.
+    /// - Parameter isWanted: asked of each in the same moment in which it ceases to exist, if nothing lies on it: whether anything else keeps
     ///   it. It must not ask this snapshotter.
-    /// - Returns: what was known of it; `nil` if it is still there, or was not.
+    /// - Returns: what was known of those that are gone, the uppermost first.
+    /// - Throws: `inUse` while another lies on the first; `storage`.
     @discardableResult
-    func removeLayer(_ name: LayerName, unless isWanted: () -> Bool) throws(SnapshotError) -> LayerInformation?
+    func removeLayers(from top: LayerName, unless isWanted: (LayerName) -> Bool) throws(SnapshotError) -> [LayerInformation]
 
     /// Makes a container's layer. `exists` if there is one of that id.
     func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer
@@ -127,8 +130,8 @@ extension Snapshotter {
     public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
         try commit([(prepared, information)])
     }
-    /// Removes a read-only layer, whoever wants it.
-    public func removeLayer(_ name: LayerName) throws(SnapshotError) { try removeLayer(name, unless: { false }) }
+    /// Removes one read-only layer, whoever wants it. `inUse` while another lies on it; one that is not there is removed already.
+    public func removeLayer(_ name: LayerName) throws(SnapshotError) { try removeLayers(from: name, unless: { $0 != name }) }
 }
 
 /// A directory that is being filled to become a layer.

@@ -51,12 +51,13 @@ public final class Vfs: Snapshotter {
         "\(directories.path)/\(try directories.entry(of: name).directory)/dir"
     }
 
-    /// Removes a read-only layer. `inUse` while another lies on it; one that is not there is removed already.
+    /// Removes a read-only layer, and then those below it, down to the first that another lies on or that somebody wants. `inUse` while another
+    /// lies on the first.
     ///
-    /// - Parameter isWanted: asked in the moment in which it would cease to exist: whether it is to stay.
-    /// - Returns: what was known of it; `nil` if it is still there, or was not.
-    public func removeLayer(_ name: LayerName, unless isWanted: () -> Bool) throws(SnapshotError) -> LayerInformation? {
-        try directories.removeLayer(name, unless: isWanted)
+    /// - Parameter isWanted: asked in the moment in which a layer would cease to exist: whether it is to stay.
+    /// - Returns: what was known of those that are gone, the uppermost first.
+    public func removeLayers(from top: LayerName, unless isWanted: (LayerName) -> Bool) throws(SnapshotError) -> [LayerInformation] {
+        try directories.removeLayers(from: top, unless: isWanted)
     }
 
     /// Makes a container's layer with a copy of the image. `exists` if there is one of that id; if it fails otherwise, nothing is left.

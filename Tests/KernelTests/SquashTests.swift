@@ -70,7 +70,7 @@ struct SquashTests {
             let flat = try await store.squash(draft, for: lease).value
             let upper = try await store.squash(draft, from: 1, for: lease).value
             // What is unpacked already is not wanted: the layers are to be unpacked of the blobs.
-            for layer in layers.reversed() { _ = try room.snapshots.removeLayer(layer.name, unless: { false }) }
+            for layer in layers.reversed() { try room.snapshots.removeLayer(layer.name) }
             #expect(room.snapshots.layers().isEmpty)
             return (try await store.write(draft).value, try await store.write(flat).value, try await store.write(upper).value)
         }
