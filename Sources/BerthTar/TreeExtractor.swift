@@ -187,11 +187,13 @@ public final class TreeExtractor {
         switch entry.kind {
         case .file, .hardLink: throw .EINVAL  // they are made elsewhere
         case .directory:
-            do { try parent.makeDirectory(name, permissions: 0o700) } catch {
+            // Mostly that is right at once; set-id bits come when the owner is right.
+            let permissions = entry.permissions & 0o777
+            do { try parent.makeDirectory(name, permissions: permissions) } catch {
                 guard error == .EEXIST else { throw error }
                 if try parent.status(name).kind == .directory { return try forgetAttributes(of: name, in: parent) }
                 try parent.removeFile(name)
-                try parent.makeDirectory(name, permissions: 0o700)
+                try parent.makeDirectory(name, permissions: permissions)
             }
         case .symbolicLink:
             let target = try PathBytes(entry.linkName)
