@@ -130,13 +130,16 @@ struct Connection: ~Copyable {
     /// What has been read and not yet been used.
     var available: Int { buffer.count - start }
 
+    /// How much is read at a time.
+    static let pieceByteCount = 256 << 10
+
     /// Waits for more bytes. `false` at the end.
     mutating func fill() throws(ClientError) -> Bool {
         if start > 0 {
             buffer.removeSubrange(..<start)
             start = 0
         }
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        var chunk = [UInt8](repeating: 0, count: Self.pieceByteCount)
         do {
             let count = try descriptor.read(intoArray: &chunk)
             buffer += chunk[..<count]

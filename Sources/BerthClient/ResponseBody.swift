@@ -36,7 +36,7 @@ public struct ResponseBody: ~Copyable {
             }
             throw ClientError(.lost, "The daemon closed the connection in the middle of an answer.")
         }
-        let limit = framing == .untilClose ? 64 << 10 : Int(min(left, 64 << 10))
+        let limit = framing == .untilClose ? Connection.pieceByteCount : Int(min(left, Int64(Connection.pieceByteCount)))
         let bytes = Array(connection.take(limit))
         if framing != .untilClose {
             left -= Int64(bytes.count)

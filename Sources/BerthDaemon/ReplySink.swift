@@ -1,4 +1,5 @@
 internal import Berth
+internal import Glibc
 internal import NIOCore
 internal import Synchronization
 
@@ -10,7 +11,14 @@ final class ReplySink: ByteSink, Sendable {
     private let channel: any Channel
     private let sent = Mutex<[EventLoopFuture<Void>]>([])
 
-    init(_ channel: any Channel) { self.channel = channel }
+    /// How much the kernel holds for the client: so much more can be packed while that one is busy with what it has.
+    private static let kernelByteCount = 1 << 20
+
+    init(_ channel: any Channel) {
+        self.channel = channel
+        // Beyond the system's limit only root may: without it, all goes in smaller steps.
+        channel.setOption(.socketOption(.init(rawValue: SO_SNDBUFFORCE)), value: .init(Self.kernelByteCount)).whenFailure { _ in }
+    }
 
     func write(_ bytes: borrowing RawSpan) throws(ByteSinkError) {
         var buffer = channel.allocator.buffer(capacity: bytes.byteCount)
