@@ -244,7 +244,7 @@ struct CheckTests {
         let damaged = try scene.files(stores)
         let (report, calls) = await SystemCallSeam.scripted { [stores] in try? await scene.check(stores, repairing: true) }
         #expect(report?.isSound == true && report?.findings.count == 5)
-        #expect(calls.count > 80)
+        #expect(calls.count > 70)
         var (before, after) = (0, 0)
         // What fails is told, and leaves what a stop leaves: that is looked at everywhere.
         for at in stride(from: 1, through: calls.count, by: outcome == .stop ? 1 : 7) {

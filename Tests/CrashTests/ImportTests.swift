@@ -165,7 +165,7 @@ struct ImportTests {
             #expect(try tree(root, named: false) == empty)
             return (empty, whole, calls.count)
         }
-        #expect(callCount > 100)
+        #expect(callCount > 90)
         var (failed, absent, present) = (0, 0, 0)
         for at in 1...callCount {
             try await withRoot(every) { root in
