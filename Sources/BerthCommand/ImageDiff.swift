@@ -14,8 +14,8 @@ struct ImageDiff: Verb {
     static let wordCount = WordCount.exactly(2)
 
     @Option(help: help("Format output using a Go template, 'table', 'table TEMPLATE' or 'json'")) var format: String?
-    @Flag(name: [.short, .long], help: "Only show the sums of each layer") var summary = false
     @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
+    @Flag(name: [.short, .long], help: "Only show the sums of each layer") var summary = false
     @Argument var image: String
     @Argument var other: String
 

@@ -14,8 +14,8 @@ struct ImageLayers: Verb {
 
     @Option(help: help("Format output using a Go template, 'table', 'table TEMPLATE' or 'json'")) var format: String?
     @Flag(help: "Don't truncate output") var noTrunc = false
-    @Flag(name: [.short, .long], help: "Only show the layers' digests") var quiet = false
     @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
+    @Flag(name: [.short, .long], help: "Only show the layers' digests") var quiet = false
     @Argument var image: String
 
     func perform(_ session: Session) throws -> Int32 {

@@ -12,8 +12,8 @@ struct SquashImage: Verb {
     static let wordCount = WordCount.exactly(1)
 
     @Option(help: help("The lowest layer of those that become one: its number from 1 on, or its digest")) var from: String?
-    @Option(name: [.short, .long], help: help("Name of the new image, as 'name[:tag]'")) var tag: String?
     @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
+    @Option(name: [.short, .long], help: help("Name of the new image, as 'name[:tag]'")) var tag: String?
     @Argument var image: String
 
     func perform(_ session: Session) throws -> Int32 {
@@ -32,8 +32,8 @@ struct RebaseImage: Verb {
 
     @Option(help: help("The base that the image lies on", "image")) var from: String?
     @Option(help: help("The base that the new image is to lie on", "image")) var onto: String?
-    @Option(name: [.short, .long], help: help("Name of the new image, as 'name[:tag]'")) var tag: String?
     @Option(help: help("Of an image of several platforms, the one for this: os[/arch[/variant]]")) var platform: String?
+    @Option(name: [.short, .long], help: help("Name of the new image, as 'name[:tag]'")) var tag: String?
     @Argument var image: String
 
     func perform(_ session: Session) throws -> Int32 {

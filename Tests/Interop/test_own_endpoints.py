@@ -11,7 +11,7 @@ from test_confinement import Docker
 
 @pytest.fixture(scope="module")
 def berth(daemon):
-    return Client("berth", clients()["berth"], daemon)
+    return Client("berth-alone", clients()["berth"], daemon)
 
 
 def test_jobs(berth, busybox_tar):

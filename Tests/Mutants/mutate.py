@@ -1,0 +1,98 @@
+"""mutate.py FOLDER: gives every check of hostile input in the package below FOLDER a number, and lists them.
+
+Where the environment's BERTH_MUTANT is that number, the check is not made: one build has all of them, and each is tried by running the tests again.
+A clause of a `guard`, or a whole `if`, is a check if what it leads to is a `throw`. Clauses that bind a value cannot be left out, and are none.
+Only ever on a copy: Tests/Mutants/run makes it.
+"""
+import pathlib
+import re
+import sys
+
+FILES = [
+    "BerthTar/TarReader", "BerthTar/TarHeader", "BerthTar/PaxRecords", "BerthTar/TreeExtractor", "BerthTar/TreeExtractor+Attributes",
+    "BerthArchive/Decompressor", "BerthLayers/LayerRules", "BerthImages/DocumentText", "BerthImages/FoundImage", "BerthImages/FoundArchive",
+    "BerthImages/LayoutIndex", "BerthImages/ImageIndex", "BerthImages/DockerManifest", "BerthImages/LegacyRepositories",
+    "BerthImages/ArchiveReceiver", "BerthImages/ArchiveMembers", "BerthImages/ArchiveLooks", "BerthImages/LayoutDirectory",
+    "BerthImages/ImageStore+Making", "BerthOCI/Digest", "BerthOCI/Descriptor", "BerthOCI/Manifest", "BerthOCI/ImageConfiguration",
+]
+SWITCH = """
+@_silgen_name("getenv") private func environmentOfMutants(_ name: UnsafePointer<CChar>) -> UnsafeMutablePointer<CChar>?
+private let chosenMutant: Int = unsafe environmentOfMutants("BERTH_MUTANT").flatMap { unsafe Int(String(cString: $0)) } ?? 0
+private func isOff(_ number: Int) -> Bool { chosenMutant == number }
+"""
+
+
+def letters(text, start=0):
+    """Every letter outside of strings, with its place and how many brackets are open before it."""
+    at, depth, in_text = start, 0, False
+    while at < len(text):
+        letter = text[at]
+        if in_text and letter == "\\":
+            at += 1
+        elif letter == '"':
+            in_text = not in_text
+        elif not in_text:
+            depth -= letter in ")]}"
+            yield at, letter, depth
+            depth += letter in "([{"
+        at += 1
+
+
+def clauses(condition):
+    commas = [at for at, letter, depth in letters(condition) if letter == "," and depth == 0]
+    return [condition[begin:end] for begin, end in zip([0] + [at + 1 for at in commas], commas + [len(condition)])]
+
+
+def end_of_condition(text, start, closing):
+    return next((at for at, _, depth in letters(text, start) if depth == 0 and text.startswith(closing, at)), start)
+
+
+def numbered(what, place):
+    global number
+    number += 1
+    print(f"{number}\t{place}\t{' '.join(what.split())}")
+    return f"isOff({number})"
+
+
+def without(condition, kind, passes, place):
+    """The condition, in which each clause can be switched off: it is then as good as if it were `passes`."""
+    made = []
+    for clause in clauses(condition):
+        plain = clause.strip()
+        if re.match(r"(let|var|case|#)\b", plain):
+            made.append(clause)
+        else:
+            indent = clause[: len(clause) - len(clause.lstrip())]
+            made.append(f"{indent}({numbered(plain, place)} ? {passes} : ({plain}))")
+    if kind != "guard" and all(a == b for a, b in zip(made, clauses(condition))):
+        made.insert(0, f"!{numbered(condition, place)}")
+        made[1] = " " + made[1]
+    return ",".join(made)
+
+
+folder = pathlib.Path(sys.argv[1])
+number = 0
+for name in FILES:
+    path = folder / "Sources" / f"{name}.swift"
+    text, result, done = path.read_text(), "", 0
+    for found in re.finditer(r"^[ ]*(guard|if|\} else if|for) ", text, re.MULTILINE):
+        kind, begin = found[1], found.end()
+        if begin < done:
+            continue
+        end = end_of_condition(text, begin, "else {" if kind == "guard" else "{")
+        end = begin + len(text[begin:end].rstrip())
+        if kind == "for":
+            where = text.find(" where ", begin, end)
+            if where < 0:
+                continue
+            begin = where + len(" where ")
+        brace = text.index("{", end)
+        last = next(at for at, letter, depth in letters(text, brace) if letter == "}" and depth == 0)
+        body = text[brace:last]
+        throws = re.search(r"\bthrow\b|return nil", body) and (kind == "guard" or body.count("\n") <= 4)
+        lets_go = kind == "guard" and body.strip("{ ") == "return" and text[last + 1 :].lstrip().startswith("throw")
+        if throws or lets_go:
+            place = f"{name}:{text.count(chr(10), 0, begin) + 1}"
+            result += text[done:begin] + without(text[begin:end], kind, "true" if kind == "guard" and throws else "false", place)
+            done = end
+    path.write_text(result + text[done:] + SWITCH)
