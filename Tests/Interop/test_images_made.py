@@ -138,11 +138,11 @@ def test_odd_names_are_told_exactly_and_harm_no_terminal(odd):
     assert lines[0] == "No layer is in both." and re.match(r"Only in empty:1: layer #1 [0-9a-f]{12}, 0B", lines[1])
     assert lines[3:] == [
         r"A      +2B  #1   /back\\slash", r"A      +3B  #1   /escape\x1b[31m", "A      +7B  #1   /link", "A      +1B  #1   /plain",
-        r"A      +1B  #1   /ü\xe2\x80\xae", r"A      +4B  #1   /\xff\xfe", "odd:1 #1: 6 added, +11B", "In all: 6 added, +11B"]
+        r"A      +1B  #1   /ü\xe2\x80\xae", r"A      +4B  #1   /\xff\xfe", "odd:1 #1: 6 added, +18B", "In all: 6 added, +18B"]
     told = [json.loads(line) for line in odd.berth("image", "diff", "odd:1", "empty:1", "--format", "json").splitlines()]
     assert {"Change": "-4B", "Kind": "D", "Layer": 1, "Path": r"/\xff\xfe", "PathBytes": "L//+", "SizeAfter": None, "SizeBefore": 4} in told
     assert [entry["Kind"] for entry in told] == ["D"] * 6
-    assert odd.berth("image", "diff", "odd:1", "empty:1", "-s").splitlines()[-2:] == ["odd:1 #1: 6 removed, -11B", "In all: 6 removed, -11B"]
+    assert odd.berth("image", "diff", "odd:1", "empty:1", "-s").splitlines()[-2:] == ["odd:1 #1: 6 removed, -18B", "In all: 6 removed, -18B"]
     table = odd.berth("image", "diff", "odd:1", "empty:1", "--format", "table").splitlines()
     assert table[0].split() == ["KIND", "CHANGE", "LAYER", "PATH"] and len(table) == 7
 

@@ -198,4 +198,5 @@ def test_what_docker_has_not_takes_a_platform_too(engine, multi, archives):  # n
         # Of one layer it is the image itself.
         assert engine.berth("image", "squash", *named) == identity
         assert engine.berth("image", "diff", "--format", "json", *named, identity) == ""
-        assert engine.berth("image", "rebase", "--from", NAME, "--onto", NAME, *named) == identity
+        moved = engine.berth("image", "rebase", "--from", NAME, "--onto", NAME, *named)
+        assert engine.berth("image", "inspect", "-f", "{{.Architecture}}", moved) == architecture
