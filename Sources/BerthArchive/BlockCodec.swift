@@ -4,11 +4,11 @@ internal import CZlib
 internal import CZstd
 
 /// A block that was compressed on its own.
-struct CompressedBlock: Sendable {
-    var bytes: [UInt8]
-    /// Of the block before it was compressed.
-    var checksum: UInt
+struct CompressedBlock {
+    /// How many bytes it has become.
     var byteCount: Int
+    /// Of the block before it was compressed, where the format has one.
+    var checksum: UInt
 }
 
 /// What the blocks so far had in them.
@@ -16,9 +16,9 @@ struct BlockChecksum {
     private(set) var value: UInt = 0
     private(set) var byteCount: UInt64 = 0
 
-    mutating func add(_ block: CompressedBlock) {
-        value = crc32_combine(value, block.checksum, block.byteCount)
-        byteCount += UInt64(block.byteCount)
+    mutating func add(_ checksum: UInt, of byteCount: Int) {
+        value = crc32_combine(value, checksum, byteCount)
+        self.byteCount += UInt64(byteCount)
     }
 }
 
@@ -26,12 +26,13 @@ struct BlockChecksum {
 protocol BlockCodec: Sendable {
     /// What comes before the first block.
     var beginning: [UInt8] { get }
-    func compress(_ block: [UInt8]) -> Result<CompressedBlock, ByteSinkError>
+    /// The most that so many bytes become.
+    func bound(of byteCount: Int) -> Int
+    /// Compresses a block into one of that many bytes or more; `nil` without memory.
+    func compress(_ block: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> CompressedBlock?
     /// What comes after the last.
     func ending(_ all: BlockChecksum) -> [UInt8]
 }
-
-private let outOfMemory = ByteSinkError(.storage, "there is no memory to compress")
 
 /// One gzip member (RFC 1952) of deflate blocks (RFC 1951), each part ending on a byte and referring to nothing before it.
 protocol GzipBlockCodec: BlockCodec {
@@ -55,18 +56,15 @@ extension GzipBlockCodec {
 struct FastGzipCodec: GzipBlockCodec {
     var level: Int32 { 1 }
 
-    func compress(_ block: [UInt8]) -> Result<CompressedBlock, ByteSinkError> {
-        let capacity = berth_isal_bound(UInt32(block.count))
-        var checksum: UInt32 = 0
-        let bytes = unsafe block.withUnsafeBufferPointer { input in
-            unsafe [UInt8](unsafeUninitializedCapacity: Int(capacity)) { output, count in
-                guard let start = input.baseAddress, let target = output.baseAddress else { return }
-                checksum = unsafe berth_isal_checksum(start, UInt64(input.count))
-                count = Int(unsafe berth_isal_deflate(start, UInt32(input.count), target, capacity))
-            }
-        }
-        guard !bytes.isEmpty else { return .failure(outOfMemory) }
-        return .success(CompressedBlock(bytes: bytes, checksum: UInt(checksum), byteCount: block.count))
+    func bound(of byteCount: Int) -> Int { Int(berth_isal_bound(UInt32(byteCount))) }
+
+    func compress(_ block: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> CompressedBlock? {
+        guard let start = unsafe block.bindMemory(to: UInt8.self).baseAddress,
+            let output = unsafe target.bindMemory(to: UInt8.self).baseAddress
+        else { return nil }
+        let checksum = unsafe berth_isal_checksum(start, UInt64(block.count))
+        let count = Int(unsafe berth_isal_deflate(start, UInt32(block.count), output, UInt32(target.count)))
+        return count == 0 ? nil : CompressedBlock(byteCount: count, checksum: UInt(checksum))
     }
 }
 
@@ -74,31 +72,25 @@ struct FastGzipCodec: GzipBlockCodec {
 struct GzipCodec: GzipBlockCodec {
     let level: Int32
 
-    func compress(_ block: [UInt8]) -> Result<CompressedBlock, ByteSinkError> {
+    /// zlib's own is for a stream that ends; one that is flushed instead has five bytes more at most.
+    func bound(of byteCount: Int) -> Int { Int(compressBound(UInt(byteCount))) + 16 }
+
+    func compress(_ block: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> CompressedBlock? {
         var stream = unsafe z_stream()
         guard
             unsafe deflateInit2_(
                 &stream, level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
-        else { return .failure(outOfMemory) }
+        else { return nil }
         defer { unsafe deflateEnd(&stream) }
-        // The bound is for a stream that ends; one that is flushed instead has five bytes more at most.
-        let capacity = Int(unsafe deflateBound(&stream, UInt(block.count))) + 16
-        var input = block
-        var checksum: UInt = 0
-        let bytes = unsafe input.withUnsafeMutableBytes { input in
-            unsafe [UInt8](unsafeUninitializedCapacity: capacity) { output, count in
-                let start = unsafe input.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                checksum = unsafe crc32(0, start, UInt32(input.count))
-                unsafe stream.next_in = start
-                unsafe stream.avail_in = UInt32(input.count)
-                unsafe stream.next_out = output.baseAddress
-                unsafe stream.avail_out = UInt32(capacity)
-                _ = unsafe deflate(&stream, Z_SYNC_FLUSH)
-                count = unsafe capacity - Int(stream.avail_out)
-            }
-        }
-        guard unsafe stream.avail_in == 0, bytes.count < capacity else { return .failure(outOfMemory) }
-        return .success(CompressedBlock(bytes: bytes, checksum: checksum, byteCount: block.count))
+        let start = unsafe UnsafeMutablePointer(mutating: block.bindMemory(to: UInt8.self).baseAddress)
+        let checksum = unsafe crc32(0, start, UInt32(block.count))
+        unsafe stream.next_in = start
+        unsafe stream.avail_in = UInt32(block.count)
+        unsafe stream.next_out = target.bindMemory(to: UInt8.self).baseAddress
+        unsafe stream.avail_out = UInt32(target.count)
+        _ = unsafe deflate(&stream, Z_SYNC_FLUSH)
+        guard unsafe stream.avail_in == 0, unsafe stream.avail_out > 0 else { return nil }
+        return CompressedBlock(byteCount: unsafe target.count - Int(stream.avail_out), checksum: checksum)
     }
 }
 
@@ -108,26 +100,23 @@ struct ZstdCodec: BlockCodec {
 
     var beginning: [UInt8] { [] }
 
-    func compress(_ block: [UInt8]) -> Result<CompressedBlock, ByteSinkError> {
-        guard let context = unsafe ZSTD_createCCtx() else { return .failure(outOfMemory) }
+    func bound(of byteCount: Int) -> Int { ZSTD_compressBound(byteCount) }
+
+    func compress(_ block: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> CompressedBlock? {
+        guard let context = unsafe ZSTD_createCCtx() else { return nil }
         defer { unsafe ZSTD_freeCCtx(context) }
         unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)
         unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
-        let capacity = ZSTD_compressBound(block.count)
-        var failed = false
-        let bytes = unsafe block.withUnsafeBytes { input in
-            unsafe [UInt8](unsafeUninitializedCapacity: capacity) { output, count in
-                let result = unsafe ZSTD_compress2(context, output.baseAddress, capacity, input.baseAddress, input.count)
-                failed = ZSTD_isError(result) != 0
-                count = failed ? 0 : result
-            }
-        }
-        return failed ? .failure(outOfMemory) : .success(CompressedBlock(bytes: bytes, checksum: 0, byteCount: block.count))
+        let result = unsafe ZSTD_compress2(context, target.baseAddress, target.count, block.baseAddress, block.count)
+        return ZSTD_isError(result) != 0 ? nil : CompressedBlock(byteCount: result, checksum: 0)
     }
 
     /// Nothing at all would be no stream: an empty one is a frame without anything in it.
     func ending(_ all: BlockChecksum) -> [UInt8] {
-        guard all.byteCount == 0, case .success(let empty) = compress([]) else { return [] }
-        return empty.bytes
+        guard all.byteCount == 0 else { return [] }
+        return unsafe [UInt8](unsafeUninitializedCapacity: bound(of: 0)) { target, count in
+            let nothing = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+            count = unsafe compress(nothing, into: UnsafeMutableRawBufferPointer(target))?.byteCount ?? 0
+        }
     }
 }

@@ -9,7 +9,7 @@ internal import Glibc
 /// compression, the level and the version of its library (ISA-L, zlib, libzstd) alone: not on how the bytes came, nor on how many threads there are, nor on
 /// the clock, nor on which x86-64 processor it is, as long as that has SSE 4.2. gzip is one member without a name and a time; zstd is a frame for each block. Both are read by every tool that reads the formats.
 ///
-/// At most two blocks for each thread are in memory. Not to be shared between threads.
+/// At most one block for each thread, and one more, are in memory, before and after. Not to be shared between threads.
 public final class Compressor: ByteSink {
     /// What can be written; more can be read.
     public enum Format: Hashable, Sendable, CaseIterable {
@@ -31,14 +31,17 @@ public final class Compressor: ByteSink {
     private let sink: any ByteSink
     private let codec: (any BlockCodec)?
     private let threadCount: Int
-    private var block: [UInt8] = []
+    /// The one that is being filled.
+    private var block: BlockWorkspace?
     /// What is being compressed, the first first.
     private var running: [Running] = []
+    /// Those that have been written, for those that come: new ones would be cleared by the kernel, page by page.
+    private var free: [BlockWorkspace] = []
     private var checksum = BlockChecksum()
 
     private enum Running {
-        case thread(Companion<Result<CompressedBlock, ByteSinkError>>)
-        case done(Result<CompressedBlock, ByteSinkError>)
+        case thread(Companion<BlockWorkspace>)
+        case done(BlockWorkspace)
     }
 
     /// Compresses into a sink.
@@ -55,59 +58,99 @@ public final class Compressor: ByteSink {
             case .gzip: level <= 1 ? FastGzipCodec() : GzipCodec(level: Int32(min(level, 9)))
             case .zstd: ZstdCodec(level: Int32(min(max(level, 1), 19)))
             }
-        if codec != nil { block.reserveCapacity(Self.blockByteCount) }
     }
 
     /// Takes bytes. What they become is written once a block is full, or at the end.
     public func write(_ bytes: borrowing RawSpan) throws(ByteSinkError) {
-        guard codec != nil else { return try sink.write(bytes) }
+        guard let codec else { return try sink.write(bytes) }
         var offset = 0
         while offset < bytes.byteCount {
-            let count = min(bytes.byteCount - offset, Self.blockByteCount - block.count)
-            unsafe bytes.extracting(offset..<offset + count).withUnsafeBytes { unsafe block.append(contentsOf: $0) }
-            offset += count
-            if block.count == Self.blockByteCount { try compressBlock() }
+            let block = block ?? free.popLast() ?? BlockWorkspace(for: codec, byteCount: Self.blockByteCount)
+            self.block = block
+            offset += unsafe bytes.withUnsafeBytes { unsafe block.fill(from: UnsafeRawBufferPointer(rebasing: $0[offset...])) }
+            if block.isFull { try compressBlock() }
         }
     }
 
     /// Compresses what is left and ends the stream. Nothing may be written afterwards.
     public func finish() throws(ByteSinkError) {
         guard let codec else { return }
-        if !block.isEmpty { try compressBlock() }
+        if block != nil { try compressBlock() }
         while !running.isEmpty { try writeFirst() }
-        try write(codec.ending(checksum), isFirst: checksum.byteCount == 0)
+        if checksum.byteCount == 0 { try unsafe sink.write(codec.beginning.span.bytes) }
+        let ending = codec.ending(checksum)
+        if !ending.isEmpty { try unsafe sink.write(ending.span.bytes) }
     }
 
     private func compressBlock() throws(ByteSinkError) {
-        guard let codec else { return }
+        guard let codec, let full = block.take() else { return }
         if running.count == threadCount { try writeFirst() }
-        let full = block
-        block = []
-        block.reserveCapacity(Self.blockByteCount)
         do throws(Errno) {
-            running.append(.thread(try Companion { codec.compress(full) }))
+            running.append(
+                .thread(
+                    try Companion {
+                        full.compress(codec)
+                        return full
+                    }))
         } catch {
             // No thread to be had: it is done here.
-            running.append(.done(codec.compress(full)))
+            full.compress(codec)
+            running.append(.done(full))
         }
     }
 
     private func writeFirst() throws(ByteSinkError) {
-        let result: Result<CompressedBlock, ByteSinkError>
+        let block: BlockWorkspace
         switch running.removeFirst() {
-        case .done(let done): result = done
+        case .done(let done): block = done
         case .thread(let companion):
-            do throws(Errno) { result = try companion.join() } catch {
+            do throws(Errno) { block = try companion.join() } catch {
                 throw ByteSinkError(.storage, "cannot compress: \(error)", underlying: error)
             }
         }
-        let compressed = try result.get()
-        try write(compressed.bytes, isFirst: checksum.byteCount == 0)
-        checksum.add(compressed)
+        guard let compressed = block.compressed else { throw ByteSinkError(.storage, "there is no memory to compress") }
+        if checksum.byteCount == 0, let codec, !codec.beginning.isEmpty { try unsafe sink.write(codec.beginning.span.bytes) }
+        try unsafe sink.write(RawSpan(_unsafeBytes: block.output(compressed.byteCount)))
+        checksum.add(compressed.checksum, of: block.byteCount)
+        block.empty()
+        free.append(block)
+    }
+}
+
+/// Where a block is before and after it is compressed. It belongs to one thread at a time.
+@safe private final class BlockWorkspace: @unchecked Sendable {
+    private let before: UnsafeMutableRawBufferPointer
+    private let after: UnsafeMutableRawBufferPointer
+    private(set) var byteCount = 0
+    /// What became of it.
+    private(set) var compressed: CompressedBlock?
+
+    init(for codec: any BlockCodec, byteCount: Int) {
+        unsafe before = .allocate(byteCount: byteCount, alignment: 4096)
+        unsafe after = .allocate(byteCount: codec.bound(of: byteCount), alignment: 4096)
     }
 
-    private func write(_ bytes: [UInt8], isFirst: Bool) throws(ByteSinkError) {
-        if isFirst, let codec { try unsafe sink.write(codec.beginning.span.bytes) }
-        if !bytes.isEmpty { try unsafe sink.write(bytes.span.bytes) }
+    deinit {
+        unsafe before.deallocate()
+        unsafe after.deallocate()
     }
+
+    var isFull: Bool { unsafe byteCount == before.count }
+
+    /// - Returns: how many of the bytes it had room for.
+    func fill(from bytes: UnsafeRawBufferPointer) -> Int {
+        let count = unsafe min(bytes.count, before.count - byteCount)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: before[byteCount...]).copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+        byteCount += count
+        return count
+    }
+
+    func compress(_ codec: any BlockCodec) {
+        compressed = unsafe codec.compress(UnsafeRawBufferPointer(rebasing: before[..<byteCount]), into: after)
+    }
+
+    func output(_ count: Int) -> UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(rebasing: after[..<count]) }
+
+    func empty() { (byteCount, compressed) = (0, nil) }
 }
