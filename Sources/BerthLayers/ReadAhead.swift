@@ -9,7 +9,7 @@ internal import BerthTar
 /// reader: a thread would cost more than it brings. Whoever reads this calls ``stop()`` when it is done, in whatever way it ended.
 @safe final class ReadAhead: ByteSource {
     static let pieceByteCount = 256 << 10
-    static let pieceCount = 4
+    static let pieceCount = 16
 
     private let source: any ByteSource
     private let isWorthIt: () -> Bool
