@@ -177,8 +177,9 @@ struct Measuring {
                 guard try engine.has(work.rawValue) else { throw Trouble("it has no such command") }
             }
         }
-        for _ in 0..<min(3, options.samples) {
-            for engine in able {
+        for round in 0..<min(3, options.samples) {
+            // Each round starts with another: whoever is first finds memory that nobody has used for a while.
+            for engine in able.indices.map({ able[($0 + round) % able.count] }) {
                 let isWell = guarded(work, engine) { () throws(Trouble) in
                     let words = try image.command(work, engine)
                     // What others have written does not wait for the disk in this one's time.
