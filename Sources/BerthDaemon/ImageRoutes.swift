@@ -24,18 +24,37 @@ struct ImageRoutes: Sendable {
 
     private func list(_ call: Call) async throws {
         // `digests` is shown anyway.
-        try call.query.refuse("manifests", "it is not told yet")
         var filters = try Filters.parse(call.query["filters"] ?? "")
         // What clients before 1.41 say.
         if let old = call.query["filter"] { filters["reference", default: []].append(old) }
         let found = try engine.images.list(ImageQuery(filters: filters, includesAll: call.query.bool("all")))
         let shared = call.query.bool("shared-size") ? engine.images.sharedByteCounts() : [:]
-        try await call.reply.json(found.map { ImageSummary($0, sharedByteCount: shared[$0.id], for: call.version) })
+        let manifests = try await manifests(of: found, call, since: APIVersion(1, 47))
+        try await call.reply.json(
+            found.map { image in
+                var summary = ImageSummary(image, sharedByteCount: shared[image.id], for: call.version)
+                summary.manifests = manifests?[image.id] ?? nil
+                return summary
+            })
+    }
+
+    /// The manifests of images, if they are asked for; older versions of the API do not know the question.
+    private func manifests(
+        of images: [ImageRecord], _ call: Call, since version: APIVersion
+    ) async throws -> [BerthOCI.Digest: [ImageManifestSummary]]? {
+        guard call.version >= version, call.query.bool("manifests") else { return nil }
+        return try await engine.images.manifests(of: images).mapValues { manifests in
+            manifests.map { ImageManifestSummary($0) { engine.uses(ofImage: $0).map(\.containerID) } }
+        }
     }
 
     private func inspect(_ call: Call) async throws {
-        try call.query.refuse("manifests", "it is not told yet")
-        let image = ImageInspect(try find(call), snapshotter: engine.snapshotterName)
+        if call.version >= APIVersion(1, 48), call.query.bool("manifests"), call.query["platform"] != nil {
+            throw APIFailure.invalid("conflicting options: manifests and platform options cannot both be set")
+        }
+        let found = try find(call)
+        var image = ImageInspect(found, snapshotter: engine.snapshotterName)
+        image.manifests = try await manifests(of: [found], call, since: APIVersion(1, 48))?[found.id]
         try await call.reply.json(image.json(for: call.version))
     }
 

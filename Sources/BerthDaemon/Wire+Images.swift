@@ -8,6 +8,7 @@ extension ImageSummary {
         (self.sharedByteCount, tellsVirtualSize) = (sharedByteCount, version.tellsVirtualSize)
         (id, parent) = (image.id.description, image.parent?.description ?? "")
         (tags, digests) = (image.references.tags, image.digests.map(\.familiar))
+        if version.tellsDescriptors { descriptor = image.index ?? image.manifest }
         (createdAt, byteCount, labels) = (image.createdAt.seconds, image.byteCount, image.configuration.execution.labels)
     }
 }
@@ -25,6 +26,23 @@ extension ImageInspect {
         (architecture, variant, os) = (configuration.platform.architecture, configuration.platform.variant, configuration.platform.os)
         (byteCount, driver) = (image.byteCount, snapshotter)
         diffIDs = configuration.diffIDs.map(\.description)
+        descriptor = image.index ?? image.manifest
+    }
+}
+
+extension ImageManifestSummary {
+    /// A manifest.
+    ///
+    /// - Parameter containers: the ids of those that are made of an image.
+    init(_ manifest: ImageManifest, _ containers: (BerthOCI.Digest) -> [String]) {
+        let kind: Kind =
+            switch manifest.kind {
+            case .image(let image, let platform, let byteCount):
+                .image(platform, containers: image.map(containers) ?? [], unpackedByteCount: byteCount)
+            case .attestation(let digest): .attestation(of: digest.description)
+            case .unknown: .unknown
+            }
+        self.init(manifest.descriptor, kind, isAvailable: manifest.isWhole, byteCount: manifest.byteCount)
     }
 }
 

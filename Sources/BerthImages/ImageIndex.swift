@@ -18,6 +18,14 @@ struct ImageIndex: Sendable {
         var blobs: [Descriptor] { [descriptor, manifest.configuration] + manifest.layers }
     }
 
+    /// A manifest that it names, whatever it is of.
+    struct Named: Sendable {
+        /// What the index says of it.
+        var descriptor: Descriptor
+        /// What it says itself; `nil` if it is not here.
+        var manifest: Manifest?
+    }
+
     /// How deep indexes may be nested.
     static let maximumDepth = 8
     /// The most indexes and manifests that are read.
@@ -27,6 +35,8 @@ struct ImageIndex: Sendable {
     let descriptor: Descriptor
     /// In the index's order, which is the order of preference among equals.
     private(set) var members: [Member] = []
+    /// All manifests, here or not, in the same order.
+    private(set) var manifests: [Named] = []
     /// Of what it is made itself: the index, the indexes in it, and what is no image. None of these is twice.
     private(set) var blobs: [Descriptor] = []
 
@@ -67,8 +77,10 @@ struct ImageIndex: Sendable {
         try Self.require(index.mediaType, toBe: descriptor)
         try Self.refuse(["config", "layers"], beside: "manifests", index.unknown, "the index \(descriptor.digest)")
         blobs.append(descriptor.withoutContext)
-        for next in index.manifests where try contains(next.digest) && seen.insert(next.digest).inserted {
-            if next.isIndex {
+        for next in index.manifests where seen.insert(next.digest).inserted {
+            if try !contains(next.digest) {
+                if next.isManifest { manifests.append(Named(descriptor: next, manifest: nil)) }
+            } else if next.isIndex {
                 try add(index: next, depth: depth + 1, &seen, contains, read)
             } else {
                 try add(manifest: next, &seen, contains, read)
@@ -85,6 +97,7 @@ struct ImageIndex: Sendable {
             return
         }
         let manifest = try Self.manifest(descriptor, try read(descriptor))
+        manifests.append(Named(descriptor: descriptor, manifest: manifest))
         if !descriptor.isAttachment, manifest.configuration.isImageConfiguration {
             members.append(Member(descriptor: descriptor, manifest: manifest))
             return

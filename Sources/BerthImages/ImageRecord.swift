@@ -28,6 +28,9 @@ public struct ImageRecord: Hashable, Sendable {
     public let topLayer: LayerName?
     /// How many bytes its files have, all layers together.
     public let byteCount: UInt64
+    /// The index that it is meant by: where it was found by a name or a digest, of that; else of the first of its names that has one. `nil` for none,
+    /// and for an image that was asked for by its platform.
+    public internal(set) var index: Descriptor? = nil
 
     /// When it was made, as it says itself.
     public var createdAt: Timestamp { configuration.created ?? arrivedAt }

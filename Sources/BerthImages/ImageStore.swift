@@ -189,12 +189,19 @@ public final class ImageStore: Sendable {
     ///   first if none runs here; else any.
     /// - Throws: `notFound`, also for a platform that is not here; `invalid` for what can be neither, and for a prefix that several have.
     public func find(_ text: String, platform: Platform? = nil) throws(ImageError) -> ImageRecord {
-        record(try entry(named: text, for: platform))
+        let state = index.withLock { $0 }
+        var found = record(try Self.entry(named: text, for: platform, in: state))
+        found.index = nil
+        if platform == nil, case .index(let descriptor) = try Self.target(named: text, in: state) { found.index = descriptor }
+        return found
     }
 
     func entry(named text: String, for platform: Platform? = nil) throws(ImageError) -> Entry {
-        let state = index.withLock { $0 }
-        let target = try Self.target(named: text, in: state)
+        try Self.entry(named: text, for: platform, in: index.withLock { $0 })
+    }
+
+    private static func entry(named text: String, for platform: Platform?, in state: StoreIndex) throws(ImageError) -> Entry {
+        let target = try target(named: text, in: state)
         if let entry = state.image(of: target, for: platform) { return entry }
         guard let platform else { throw .noSuchImage(text) }
         throw .noSuchPlatform(platform, of: text, state.platforms(of: target))
@@ -257,7 +264,8 @@ public final class ImageStore: Sendable {
             id: entry.document.id, references: names.own, indexReferences: names.ofIndexes, digests: names.digests,
             arrivedAt: entry.document.arrivedAt, comment: entry.document.comment,
             parent: entry.document.parent, manifest: entry.document.manifest,
-            configuration: entry.configuration, layers: entry.document.layers, topLayer: entry.topLayer, byteCount: entry.byteCount)
+            configuration: entry.configuration, layers: entry.document.layers, topLayer: entry.topLayer, byteCount: entry.byteCount,
+            index: names.own.first.flatMap { names.indexes[$0] })
     }
 
     /// How many images there are.

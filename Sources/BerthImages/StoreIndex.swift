@@ -33,6 +33,8 @@ struct ImageNames {
     var ofIndexes: [ImageReference] = []
     /// The same, each with a digest that it is found by.
     var digests: [ImageReference] = []
+    /// The indexes that mean it, by their names.
+    var indexes: [ImageReference: Descriptor] = [:]
 
     mutating func sort() {
         own.sort { $0.description < $1.description }
@@ -129,6 +131,7 @@ struct StoreIndex {
                     let (id, isOwn) = (entry.document.id, entry.document.id == own)
                     var names = result[id] ?? ImageNames()
                     if isOwn {
+                        names.indexes[name] = descriptor
                         if !names.own.contains(name) { names.own.append(name) }
                     } else if !names.ofIndexes.contains(name) {
                         names.ofIndexes.append(name)

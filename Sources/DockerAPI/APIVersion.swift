@@ -32,4 +32,7 @@ public struct APIVersion: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     /// Whether images' sizes are told a second time, as `VirtualSize`.
     public var tellsVirtualSize: Bool { self < APIVersion(1, 44) }
+
+    /// Whether images are told with what names them.
+    public var tellsDescriptors: Bool { self >= APIVersion(1, 48) }
 }

@@ -1,3 +1,5 @@
+public import BerthOCI
+
 /// An image in a list (`GET /images/json`).
 public struct ImageSummary: JSONWritable, Hashable {
     /// The digest of its configuration.
@@ -20,6 +22,10 @@ public struct ImageSummary: JSONWritable, Hashable {
     public var labels: [String: String] = [:]
     /// How many containers are made of it; -1 is not counted.
     public var containerCount = -1
+    /// What names it, or the index that means it; `nil` is not told, as before 1.48.
+    public var descriptor: Descriptor?
+    /// The manifests that it has, or that index; `nil` is not asked for.
+    public var manifests: [ImageManifestSummary]?
 
     /// Nothing known.
     public init() {}
@@ -29,8 +35,10 @@ public struct ImageSummary: JSONWritable, Hashable {
         writer.object { writer in
             writer.member("Containers", containerCount)
             writer.member("Created", createdAt)
+            if let descriptor { writer.member("Descriptor", DescriptorMember(descriptor)) }
             writer.member("Id", id)
             writer.member("Labels", labels.isEmpty ? nil : labels)
+            if let manifests { writer.member("Manifests", list: manifests) }
             writer.member("ParentId", parent)
             writer.member("RepoDigests", digests)
             writer.member("RepoTags", tags)
@@ -128,6 +136,10 @@ public struct ImageInspect: Sendable, Hashable {
     public var diffIDs: [String] = []
     /// When it was last given a name, as RFC 3339 text.
     public var lastTagTime = ContainerState.zeroTime
+    /// What names it, or the index that means it.
+    public var descriptor: Descriptor?
+    /// The manifests that it has, or that index; `nil` is not asked for.
+    public var manifests: [ImageManifestSummary]?
 
     /// Nothing known.
     public init() {}
@@ -160,6 +172,8 @@ public struct ImageInspect: Sendable, Hashable {
                 if !diffIDs.isEmpty { writer.member("Layers", diffIDs) }
             }
             writer.member("Metadata") { $0.member("LastTagTime", lastTagTime) }
+            if version.tellsDescriptors, let descriptor { writer.member("Descriptor", DescriptorMember(descriptor)) }
+            if let manifests { writer.member("Manifests", list: manifests) }
         }
         return writer.bytes
     }

@@ -60,6 +60,40 @@ struct IndexTests {
         try room.remove()
     }
 
+    @Test("Of an index each manifest is told, also of what is not here: what it is of, whether it is whole, how many bytes it has")
+    func manifests() async throws {
+        let (room, index) = (try await ImageRoom(), SampleIndex([Platform.host.architecture, "s390x", "riscv64"]))
+        _ = try await room.load(index.members(only: [host, "s390x"]))
+        let own = try room.store.find("sample:1")
+        #expect(own.index?.digest == index.digest && own.index?.mediaType == .index)
+        #expect(try room.store.list().map(\.index?.digest) == [index.digest])
+        let told = try #require(try await room.store.manifests(of: [own])[own.id])
+        let about = index.attached[2]
+        #expect(told.map(\.descriptor.digest) == (index.samples.map(\.manifest) + [about]).map { Digest(of: $0) })
+        #expect(told.map(\.isWhole) == [true, true, false, true])
+        func byteCount(_ blobs: [[UInt8]]) -> UInt64 { UInt64(blobs.reduce(0) { $0 + $1.count }) }
+        let wholes = index.samples.prefix(2).map { byteCount([$0.manifest, $0.configuration] + $0.layers) }
+        #expect(told.map(\.byteCount) == wholes + [0, byteCount(index.attached)])
+        for (manifest, sample) in zip(told, index.samples.prefix(2)) {
+            let unpacked = try room.store.find("\(sample.id)").byteCount
+            #expect(unpacked > 0)
+            #expect(manifest.kind == .image(sample.id, try room.platform("linux/\(sample.architecture)"), unpackedByteCount: unpacked))
+        }
+        #expect(told[2].kind == .image(nil, try room.platform("linux/riscv64"), unpackedByteCount: 0))
+        #expect(told[3].kind == .attestation(of: Digest(of: index.samples[0].manifest)))
+        // Asked for by its platform, or by its id, an image is told alone.
+        for one in [try room.store.find("sample:1", platform: try room.platform("linux/s390x")), try room.store.find("\(index.samples[1].id)")] {
+            #expect(one.index == nil)
+            let alone = try #require(try await room.store.manifests(of: [one])[one.id])
+            #expect(alone.map(\.descriptor.digest) == [one.manifest.digest] && alone[0].isWhole && alone[0].byteCount == wholes[1])
+        }
+        // What is removed of it is told as not here.
+        _ = try await room.rmi("\(index.samples[1].id)")
+        let left = try #require(try await room.store.manifests(of: [own])[own.id])
+        #expect(left.map(\.isWhole) == [true, false, false, true] && left[1].byteCount == 0)
+        try room.remove()
+    }
+
     @Test("The reference's document has the index's descriptor; the layout's index.json names it")
     func documents() async throws {
         let (room, index) = (try await ImageRoom(), SampleIndex(["amd64"]))

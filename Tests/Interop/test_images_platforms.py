@@ -9,6 +9,8 @@ import tarfile
 
 import pytest
 
+import openapi
+from test_hostile import Connection
 from test_images_archives import BIN, buildah, engine, podman, run  # noqa: F401 (fixtures)
 
 NAME = "registry.example/multi:1"
@@ -200,3 +202,49 @@ def test_what_docker_has_not_takes_a_platform_too(engine, multi, archives):  # n
         assert engine.berth("image", "diff", "--format", "json", *named, identity) == ""
         moved = engine.berth("image", "rebase", "--from", NAME, "--onto", NAME, *named)
         assert engine.berth("image", "inspect", "-f", "{{.Architecture}}", moved) == architecture
+
+
+def get(engine, target, status=200):  # noqa: F811
+    connection = Connection(engine.socket)
+    connection.request("GET", target)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert answer.status == status, body
+    openapi.check("GET", target, status, body)
+    return body
+
+
+def test_manifests_are_told(engine, multi, archives):  # noqa: F811
+    load(engine, archives["skopeo"])
+    index = digest_of(archives["skopeo"])
+    container = engine.berth("create", "--network", "none", NAME, "sh")
+    [listed] = json.loads(get(engine, "/v1.51/images/json?manifests=1"))
+    inspected = json.loads(get(engine, f"/v1.51/images/{NAME}/json?manifests=1"))
+    assert listed["Descriptor"]["digest"] == inspected["Descriptor"]["digest"] == index
+    assert listed["Manifests"] == inspected["Manifests"]
+    blobs_of = {identity: json.loads(multi.blob(multi.manifests[name])) for name, identity in multi.ids.items()}
+    for told, architecture in zip(listed["Manifests"], (OTHER, HOST), strict=True):
+        assert told["ID"] == told["Descriptor"]["digest"] == multi.manifests[architecture]
+        assert told["Available"] and told["Kind"] == "image" and told["ImageData"]["Platform"]["architecture"] == architecture
+        manifest = blobs_of[multi.ids[architecture]]
+        content = told["Descriptor"]["size"] + sum(part["size"] for part in [manifest["config"], *manifest["layers"]])
+        assert told["Size"] == {"Content": content, "Total": content + told["ImageData"]["Size"]["Unpacked"]}
+        assert told["ImageData"]["Size"]["Unpacked"] > 0
+        assert told["ImageData"]["Containers"] == ([container] if architecture == HOST else [])
+    # Nobody who does not ask, or cannot, is told.
+    assert "Manifests" not in json.loads(get(engine, "/v1.51/images/json"))[0]
+    old = json.loads(get(engine, "/v1.46/images/json?manifests=1"))[0]
+    assert "Manifests" not in old and "Descriptor" not in old
+    assert "Manifests" not in json.loads(get(engine, f"/v1.47/images/{NAME}/json?manifests=1"))
+    refused = get(engine, f"/v1.51/images/{NAME}/json?manifests=1&platform=linux/{OTHER}", status=400)
+    assert json.loads(refused)["message"] == "conflicting options: manifests and platform options cannot both be set"
+    engine.berth("rm", container)
+
+
+def test_clients_show_trees(client, loaded):
+    if client.name != "docker-newer":
+        return  # it has none
+    lines = client.out("image", "ls", "--tree").splitlines()
+    shown = [line for line in lines if f"linux/{HOST}" in line or f"linux/{OTHER}" in line]
+    assert len(shown) >= 2 and any(loaded in line for line in lines)
