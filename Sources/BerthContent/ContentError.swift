@@ -6,7 +6,7 @@ public import BerthReactor
 public struct ContentError: Error, Sendable, CustomStringConvertible, LaneRefusable {
     /// What a caller can branch on.
     public struct Code: Hashable, Sendable {
-        private enum Value { case notFound, digestMismatch, tooLarge, storage, cancelled, busy }
+        private enum Value { case notFound, digestMismatch, tooLarge, noSpace, storage, cancelled, busy }
         private let value: Value
         /// There is no blob of that digest.
         public static var notFound: Self { Self(value: .notFound) }
@@ -14,6 +14,8 @@ public struct ContentError: Error, Sendable, CustomStringConvertible, LaneRefusa
         public static var digestMismatch: Self { Self(value: .digestMismatch) }
         /// There are more bytes than the caller's bound.
         public static var tooLarge: Self { Self(value: .tooLarge) }
+        /// The file system has no place for it, which was seen before anything was written.
+        public static var noSpace: Self { Self(value: .noSpace) }
         /// The disk, or the rights to it.
         public static var storage: Self { Self(value: .storage) }
         /// The work was cancelled.
@@ -37,6 +39,16 @@ public struct ContentError: Error, Sendable, CustomStringConvertible, LaneRefusa
 
     static func storage(_ what: String, _ error: Errno, _ digest: Digest? = nil) -> ContentError {
         ContentError(.storage, "\(what): \(error)", digest: digest, underlying: error)
+    }
+
+    /// A file system has no place for what is to come: said before anything is written.
+    ///
+    /// - Parameter path: a directory of that file system.
+    public static func noSpace(for what: String, needing needed: UInt64, at path: String, having free: UInt64) -> ContentError {
+        ContentError(
+            .noSpace,
+            "there is not enough space for \(what): it needs at least \(needed) bytes, and the file system of '\(path)' has \(free) left: remove images and containers that are not needed ('prune' does, and 'system df' says what takes space), or make that file system larger",
+            underlying: .ENOSPC)
     }
 
     /// The lane of this name is full.

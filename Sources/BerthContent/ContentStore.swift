@@ -26,6 +26,8 @@ public protocol ContentIngesting: Sendable {
 /// A blob that is there is whole: it was written under another name, compared with its digest, synced, and renamed. All calls block: they
 /// belong in a lane. What a kill leaves in `ingest` is removed when the store is opened again.
 public final class ContentStore: ContentReading, ContentIngesting {
+    /// The directory.
+    let path: String
     let root: Directory
     let blobs: Directory
     let ingests: Directory
@@ -43,6 +45,7 @@ public final class ContentStore: ContentReading, ContentIngesting {
     ///
     /// - Parameter path: `<root>/content`, absolute.
     public init(directory path: String) throws(ContentError) {
+        self.path = path
         do throws(Errno) {
             root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
             for algorithm in Digest.Algorithm.allCases {
@@ -88,9 +91,16 @@ public final class ContentStore: ContentReading, ContentIngesting {
         try removing.withLock { _ throws(Errno) in try directory(of: digest).contains(try PathBytes(digest.hex)) }
     }
 
-    /// How many bytes may still be written to the file system that the blobs are on, by whoever this program runs as.
-    public func availableByteCount() throws(ContentError) -> UInt64 {
-        do throws(Errno) { return try root.availableByteCount() } catch { throw .storage("cannot ask how much space is left", error) }
+    /// Makes sure, before anything comes, that the file system that the blobs are on has a place for it: for whoever this program runs as.
+    ///
+    /// - Parameters:
+    ///   - what: what is to come, for people: "the archive".
+    ///   - byteCount: how many bytes it takes, at least.
+    /// - Throws: `noSpace`, `storage`.
+    public func requireSpace(for what: String, byteCount: UInt64) throws(ContentError) {
+        let free: UInt64
+        do throws(Errno) { free = try root.availableByteCount() } catch { throw .storage("cannot ask how much space is left", error) }
+        guard byteCount <= free else { throw .noSpace(for: what, needing: byteCount, at: path, having: free) }
     }
 
     /// Opens a blob for reading, from its beginning. `notFound` if there is none.

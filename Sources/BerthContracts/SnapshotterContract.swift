@@ -50,6 +50,7 @@ public enum SnapshotterContract {
                 let (_, upper) = try Self.twoLayers(store)
                 for _ in 0..<2 {
                     try checking.same(try Directory.open(try store.directory(of: upper.name)).text(of: "both"), "upper", "the file")
+                    try checking.same(try store.directory(of: upper.name).hasPrefix(store.path + "/"), true, "that it lies in the store")
                 }
                 let missing = information(9, on: nil).name
                 try await checking.throwing("asking for one that is not there", Self.isCode(.notFound)) {

@@ -34,7 +34,7 @@ struct ImageArchiveRoutes: Sendable {
 
     private func load(_ call: Call) async throws {
         let platform = try Self.platform(of: call)
-        let byteCount = call.head.headers.first(name: "Content-Length").flatMap { UInt64($0) }
+        let byteCount = call.contentLength
         let isQuiet = call.query.all("quiet").isEmpty || call.query.bool("quiet")
         let pipe = try BerthLinux.Pipe()
         pipe.extend(to: Self.pipeByteCount)

@@ -112,12 +112,13 @@ struct ImageRoutes: Sendable {
         let reference = try call.query["repo"].map { try Self.reference($0, call.query["tag"]) }
         let changes = call.query.all("changes")
         let message = call.query["message"]
+        let byteCount = call.contentLength
         let pipe = try BerthLinux.Pipe()
         pipe.extend(to: 1 << 20)
         let (job, writing) = try pipe.take { reading, writing throws(ImageError) in
             // The import has one end from now on, and the upload the other.
             let job = try engine.images.importRootFileSystem(
-                from: reading, as: reference, changes: changes, message: message, platform: platform ?? .host)
+                from: reading, byteCount: byteCount, as: reference, changes: changes, message: message, platform: platform ?? .host)
             return (job, writing.release())
         }
         try await ArchiveUpload(group: group, job: job, call: call, doing: "Importing") { [.status($0.id.description)] }.perform(

@@ -30,6 +30,9 @@ final class Call {
         return bytes
     }
 
+    /// How many bytes the body has, where the client says it.
+    var contentLength: UInt64? { head.headers.first(name: "Content-Length").flatMap { UInt64($0) } }
+
     /// Whether the client asks for the connection itself.
     var upgrades: Bool { head.headers.contains(name: "Upgrade") }
 }

@@ -18,6 +18,10 @@ protocol ImageParts: Sendable {
     ///
     /// - Throws: `invalid` if it is not there, or is another.
     func keep(_ blob: Descriptor, in content: ContentStore, for lease: Lease) throws(ImageError)
+    /// Makes sure, before images are made of what there is, that the content store has a place for what has not been brought there yet.
+    ///
+    /// - Throws: `noSpace`.
+    func requireSpace(for images: [FoundImage], in content: ContentStore) throws(ImageError)
     /// Whether there is something of that path.
     func contains(_ path: String) -> Bool
     /// What there is, or begins with.
@@ -117,6 +121,9 @@ final class ArchiveMembers: ImageParts {
             return nil
         }
     }
+
+    /// All of it has come.
+    func requireSpace(for images: [FoundImage], in content: ContentStore) {}
 
     func contains(_ path: String) -> Bool { members.withLock { $0[path] != nil } }
 

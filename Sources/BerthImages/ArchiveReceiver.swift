@@ -182,9 +182,9 @@ final class ArchiveReceiver {
 
     private func requireSpace(for entry: TarEntry) throws(ImageError) {
         guard entry.byteCount >= Self.askedByteCount else { return }
-        let free: UInt64
-        do throws(ContentError) { free = try services.content.availableByteCount() } catch { throw ImageError(error) }
-        guard entry.byteCount <= free else { throw .noSpace(for: "'\(entry.displayName)' of the archive", entry.byteCount, free) }
+        do throws(ContentError) {
+            try services.content.requireSpace(for: "'\(entry.displayName)' of the archive", byteCount: entry.byteCount)
+        } catch { throw ImageError(error) }
     }
 
     private func tell() throws(ImageError) {

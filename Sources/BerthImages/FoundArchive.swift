@@ -41,18 +41,23 @@ struct FoundArchive {
         var found = ofIndex ?? FoundArchive()
         let isAlone = found.items.isEmpty
         for image in ofDocker ?? [] where isAlone || found.hasImage(image.id) { found.add(image, image.names) }
-        let images = found.items.flatMap { item in
-            switch item {
-            case .image(let image): [image]
-            case .index(let index): index.images
-            }
-        }
+        let images = found.images
         guard images.count <= FoundImage.maximumCount else {
             throw ImageError(
                 .tooLarge, "the archive has \(images.count) images: at most \(FoundImage.maximumCount) are loaded at once")
         }
         for image in images { try image.requireSense(platform) }
         return found
+    }
+
+    /// All images, also those of indexes.
+    var images: [FoundImage] {
+        items.flatMap { item in
+            switch item {
+            case .image(let image): [image]
+            case .index(let index): index.images
+            }
+        }
     }
 
     private func hasImage(_ id: Digest) -> Bool {

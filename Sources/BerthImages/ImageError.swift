@@ -10,7 +10,7 @@ internal import BerthTar
 public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusable {
     /// What a caller can branch on.
     public struct Code: Hashable, Sendable {
-        private enum Value { case notFound, conflict, invalid, tooLarge, unsupported, storage, cancelled, busy }
+        private enum Value { case notFound, conflict, invalid, tooLarge, unsupported, noSpace, storage, cancelled, busy }
         private let value: Value
         /// No such image.
         public static var notFound: Self { Self(value: .notFound) }
@@ -22,6 +22,8 @@ public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusabl
         public static var tooLarge: Self { Self(value: .tooLarge) }
         /// What is asked for does not exist here.
         public static var unsupported: Self { Self(value: .unsupported) }
+        /// A file system has no place for it, which was seen before anything was written.
+        public static var noSpace: Self { Self(value: .noSpace) }
         /// The disk, or the rights to it.
         public static var storage: Self { Self(value: .storage) }
         /// The work was cancelled.
@@ -59,10 +61,6 @@ public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusabl
         ImageError(.tooLarge, "\(what) has \(count) names: at most \(FoundImage.maximumNameCount) are given at once")
     }
 
-    static func noSpace(for what: String, _ needed: UInt64, _ free: UInt64) -> ImageError {
-        ImageError(.storage, "there is not enough space for \(what): it has \(needed) bytes, and \(free) are free", underlying: .ENOSPC)
-    }
-
     init(_ error: TarError) { self.init(LayerError(error)) }
     init(_ error: LayerError) {
         let code: Code =
@@ -70,6 +68,7 @@ public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusabl
             case .invalid: .invalid
             case .tooLarge: .tooLarge
             case .unsupported: .unsupported
+            case .noSpace: .noSpace
             case .cancelled: .cancelled
             case .inUse: .conflict
             case .busy: .busy
@@ -77,6 +76,8 @@ public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusabl
             }
         self.init(code, error.description, underlying: error.underlying)
     }
-    init(_ error: ContentError) { self.init(.storage, error.description, underlying: error.underlying) }
+    init(_ error: ContentError) {
+        self.init(error.code == .noSpace ? .noSpace : .storage, error.description, underlying: error.underlying)
+    }
     init(_ error: StateError) { self.init(error.code == .busy ? .busy : .storage, error.description, underlying: error.underlying) }
 }

@@ -31,7 +31,7 @@ extension ImageStore {
     ///   - byteCount: how many bytes it has, where that is known: without a place for them nothing is begun.
     ///   - platform: of an index only the image that is the best for it is taken. `nil`: all for this operating system.
     /// - Throws: by the job `invalid` for what is no such archive, and says what it looks like; `notFound` for a platform that it has not; `tooLarge`,
-    ///   `unsupported`, `storage`, `cancelled`.
+    ///   `unsupported`, `noSpace`, `storage`, `cancelled`.
     public func load(
         from source: consuming OwnedDescriptor, byteCount: UInt64? = nil, platform: Platform? = nil
     ) -> Job<[LoadedImage]> {
@@ -92,9 +92,7 @@ extension ImageStore {
 
     /// Before an archive of known size is read: what it has in it needs as much, at least.
     func requireSpace(for byteCount: UInt64) throws(ImageError) {
-        let free: UInt64
-        do throws(ContentError) { free = try services.content.availableByteCount() } catch { throw ImageError(error) }
-        guard byteCount <= free else { throw .noSpace(for: "the archive", byteCount, free) }
+        do throws(ContentError) { try services.content.requireSpace(for: "the archive", byteCount: byteCount) } catch { throw ImageError(error) }
     }
 
     private func receive(

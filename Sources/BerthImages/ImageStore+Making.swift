@@ -14,6 +14,7 @@ extension ImageStore {
                 "there is no image in the archive: its index and manifest name none"
                     + (others.isEmpty ? "" : ", but something of the kind \(others)"))
         }
+        try parts.requireSpace(for: found.images, in: services.content)
         var loaded: [LoadedImage] = []
         for item in found.items {
             switch item {

@@ -66,6 +66,20 @@ final class LayoutDirectory: ImageParts {
         do { return try resolved(path) != nil } catch { return true }  // what it is instead is said when it is read
     }
 
+    func requireSpace(for images: [FoundImage], in content: ContentStore) throws(ImageError) {
+        var byteCount: UInt64 = 0
+        var seen: Set<String> = []
+        for layer in images.flatMap(\.layers) where seen.insert(layer.path).inserted {
+            // What is no file is told when it is read.
+            guard let found = try? resolved(layer.path), let status = try? directory.status(found) else { continue }
+            if let digest = layer.descriptor?.digest, (try? content.contains(digest)) ?? false { continue }
+            byteCount += UInt64(max(0, status.byteCount))
+        }
+        do throws(ContentError) { try content.requireSpace(for: "the images of '\(path)'", byteCount: byteCount) } catch {
+            throw ImageError(error)
+        }
+    }
+
     func document(at path: String) throws(ImageError) -> [UInt8]? {
         guard let found = try resolved(path) else { return nil }
         let limit = ImageStore.maximumDocumentByteCount

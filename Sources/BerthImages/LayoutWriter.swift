@@ -35,7 +35,9 @@ struct LayoutWriter {
         do throws(Errno) { free = try directory.availableByteCount() } catch {
             throw ImageError(.storage, "cannot ask how much space '\(path)' has: \(error)", underlying: error)
         }
-        guard byteCount <= free else { throw .noSpace(for: "the layout in '\(path)'", byteCount, free) }
+        guard byteCount <= free else {
+            throw ImageError(.noSpace(for: "the layout in '\(path)'", needing: byteCount, at: path, having: free))
+        }
     }
 
     private func makeEmpty(_ path: String) throws(ImageError) -> Directory {

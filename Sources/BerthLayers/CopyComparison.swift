@@ -7,6 +7,8 @@ internal import BerthTar
 /// is more: whatever differs, and all names of a file of which one does.
 final class CopyComparison: TreeComparison {
     private(set) var changes: [TreeChange] = []
+    var byteCount: UInt64 { space.byteCount }
+    private var space = SpaceCount()
     private let mountPoints: MountPoints
     /// Paths that the layer has.
     private var packed: Set<[UInt8]> = []
@@ -56,6 +58,7 @@ final class CopyComparison: TreeComparison {
             note(status, old, path)
             let begin = changes.count
             let isTold = try compare(name, status, old, path, trees)
+            if packed.contains(path) { space.add(status) }
             guard status.kind == .directory else { continue }
             try trees.enter(name)
             levels.append(try self.level(trees, path, place: isTold ? nil : begin))

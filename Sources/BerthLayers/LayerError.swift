@@ -8,7 +8,7 @@ public import BerthTar
 public struct LayerError: Error, Sendable, CustomStringConvertible, LaneRefusable {
     /// What a caller can branch on.
     public struct Code: Hashable, Sendable {
-        private enum Value { case invalid, tooLarge, unsupported, storage, cancelled, inUse, busy }
+        private enum Value { case invalid, tooLarge, unsupported, noSpace, storage, cancelled, inUse, busy }
         private let value: Value
         /// The archive is damaged, or says what a layer may not.
         public static var invalid: Self { Self(value: .invalid) }
@@ -16,6 +16,8 @@ public struct LayerError: Error, Sendable, CustomStringConvertible, LaneRefusabl
         public static var tooLarge: Self { Self(value: .tooLarge) }
         /// Its format does not exist here.
         public static var unsupported: Self { Self(value: .unsupported) }
+        /// The file system has no place for it, which was seen before anything was written.
+        public static var noSpace: Self { Self(value: .noSpace) }
         /// The disk, or the rights to it.
         public static var storage: Self { Self(value: .storage) }
         /// Nobody wants it any more.
@@ -62,6 +64,6 @@ public struct LayerError: Error, Sendable, CustomStringConvertible, LaneRefusabl
             }
         self.init(code, error.description, underlying: error.underlying)
     }
-    init(_ error: ContentError) { self.init(.storage, error.description, underlying: error.underlying) }
+    init(_ error: ContentError) { self.init(error.code == .noSpace ? .noSpace : .storage, error.description, underlying: error.underlying) }
     init(_ error: SnapshotError) { self.init(error.code == .inUse ? .inUse : .storage, error.description, underlying: error.underlying) }
 }

@@ -17,7 +17,8 @@ extension LayerStore {
     ///   - lease: holds the blob and the layer from before they have their names, and the layer below.
     ///   - progress: told now and then how many bytes of tar there are. What it throws ends it.
     /// - Returns: `nil` if nothing has changed: then nothing is made.
-    /// - Throws: `invalid` for a name that no layer can have, with its path; `storage`, and what `progress` throws.
+    /// - Throws: `invalid` for a name that no layer can have, with its path; `noSpace` before anything is written; `storage`, and what `progress`
+    ///   throws.
     public func commitLayer(
         of container: WritableLayer, on parent: LayerName?, leavingOut mountPoints: MountPoints, for lease: Lease,
         progress: @escaping @Sendable (UInt64) throws(LayerError) -> Void
@@ -25,6 +26,7 @@ extension LayerStore {
         if let parent { lease.hold(parent) }
         let (own, comparison) = try compare(container, on: parent, leavingOut: mountPoints)
         if comparison.isEmpty { return nil }
+        try requireSpace(for: comparison.byteCount)
         let prepared: PreparedLayer
         do throws(SnapshotError) { prepared = try snapshots.prepareLayer(on: parent) } catch { throw LayerError(error) }
         do throws(LayerError) {
@@ -45,6 +47,16 @@ extension LayerStore {
         } catch {
             snapshots.discard(prepared)
             throw error
+        }
+    }
+
+    /// The files lie a second time beside their parent. How many bytes the blob of them has is not known yet.
+    private func requireSpace(for byteCount: UInt64) throws(LayerError) {
+        let free: UInt64
+        do throws(SnapshotError) { free = try snapshots.availableByteCount() } catch { throw LayerError(error) }
+        guard byteCount <= free else {
+            throw LayerError(
+                ContentError.noSpace(for: "what the container has changed", needing: byteCount, at: snapshots.path, having: free))
         }
     }
 

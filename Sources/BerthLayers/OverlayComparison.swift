@@ -5,6 +5,8 @@ internal import BerthTar
 final class OverlayComparison: TreeComparison {
     private(set) var changes: [TreeChange] = []
     private(set) var isEmpty = true
+    var byteCount: UInt64 { space.byteCount }
+    private var space = SpaceCount()
     private let mountPoints: MountPoints
     /// Directories that are told of already.
     private var told: Set<[UInt8]> = []
@@ -34,6 +36,7 @@ final class OverlayComparison: TreeComparison {
                 if old == nil, mountPoints.includes(path, status) {
                     omitted.insert(path)
                 } else {
+                    space.add(status)
                     tell(status.kind == Whiteout.kind ? .deleted : old == nil ? .added : .modified, path, in: parent)
                 }
                 continue

@@ -8,8 +8,21 @@ protocol TreeComparison: AnyObject {
     var changes: [TreeChange] { get }
     /// Whether a layer of it would have nothing in it.
     var isEmpty: Bool { get }
+    /// How many bytes the files of a layer of it take, at least: holes, which take none here and may there, are not counted.
+    var byteCount: UInt64 { get }
     /// What becomes of a file of the container's own tree when that is packed as a layer.
     func decide(_ entry: inout TarEntry) throws(TarError) -> TreePacker.Decision
+}
+
+/// The bytes that files take on a disk, each file once.
+struct SpaceCount {
+    private(set) var byteCount: UInt64 = 0
+    private var seen: Set<UInt64> = []
+
+    mutating func add(_ status: FileStatus) {
+        guard status.kind == .regular, status.linkCount < 2 || seen.insert(status.inode).inserted else { return }
+        byteCount += UInt64(max(0, min(status.byteCount, status.allocatedByteCount)))
+    }
 }
 
 /// Names that are instructions in a layer (OCI image specification, *Image Layer Filesystem Changeset*, "Whiteouts").

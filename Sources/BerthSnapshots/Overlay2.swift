@@ -49,6 +49,8 @@ public final class Overlay2: Snapshotter {
 
     /// `overlay2`.
     public var name: String { "overlay2" }
+    /// The directory that it was opened at.
+    public var path: String { directories.path }
     /// As overlay wants them.
     public var whiteouts: WhiteoutStyle { .overlay }
     /// A layer's directory has nothing of the layers below.

@@ -60,6 +60,8 @@ public enum WhiteoutStyle: Hashable, Sendable {
 public protocol Snapshotter: Sendable {
     /// `overlay2` or `vfs`.
     var name: String { get }
+    /// The directory that all of it lies in, absolute.
+    var path: String { get }
     /// How whoever fills a layer's directory writes down removals.
     var whiteouts: WhiteoutStyle { get }
     /// Whether a layer's directory holds that layer alone, so that it can be filled before those below are there.
@@ -126,6 +128,12 @@ public protocol Snapshotter: Sendable {
 }
 
 extension Snapshotter {
+    /// How many bytes may still be written to the file system that the layers are on, by whoever this program runs as.
+    public func availableByteCount() throws(SnapshotError) -> UInt64 {
+        do throws(Errno) { return try Directory.open(path).availableByteCount() } catch {
+            throw .storage("cannot ask how much space '\(path)' has", error)
+        }
+    }
     /// Makes one prepared directory a layer, as the others are made.
     public func commit(_ prepared: PreparedLayer, as information: LayerInformation) throws(SnapshotError) {
         try commit([(prepared, information)])

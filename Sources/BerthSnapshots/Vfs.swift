@@ -12,6 +12,8 @@ public final class Vfs: Snapshotter {
 
     /// `vfs`.
     public var name: String { "vfs" }
+    /// The directory that it was opened at.
+    public var path: String { directories.path }
     /// What is removed is removed.
     public var whiteouts: WhiteoutStyle { .removal }
     /// A layer's directory has all layers below in it.

@@ -1,6 +1,7 @@
 """How images were made, and which of them go when nobody needs them."""
 import json
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -8,7 +9,7 @@ import pytest
 
 from conftest import Client, Daemon, clients
 from test_confinement import Docker
-from test_images_archives import Image, run
+from test_images_archives import BIN, Image, run
 
 NONE = ("--network", "none")
 
@@ -188,3 +189,24 @@ def test_prune_is_told_of(store, tmp_path):
     last = [json.loads(event) for event in events[-2:]]
     assert [event["Action"] for event in last] == ["delete", "prune"] and last[0]["Actor"]["ID"] == image
     assert last[1]["Actor"]["Attributes"] == {"reclaimed": "4"}
+
+
+def test_want_of_space_is_told_before_anything_is_written(tmp_path):
+    base = tempfile.mkdtemp(prefix="berth-space-")
+    root = f"{base}/root"
+    run("mkdir", root)
+    run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", root)
+    try:
+        daemon = Daemon(base).start()
+        run("truncate", "-s", "64M", tmp_path / "large.tar")
+        before = run("find", f"{root}/content", f"{root}/overlay2")
+        for arguments in (("import", tmp_path / "large.tar"), ("load", "-i", tmp_path / "large.tar")):
+            done = subprocess.run([BIN / "berth", "-H", f"unix://{daemon.socket}", *arguments], capture_output=True, text=True, timeout=60)
+            assert done.returncode == 1
+            words = f"not enough space for the archive: it needs at least {64 << 20} bytes, and the file system of '{root}/content' has "
+            assert words in done.stderr and "'prune'" in done.stderr
+        assert run("find", f"{root}/content", f"{root}/overlay2") == before
+        daemon.stop()
+    finally:
+        run("umount", root)
+    shutil.rmtree(base)

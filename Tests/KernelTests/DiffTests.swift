@@ -43,6 +43,36 @@ extension LayerRoom {
 
 @Suite("What a container has changed", .kernelTier, .serialized)
 struct DiffTests {
+    @Test("Where there is no space for a layer of it, that is said before anything is written", arguments: ["overlay2", "vfs"])
+    func space(_ snapshotter: String) throws {
+        let room = try LayerRoom(snapshotter, inMemory: true)
+        try room.scratch.shell("mkdir l; echo lower >l/file; tar -C l -cf lower.tar .")
+        let lower = try room.take("lower.tar")
+        // A file that has two names, and a hole, take no more than they do.
+        let container = try room.container(
+            "c", on: lower.name, "head -c 4M /dev/urandom >random; ln random link; truncate -s 2M hole; rm file"
+        ).layer
+        func leave(_ byteCount: Int) throws {
+            try room.scratch.shell(
+                "mount -o remount,size=$((($(stat -f -c '%b - %f' root)) * $(stat -f -c %S root) + \(byteCount))) root")
+        }
+        try leave(4 << 20 - 8192)
+        let before = try room.scratch.shell("find root | sort; stat -f -c %a root")
+        #expect {
+            try room.commit(container, on: lower.name)
+        } throws: { error in
+            let error = error as? LayerError
+            return error?.code == .noSpace && error?.underlying == .ENOSPC
+                && error?.description.contains(
+                    "not enough space for what the container has changed: it needs at least 4194304 bytes, and the file system of '\(room.snapshots.path)' has "
+                ) ?? false
+        }
+        #expect(try room.scratch.shell("find root | sort; stat -f -c %a root") == before)
+        try leave(32 << 20)
+        let layer = try room.commit(container, on: lower.name)
+        #expect(try room.look(at: layer.name, "stat -c '%s %h' random hole; ls") == "4194304 2\n2097152 1\nhole\nlink\nrandom\n")
+    }
+
     @Test("Random changes, as a layer on the same image, give the same tree", arguments: 101...120, ["overlay2", "vfs"])
     func property(_ seed: Int, _ snapshotter: String) throws {
         let room = try LayerRoom(snapshotter, inMemory: seed % 5 != 0)

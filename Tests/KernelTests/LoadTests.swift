@@ -37,10 +37,10 @@ struct LoadTests {
         let before = try room.scratch.shell("find root | sort; stat -f -c %a root")
         await #expect {
             _ = try await store.load(fromFile: room.scratch.path + "/image.tar").value
-        } throws: { ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for the archive") }
+        } throws: { ($0 as? ImageError)?.code == .noSpace && "\($0)".contains("not enough space for the archive") }
         await #expect {
             _ = try await store.importRootFileSystem(fromFile: room.scratch.path + "/image.tar").value
-        } throws: { ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for the archive") }
+        } throws: { ($0 as? ImageError)?.code == .noSpace && "\($0)".contains("not enough space for the archive") }
         // From a pipe it is known of each file when it begins.
         let beginning = try HostFile.read(room.scratch.path + "/image.tar", limit: 64 << 20).prefix(32 << 10)
         let (job, writing) = try BerthLinux.Pipe().take { (reading, writing) throws(Errno) in
@@ -50,7 +50,7 @@ struct LoadTests {
         _ = OwnedDescriptor(adopting: writing)  // closed: there is no more
         await #expect {
             _ = try await job.value
-        } throws: { ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for '1.tar'") }
+        } throws: { ($0 as? ImageError)?.code == .noSpace && "\($0)".contains("not enough space for '1.tar'") }
         #expect(try room.scratch.shell("find root | sort; stat -f -c %a root") == before)
     }
 
@@ -63,9 +63,19 @@ struct LoadTests {
         try room.scratch.shell("mkdir small; mount -t tmpfs -o size=2m small small")
         let job = try store.save([image.id.description], toLayout: room.scratch.path + "/small/layout")
         await #expect { try await job.value } throws: {
-            ($0 as? ImageError)?.underlying == .ENOSPC && "\($0)".contains("not enough space for the layout")
+            ($0 as? ImageError)?.code == .noSpace && "\($0)".contains("not enough space for the layout")
         }
         #expect(try room.scratch.shell("find small/layout; umount small") == "small/layout\n")
+        // Nor is there for what comes from one.
+        try await store.save([image.id.description], toLayout: room.scratch.path + "/layout").value
+        let other = try LayerRoom("overlay2", inMemory: true)
+        let otherStore = try self.store(other)
+        try other.scratch.shell("mount -o remount,size=2m root")
+        let before = try other.scratch.shell("find root | sort; stat -f -c %a root")
+        await #expect { try await otherStore.load(fromFile: room.scratch.path + "/layout").value } throws: {
+            ($0 as? ImageError)?.code == .noSpace && "\($0)".contains("not enough space for the images of '\(room.scratch.path)/layout'")
+        }
+        #expect(try other.scratch.shell("find root | sort; stat -f -c %a root") == before)
     }
 
     @Test("What is there is not unpacked again, and the image's root is what was saved")
