@@ -28,15 +28,15 @@ final class LayoutDirectory: ImageParts {
 
     func drop() {}
 
-    /// Where a file is; `nil` if there is nothing of that path.
+    /// A file, named and not opened; `nil` if there is nothing of that path. What it is, is seen of what is then read, whatever becomes of its name meanwhile.
     ///
     /// - Throws: `invalid` for what is no file: a link could lead anywhere, and a pipe or a device has no end.
-    private func resolved(_ path: String) throws(ImageError) -> PathBytes? {
+    private func named(_ path: String) throws(ImageError) -> OwnedDescriptor? {
         let kind: FileStatus.Kind
-        let bytes: PathBytes
         do throws(Errno) {
-            bytes = try PathBytes(path)
-            kind = try directory.status(bytes).kind
+            let named = try directory.openPath(try PathBytes(path))
+            kind = try named.status().kind
+            if kind == .regular { return named }
         } catch {
             switch error {
             case .ENOENT, .ENOTDIR: return nil
@@ -44,8 +44,7 @@ final class LayoutDirectory: ImageParts {
             default: throw failure(path, error)
             }
         }
-        guard kind == .regular else { throw notFile(path, kind) }
-        return bytes
+        throw notFile(path, kind)
     }
 
     private func notFile(_ path: String, _ kind: FileStatus.Kind) -> ImageError {
@@ -63,7 +62,7 @@ final class LayoutDirectory: ImageParts {
     }
 
     func contains(_ path: String) -> Bool {
-        do { return try resolved(path) != nil } catch { return true }  // what it is instead is said when it is read
+        do { return try named(path) != nil } catch { return true }  // what it is instead is said when it is read
     }
 
     func requireSpace(for images: [FoundImage], in content: ContentStore) throws(ImageError) {
@@ -71,7 +70,7 @@ final class LayoutDirectory: ImageParts {
         var seen: Set<String> = []
         for layer in images.flatMap(\.layers) where seen.insert(layer.path).inserted {
             // What is no file is told when it is read.
-            guard let found = try? resolved(layer.path), let status = try? directory.status(found) else { continue }
+            guard let file = try? named(layer.path), let status = try? file.status() else { continue }
             if let digest = layer.descriptor?.digest, (try? content.contains(digest)) ?? false { continue }
             byteCount += UInt64(max(0, status.byteCount))
         }
@@ -81,17 +80,19 @@ final class LayoutDirectory: ImageParts {
     }
 
     func document(at path: String) throws(ImageError) -> [UInt8]? {
-        guard let found = try resolved(path) else { return nil }
+        guard let file = try open(path) else { return nil }
         let limit = ImageStore.maximumDocumentByteCount
-        do throws(Errno) { return try directory.readFile(found, limit: limit) } catch {
+        do throws(Errno) { return try file.readToEnd(limit: limit) } catch {
             guard error == .EFBIG else { throw failure(path, error) }
             throw ImageError(.tooLarge, "'\(self.path)/\(path)' has more than \(limit) bytes, the most of a document")
         }
     }
 
     private func open(_ path: String) throws(ImageError) -> OwnedDescriptor? {
-        guard let found = try resolved(path) else { return nil }
-        do throws(Errno) { return try directory.openForReading(found) } catch { throw failure(path, error) }
+        guard let named = try named(path) else { return nil }
+        do throws(Errno) { return try HostFile.open("/proc/self/fd/\(named.withRawDescriptor { $0 })") } catch {
+            throw failure(path, error)
+        }
     }
 
     func layer(at path: String) throws(ImageError) -> UnpackedLayer? {

@@ -1,8 +1,11 @@
+import BerthContent
 import BerthImages
 import BerthLinux
 import BerthOCI
+import BerthSnapshots
 import BerthState
 import Foundation
+import Synchronization
 import Testing
 
 /// A layout in a directory that somebody else can write to.
@@ -47,11 +50,8 @@ struct DirectoryRefusal: Sendable, CustomTestStringConvertible {
 
 @Suite("Layouts in directories are as little to be trusted as archives")
 struct LayoutDirectoryTests {
-    @Test("Each is refused with its reason, follows no link, waits for no pipe, and leaves nothing", arguments: DirectoryRefusal.all)
-    func refusal(_ refusal: DirectoryRefusal) async throws {
-        let sample = Sample()
-        let room = try await ImageRoom()
-        defer { try? room.remove() }  // only tidiness
+    /// A layout, of which a script makes something else.
+    private func makeLayout(_ sample: Sample, _ room: ImageRoom, _ script: String) throws -> String {
         let folder = room.path + "/of/layout"
         for member in sample.layoutMembers() + [.file("../../outside/secret", #"{"schemaVersion":2,"manifests":[]}"#)] {
             let url = URL(fileURLWithPath: "\(folder)/\(member.name)")
@@ -61,12 +61,72 @@ struct LayoutDirectoryTests {
         let names = ["manifest": sample.manifest, "layer": sample.layers[0], "configuration": sample.configuration]
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments = ["-euc", "cd '\(folder)'; \(refusal.script)"]
+        process.arguments = ["-euc", "cd '\(folder)'; \(script)"]
         process.environment = names.mapValues { Sample.blob($0).name }.merging(["PATH": "/usr/bin:/bin"]) { $1 }
         try process.run()
         process.waitUntilExit()
         try #require(process.terminationStatus == 0)
+        return folder
+    }
 
+    /// Exchanges two names for as long as it is wanted.
+    private final class Swapping: Sendable {
+        private let isWanted = Atomic(true)
+        private let hasEnded = DispatchSemaphore(value: 0)
+
+        init(_ name: String, _ other: String, in folder: String) throws {
+            let directory = try Directory.open(folder)
+            let names = (try PathBytes(name), try PathBytes(other))
+            Thread.detachNewThread { [self] in
+                while isWanted.load(ordering: .relaxed), (try? directory.rename(names.0, to: names.1, replacing: .exchanging)) != nil {}
+                hasEnded.signal()
+            }
+        }
+
+        func end() {
+            isWanted.store(false, ordering: .relaxed)
+            hasEnded.wait()
+        }
+    }
+
+    @Test(
+        "What is swapped for a link, and back, while it is read is the layout's own, or refused as a link: nothing outside is read",
+        arguments: ["index.json", "$manifest", "$configuration", "$layer", "blobs"])
+    func race(_ part: String) async throws {
+        let sample = Sample()
+        let room = try await ImageRoom()
+        defer { try? room.remove() }  // only tidiness
+        // What lies outside is whatever would be told of if it were read: none of it has the digest that is wanted.
+        let folder = try makeLayout(
+            sample, room,
+            "cp -r . ../other; find ../other -type f -exec sh -c 'echo x >>\"$1\"' x {} \\;; mkdir swap; ln -s \"$PWD/../other/\(part)\" swap/link; mv swap/link \"$(dirname \(part))/swapped\"; ls -d \(part) >../name"
+        )
+        let name = try String(contentsOfFile: folder + "/../name", encoding: .utf8).dropLast()
+        let parts = name.split(separator: "/")
+        let swapping = try Swapping(String(parts.last ?? ""), "swapped", in: ([folder[...]] + parts.dropLast()).joined(separator: "/"))
+        defer { swapping.end() }
+        var (loadedCount, refusedCount) = (0, 0)
+        for _ in 0..<2000 where loadedCount < 100 || refusedCount < 100 {
+            do {
+                let image = try await room.store.load(fromFile: folder).value[0].image
+                #expect(image.id == sample.id)
+                loadedCount += 1
+                _ = try await room.rmi(image.id.description, force: true)
+            } catch let error as ImageError {
+                refusedCount += 1
+                #expect(error.code == .invalid && error.description.contains("leads through a symbolic link"), "\(error)")
+            }
+        }
+        #expect(loadedCount > 0 && refusedCount > 0, "\(loadedCount) were loaded, \(refusedCount) refused")
+        #expect(try room.content.all().isEmpty && room.snapshots.layers().isEmpty)
+    }
+
+    @Test("Each is refused with its reason, follows no link, waits for no pipe, and leaves nothing", arguments: DirectoryRefusal.all)
+    func refusal(_ refusal: DirectoryRefusal) async throws {
+        let sample = Sample()
+        let room = try await ImageRoom()
+        defer { try? room.remove() }  // only tidiness
+        let folder = try makeLayout(sample, room, refusal.script)
         let before = try room.files
         await #expect {
             try await room.store.load(fromFile: folder).value
