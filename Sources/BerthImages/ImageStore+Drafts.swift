@@ -20,35 +20,34 @@ extension ImageStore {
     ///
     /// The job's value is the layer, which stays for as long as the lease lasts. Whole or absent; the same bytes are the same layer.
     /// - Parameter source: where the bytes come from; taken over.
-    /// - Throws: by the job `invalid`, `tooLarge`, `unsupported`, `storage`, `cancelled`.
+    /// - Throws: by the job `invalid`, `tooLarge`, `unsupported`, `storage`, `cancelled`: then at once, also where the stream
+    ///   waits for whoever writes to it.
     public func keepLayer(from source: consuming OwnedDescriptor, for lease: Lease) -> Job<KeptLayer> {
         let box = SourceBox(source)
-        return keepLayer("stream") { [services] (progress) throws(LayerError) in
-            guard let descriptor = box.take() else { throw LayerError(.invalid, "the archive has been read already") }
-            let source: DescriptorSource
-            do throws(ByteSourceError) { source = try DescriptorSource(interruptible: descriptor) } catch {
-                throw LayerError(.storage, error.description, underlying: error.underlying)
-            }
-            return try services.layers.keep(from: source, for: lease, progress: progress)
+        return keepLayer("stream") { [services] (context) throws(ImageError) in
+            guard let descriptor = box.take() else { throw ImageError(.invalid, "the archive has been read already") }
+            let source = DescriptorSource(descriptor, until: try context.interruption())
+            do throws(LayerError) {
+                return try services.layers.keep(from: source, for: lease, progress: context.reporting("Packing"))
+            } catch { throw ImageError(error) }
         }
     }
 
     /// Keeps a layer of what a directory of the host has: as the other does it. The same files, in the same place, make the same layer.
     public func keepLayer(of directory: PackedDirectory, for lease: Lease) -> Job<KeptLayer> {
-        keepLayer(directory.path) { [services] (progress) throws(LayerError) in
-            try services.layers.keep(directory, for: lease, progress: progress)
+        keepLayer(directory.path) { [services] (context) throws(ImageError) in
+            do throws(LayerError) {
+                return try services.layers.keep(directory, for: lease, progress: context.reporting("Packing"))
+            } catch { throw ImageError(error) }
         }
     }
 
     private func keepLayer(
-        _ title: String,
-        _ keep: @escaping @Sendable (@escaping @Sendable (UInt64) throws(LayerError) -> Void) throws(LayerError) -> KeptLayer
+        _ title: String, _ keep: @escaping @Sendable (JobContext) throws(ImageError) -> KeptLayer
     ) -> Job<KeptLayer> {
         services.jobs.start(kind: "layer", title: title) { context in
             // A source may be slow: it holds up nobody else.
-            try await Lane(named: "a new layer").run { () throws(ImageError) in
-                do throws(LayerError) { return try keep(context.reporting("Packing")) } catch { throw ImageError(error) }
-            }
+            try await Lane(named: "a new layer").run { () throws(ImageError) in try keep(context) }
         }
     }
 

@@ -4,6 +4,7 @@ public import BerthLinux
 public import BerthOCI
 internal import BerthReactor
 public import BerthState
+internal import BerthTar
 internal import FoundationEssentials
 internal import Synchronization
 
@@ -69,8 +70,9 @@ extension ImageStore {
     ) throws(ImageError) -> ImageRecord {
         guard let descriptor = source.take() else { throw ImageError(.invalid, "the archive has been read already") }
         let layer: ImportedLayer
+        let interruption = try context.interruption()
         do throws(LayerError) {
-            layer = try services.layers.importLayer(from: descriptor, on: nil, for: lease) { (count) throws(LayerError) in
+            layer = try services.layers.importLayer(from: descriptor, on: nil, for: lease, until: interruption) { (count) throws(LayerError) in
                 if context.isCancelled { throw LayerError(.cancelled, "the import was cancelled") }
                 context.report(Progress(status: "Importing", completedByteCount: count))
             }
@@ -181,6 +183,16 @@ extension ImageStore {
             throw error
         }
         if let name { collectReleased(from: before, by: name) }
+    }
+}
+
+extension JobContext {
+    /// Ends the reading of a source when the job is cancelled, also while it waits for whoever is at the other end.
+    func interruption() throws(ImageError) -> SourceInterruption {
+        let interruption: SourceInterruption
+        do throws(ByteSourceError) { interruption = try SourceInterruption() } catch { throw ImageError(TarError(error)) }
+        onCancel { interruption.signal() }
+        return interruption
     }
 }
 

@@ -108,9 +108,8 @@ extension ImageStore {
                 if let byteCount { try self.requireSpace(for: byteCount) }
                 let receiver = ArchiveReceiver(self.services, context, lease, into: members) { continuation.yield($0) }
                 let archive: any ByteSource
-                do throws(LayerError) { archive = try self.services.layers.tar(from: DescriptorSource(descriptor)) } catch {
-                    throw ImageError(error)
-                }
+                let source = DescriptorSource(descriptor, until: try context.interruption())
+                do throws(LayerError) { archive = try self.services.layers.tar(from: source) } catch { throw ImageError(error) }
                 try receiver.receive(from: Decompressor(archive, limits: self.services.layers.limits))
             }
             result = .success(())

@@ -12,7 +12,7 @@ extension LayerStore {
     /// same time.
     ///
     /// The layer is stored as gzip; the same changes make the same layer. The container's own layer is only read. Whole or absent, as
-    /// ``importLayer(from:on:for:progress:)``.
+    /// ``importLayer(from:on:for:until:progress:)``.
     /// - Parameters:
     ///   - lease: holds the blob and the layer from before they have their names, and the layer below.
     ///   - progress: told now and then how many bytes of tar there are. What it throws ends it.

@@ -3,7 +3,7 @@ public import BerthContent
 public import BerthLinux
 internal import BerthOCI
 public import BerthSnapshots
-internal import BerthTar
+public import BerthTar
 
 extension LayerStore {
     /// Reads an archive, of any kind (``tar(from:)``), to its end: hashes it, keeps it, decompresses it, hashes that, and unpacks it on another layer.
@@ -15,14 +15,19 @@ extension LayerStore {
     ///   - source: where the bytes come from; read from where it is.
     ///   - parent: the layer below; `nil` for the lowest.
     ///   - lease: holds the blob and the layer from before they have their names, and the layer below.
+    ///   - interruption: ends the import also while it waits for bytes. `nil`: nothing does.
     ///   - progress: told now and then how many bytes have arrived. What it throws ends the import.
     /// - Throws: `invalid`, `tooLarge`, `unsupported`, `storage`, and what `progress` throws.
     public func importLayer(
-        from source: consuming OwnedDescriptor, on parent: LayerName?, for lease: Lease,
+        from source: consuming OwnedDescriptor, on parent: LayerName?, for lease: Lease, until interruption: SourceInterruption? = nil,
         progress: (UInt64) throws(LayerError) -> Void
     ) throws(LayerError) -> ImportedLayer {
         let bytes: DescriptorSource
-        do throws(ByteSourceError) { bytes = try DescriptorSource(interruptible: source) } catch {
+        do throws(ByteSourceError) {
+            // Whoever reads ahead of the import interrupts it, too.
+            bytes =
+                if let interruption { DescriptorSource(source, until: interruption) } else { try DescriptorSource(interruptible: source) }
+        } catch {
             throw LayerError(.storage, error.description, underlying: error.underlying)
         }
         let (tar, isCompressed) = try opened(bytes)

@@ -48,11 +48,15 @@ public struct JobSummary: Hashable, Sendable {
 public struct JobContext: Sendable {
     fileprivate let report: @Sendable (Progress) -> Void
     fileprivate let cancelled: @Sendable () -> Bool
+    fileprivate let whenCancelled: @Sendable (@escaping @Sendable () -> Void) -> Void
 
     /// Tells the followers.
     public func report(_ progress: Progress) { report(progress) }
     /// Whether the job has been cancelled. Work that blocks looks now and then, and ends leaving nothing half done.
     public var isCancelled: Bool { cancelled() }
+    /// Has something done in the moment in which the job is cancelled, on the thread that cancels it; at once if it has been. For work that waits for somebody
+    /// else, and cannot look. It is forgotten when the job ends.
+    public func onCancel(_ action: @escaping @Sendable () -> Void) { whenCancelled(action) }
 }
 
 /// One piece of work of the engine's: listed, followed by any number of clients, cancelled.
@@ -89,6 +93,7 @@ private final class JobCore: Sendable {
         var followers: [UInt64: AsyncStream<Progress>.Continuation] = [:]
         var lastFollower: UInt64 = 0
         var isCancelled = false
+        var cancellations: [@Sendable () -> Void] = []
     }
     let kind: String
     let title: String
@@ -119,12 +124,29 @@ private final class JobCore: Sendable {
         return stream
     }
 
-    func cancel() { state.withLock { $0.isCancelled = true } }
+    func cancel() {
+        let actions = state.withLock { state in
+            state.isCancelled = true
+            defer { state.cancellations = [] }
+            return state.cancellations
+        }
+        for action in actions { action() }
+    }
+
+    func onCancel(_ action: @escaping @Sendable () -> Void) {
+        let isLate = state.withLock { state in
+            if !state.isCancelled { state.cancellations.append(action) }
+            return state.isCancelled
+        }
+        if isLate { action() }
+    }
+
     var isCancelled: Bool { state.withLock { $0.isCancelled } }
 
     func finish(_ end: JobSummary.State) {
         let followers = state.withLock { state in
             state.state = end
+            state.cancellations = []
             defer { state.followers = [:] }
             return Array(state.followers.values)
         }
@@ -160,7 +182,8 @@ public final class JobRegistry: Sendable {
             return id
         }
         let task = Task.detached {
-            let context = JobContext(report: { core.report($0) }, cancelled: { core.isCancelled })
+            let context = JobContext(
+                report: { core.report($0) }, cancelled: { core.isCancelled }, whenCancelled: { core.onCancel($0) })
             do {
                 let output = try await body(context)
                 core.finish(.succeeded)

@@ -43,10 +43,27 @@ public struct ByteSourceError: Error, Sendable, CustomStringConvertible {
     }
 }
 
+/// Ends the reading of sources that wait for somebody: from any thread, also before they are made.
+public final class SourceInterruption: Sendable {
+    fileprivate let value: Interruption
+
+    /// One that has not happened.
+    ///
+    /// - Throws: `storage` where there are no more descriptors.
+    public init() throws(ByteSourceError) {
+        do throws(Errno) { value = try Interruption() } catch {
+            throw ByteSourceError(.storage, "cannot read the archive: \(error)", underlying: error)
+        }
+    }
+
+    /// Ends reads that wait, and all later ones, with the error `cancelled`. Repeating does nothing.
+    public func signal() { value.signal() }
+}
+
 /// What a descriptor gives.
 public final class DescriptorSource: ByteSource {
     private let descriptor: OwnedDescriptor
-    private let interruption: Interruption?
+    private let interruption: SourceInterruption?
 
     /// Reads from where the descriptor is.
     public init(_ descriptor: consuming OwnedDescriptor) {
@@ -57,15 +74,19 @@ public final class DescriptorSource: ByteSource {
     /// Reads from where the descriptor is, until it is interrupted: for pipes and sockets, whose other end may keep a reader waiting.
     public init(interruptible descriptor: consuming OwnedDescriptor) throws(ByteSourceError) {
         self.descriptor = descriptor
-        do throws(Errno) { interruption = try Interruption() } catch {
-            throw ByteSourceError(.storage, "cannot read the archive: \(error)", underlying: error)
-        }
+        interruption = try SourceInterruption()
+    }
+
+    /// Reads from where the descriptor is, until somebody who has the interruption ends it, or this is interrupted.
+    public init(_ descriptor: consuming OwnedDescriptor, until interruption: SourceInterruption) {
+        self.descriptor = descriptor
+        self.interruption = interruption
     }
 
     /// Reads.
     public func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
         do throws(Errno) {
-            if try interruption?.waitForInput(of: descriptor) ?? true { return try unsafe descriptor.read(into: buffer) }
+            if try interruption?.value.waitForInput(of: descriptor) ?? true { return try unsafe descriptor.read(into: buffer) }
         } catch {
             throw ByteSourceError(.storage, "cannot read the archive: \(error)", underlying: error)
         }
