@@ -29,6 +29,27 @@ extension ImageStore {
         return (try? ImageReference(parsing: reference.description + ":latest")) ?? reference
     }
 
+    /// Gives the names that were not given when the store was opened, because what they name could not be read, and that lead to something now. The
+    /// caller holds ``writing``.
+    func giveUnresolved() throws(ImageError) {
+        var givenCount = 0
+        for id in index.withLock({ $0.unresolved }).sorted() {
+            let state = index.withLock { $0 }
+            // One whose document cannot be read by now is told with the documents; one that was given, or taken away, meanwhile is done with.
+            guard let document = try? references.read(id: id), state.references[document.name] == nil else { continue }
+            guard case .something(let target, let found) = try resolve(document, in: state) else { continue }
+            do throws(StateError) {
+                if target != document.target { try references.write(ReferenceDocument(name: document.name, target: target), id: id) }
+            } catch { throw ImageError(error) }
+            index.withLock { index in
+                index.name(document.name, target, found)
+                index.unresolved.remove(id)
+            }
+            givenCount += 1
+        }
+        if givenCount > 0 { try writeIndex() }
+    }
+
     /// Points a name at something that is here. The caller holds ``writing``.
     func writeReference(_ name: ImageReference, to target: ReferenceTarget) throws(ImageError) {
         do throws(StateError) {

@@ -102,7 +102,7 @@ public final class ImageStore: Sendable {
                     continue
                 }
                 switch found {
-                case .ofAnother: continue
+                case .ofAnother: loaded.unresolved.insert(id)
                 case .nothing: try references.remove(id: id)
                 case .something(let target, let index):
                     if target != document.target {
@@ -119,8 +119,8 @@ public final class ImageStore: Sendable {
         } catch { throw ImageError(error) }
     }
 
-    /// What a name that is found at opening names.
-    private enum NameFound {
+    /// What the document of a name leads to.
+    enum NameFound {
         case something(ReferenceTarget, ImageIndex?)
         /// What cannot be read.
         case ofAnother
@@ -128,7 +128,7 @@ public final class ImageStore: Sendable {
     }
 
     /// - Throws: `storage` if the index that it names cannot be read.
-    private func resolve(_ document: ReferenceDocument, in loaded: StoreIndex) throws(ImageError) -> NameFound {
+    func resolve(_ document: ReferenceDocument, in loaded: StoreIndex) throws(ImageError) -> NameFound {
         // A kill between the name and the images: the name was the other's, and still is.
         for target in [document.target] + (document.previous.map { [$0] } ?? []) {
             let (index, images): (ImageIndex?, [Digest])

@@ -33,7 +33,7 @@ extension StoreCheck {
             tell(
                 StoreFinding(
                     .unreadableLayer, "\(store.services.snapshots.name)/\(directory)", reason,
-                    meaning: "images on it are not shown, and no layer is collected while it is so",
+                    meaning: "images on it may not be shown, and no layer is collected while it is so",
                     remedy: "a repair makes the layer anew where an image has it; then remove the directory, and start the engine again"))
         }
         let compared = state.withLock { $0.comparedLayers }

@@ -116,7 +116,7 @@ extension StoreCheck {
 
     // MARK: Images and containers
 
-    /// Images that were not shown because a layer of theirs was missing are shown again.
+    /// Images that were not shown because a layer of theirs was missing are shown again, under their names.
     private func showImages(_ subjects: [Subject]) throws(ImageError) {
         for subject in subjects where !subject.isShown {
             let id = subject.document.id.hex
@@ -126,9 +126,10 @@ extension StoreCheck {
                     index.images[subject.document.id] = entry
                     index.unreadable[id] = nil
                 }
-                conclude(.unreadableImage, id, .repaired, "it is shown again; its names are, when the engine starts next")
+                conclude(.unreadableImage, id, .repaired, "it is shown again")
             } catch { conclude(.unreadableImage, id, .failed, error.description) }
         }
+        try store.writing.withLock { _ throws(ImageError) in try store.giveUnresolved() }
     }
 
     private func mendContainers() throws(ImageError) {

@@ -50,6 +50,8 @@ struct StoreIndex {
     /// Those that names name, as the content store has them.
     private(set) var indexes: [Digest: ImageIndex] = [:]
     var unreadable: [String: String] = [:]
+    /// The documents of names that name what cannot be read: these are not given.
+    var unresolved: Set<String> = []
     /// Names whose documents were set aside, by the file, with the reason.
     var unreadableReferences: [String: String] = [:]
 

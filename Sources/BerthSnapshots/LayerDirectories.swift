@@ -22,25 +22,32 @@ final class LayerDirectories: Sendable {
         var version = 1
         var layer: LayerInformation
     }
+    /// Of directories of the same layer, how many others lie on each.
+    typealias UseCount = (_ root: borrowing Directory, _ ids: [String]) throws(Errno) -> [String: Int]
     /// Told of each directory before it is removed.
     typealias BeforeRemoval = @Sendable (_ root: borrowing Directory, _ id: String) throws(Errno) -> Void
 
     let root: Directory
     let path: String
-    /// Layers whose documents cannot be read, by directory, with the reason.
+    /// Layers whose documents cannot be read, and those that are there a second time, by directory, with the reason.
     let unreadable: [String: String]
     let beforeRemoval: BeforeRemoval
     let state = Mutex(State())
     /// Held while a layer gets its name: of two that become the same one, the second finds the first.
     private let committing = Mutex(())
 
-    /// Opens the directory and reads what is there. Read-only layers without `layer.json`, which nobody can have named, are removed.
-    init(path: String, beforeRemoval: @escaping BeforeRemoval = { (_, _) throws(Errno) in }) throws(SnapshotError) {
+    /// Opens the directory and reads what is there. Read-only layers without `layer.json`, which nobody can have named, are removed. Of several directories that
+    /// are the same layer, which a layer's document makes that is put right after the layer was made anew, one is taken.
+    init(
+        path: String, useCount: UseCount = { (_, _) throws(Errno) in [:] },
+        beforeRemoval: @escaping BeforeRemoval = { (_, _) throws(Errno) in }
+    ) throws(SnapshotError) {
         (self.path, self.beforeRemoval) = (path, beforeRemoval)
         do throws(Errno) {
             root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
             var state = State()
             var unreadable: [String: String] = [:]
+            var found: [LayerName: [Entry]] = [:]
             for entry in try root.entries() where entry.name.description != "l" && !entry.name.description.hasPrefix(".") {
                 let name = entry.name.description
                 guard entry.isDirectory != false else { continue }
@@ -49,7 +56,7 @@ final class LayerDirectories: Sendable {
                     // An unreadable document keeps its layer, and its place: without it the layer would be one that was never finished.
                     if try own.contains(Self.documentName) {
                         switch Self.read(own) {
-                        case .success(let layer): state.layers[layer.name] = Entry(directory: name, information: layer)
+                        case .success(let layer): found[layer.name, default: []].append(Entry(directory: name, information: layer))
                         case .failure(let failure): unreadable[name] = failure.reason
                         }
                     } else {
@@ -60,12 +67,31 @@ final class LayerDirectories: Sendable {
                     state.writable.insert(name)
                 }
             }
+            for (name, entries) in found {
+                let taken = try Self.taken(of: entries, root, useCount)
+                state.layers[name] = taken
+                for other in entries where other.directory != taken.directory {
+                    unreadable[other.directory] =
+                        "it is layer \(name.chainID), as '\(taken.directory)' is, which is taken: this directory is not needed"
+                }
+            }
             self.unreadable = unreadable
             let loaded = state
             self.state.withLock { $0 = loaded }
         } catch {
             throw .storage("cannot open the layers at '\(path)'", error)
         }
+    }
+
+    /// The one of the same layer that most others lie on; among equals, always the same.
+    private static func taken(of entries: [Entry], _ root: borrowing Directory, _ useCount: UseCount) throws(Errno) -> Entry {
+        guard entries.count > 1 else { return entries[0] }
+        let counts = try useCount(root, entries.map(\.directory))
+        let order = entries.sorted { a, b in
+            let (first, second) = (counts[a.directory] ?? 0, counts[b.directory] ?? 0)
+            return first == second ? a.directory < b.directory : first > second
+        }
+        return order[0]
     }
 
     private struct ReadFailure: Error {

@@ -7,7 +7,9 @@ public final class Overlay2: Snapshotter {
 
     /// Opens the store at `<root>/overlay2`, removing what a kill has left unfinished.
     public init(directory path: String) throws(SnapshotError) {
-        directories = try LayerDirectories(path: path) { (root, id) throws(Errno) in try Self.removeLink(of: id, in: root) }
+        directories = try LayerDirectories(path: path, useCount: Self.useCount) { (root, id) throws(Errno) in
+            try Self.removeLink(of: id, in: root)
+        }
         do throws(Errno) {
             _ = try directories.root.makeDirectories("l")
             try Self.removeDanglingLinks(in: directories.root)
@@ -172,6 +174,20 @@ public final class Overlay2: Snapshotter {
         let link = Self.newLink()
         try Self.write(link, to: "link", in: own, synced: synced)
         try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
+    }
+
+    /// How many layers and containers have each of these directories in the list of what they lie on. What cannot be read of them lists none.
+    private static func useCount(_ root: borrowing Directory, of ids: [String]) throws(Errno) -> [String: Int] {
+        var links: [String: String] = [:]
+        for id in ids {
+            if let link = try? lowerName(of: try root.openDirectory(try PathBytes(id))) { links[link] = id }
+        }
+        var counts: [String: Int] = [:]
+        for entry in try root.entries() where entry.isDirectory != false && entry.name.description != "l" {
+            guard let own = try? root.openDirectory(entry.name), let lowers = try? lowerNames(in: own) else { continue }
+            for link in Set(lowers) { if let id = links[link] { counts[id, default: 0] += 1 } }
+        }
+        return counts
     }
 
     /// The short name of a layer's directory.

@@ -75,8 +75,8 @@ public protocol Snapshotter: Sendable {
     /// Removes a prepared directory. Repeating is fine.
     func discard(_ prepared: PreparedLayer)
 
-    /// Layers that a document is there for which cannot be read, by their directory in the store, with the reason. They keep their files; nothing
-    /// is built on them.
+    /// Layers that a document is there for which cannot be read, and directories of a layer that another is taken for, by their directory in the store, with the
+    /// reason. They keep their files; nothing is built on them.
     var unreadable: [String: String] { get }
     /// All read-only layers.
     func layers() -> [LayerName: LayerInformation]

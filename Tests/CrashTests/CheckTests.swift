@@ -198,6 +198,8 @@ struct CheckTests {
                     .missingLayer, .unreadableImage, .damagedContainerLayer,
                 ]))
             #expect(try scene.files(stores) == scene.whole)
+            #expect(try stores.images.find(Stores.name).id == scene.image.id)
+            #expect(try String(contentsOfFile: scene.root + "/content/index.json", encoding: .utf8).contains(Stores.name))
             stores = try await Stores(scene.root)
             #expect(try scene.files(stores) == scene.whole)
             #expect(try stores.images.find(Stores.name).id == scene.image.id)
@@ -205,6 +207,35 @@ struct CheckTests {
             // A document that cannot be read stays, until somebody removes it.
             #expect(after.findings.map(\.kind) == (isAside ? [.unreadableLayer] : []), "\(script): \(after.findings)")
         }
+    }
+
+    @Test("Of a layer that is there twice, for its document was put right when it had been made anew, the one that is lain on is taken")
+    func twice() async throws {
+        let scene = try await Scene()
+        _ = try await scene.begin()
+        try scene.damage("cp \"$LAYER/layer.json\" kept.json; echo \"$LAYER\" >first; echo >\"$LAYER/layer.json\"")
+        var stores = try await Stores(scene.root)
+        _ = try await scene.check(stores, repairing: true)
+        try scene.damage("mv kept.json \"$(cat first)/layer.json\"")
+        let first = try String(contentsOfFile: scene.root + "/first", encoding: .utf8).dropLast()
+        let name = try #require(scene.image.topLayer)
+        for _ in 0..<2 {
+            stores = try await Stores(scene.root)
+            #expect(stores.snapshots.layers().count == 1)
+            #expect(try stores.snapshots.directory(of: name) != "\(first)/diff")
+            #expect(try scene.files(stores) == scene.whole)
+            let findings = try await scene.check(stores).findings
+            #expect(findings.map(\.kind) == [.unreadableLayer])
+            #expect(findings.map(\.subject) == [String(first.dropFirst(scene.root.count + 1))])
+            #expect(findings.first?.problem.hasSuffix("which is taken: this directory is not needed") == true, "\(findings)")
+            // It is not deleted, whatever else is.
+            try await stores.images.collect()
+            #expect(try tree("\(first)/diff") == scene.whole)
+        }
+        try scene.damage("rm -r \"$(cat first)\" first")
+        stores = try await Stores(scene.root)
+        #expect(try await scene.check(stores).findings.isEmpty)
+        #expect(try scene.files(stores) == scene.whole)
     }
 
     @Test("A layer that a running container lies on is not replaced, and a container on one that is being replaced is not started")
