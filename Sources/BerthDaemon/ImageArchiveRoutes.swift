@@ -42,10 +42,13 @@ struct ImageArchiveRoutes: Sendable {
             (engine.images.load(from: reading, byteCount: byteCount, platform: platform), writing.release())
         }
         try await ArchiveUpload(group: group, job: job, call: call, doing: isQuiet ? nil : "Loading") { images in
-            // Of an index it is said once that it is there, by its name.
-            images.filter { $0.index == nil || !$0.names.isEmpty }.flatMap { image in
-                image.names.isEmpty
-                    ? [.text("Loaded image ID: \(image.image.id)")] : image.names.map { .text("Loaded image: \($0.familiar)") }
+            // Of an index it is said once that it is there: by its names, or, if it has none, by its digest.
+            let named = Set(images.filter { !$0.names.isEmpty }.compactMap(\.index))
+            var told: Set<BerthOCI.Digest> = []
+            return images.flatMap { image -> [ProgressMessage] in
+                if !image.names.isEmpty { return image.names.map { .text("Loaded image: \($0.familiar)") } }
+                guard let index = image.index else { return [.text("Loaded image ID: \(image.image.id)")] }
+                return named.contains(index) || !told.insert(index).inserted ? [] : [.text("Loaded image ID: \(index)")]
             }
         }.perform(into: writing)
     }

@@ -7,6 +7,8 @@ struct FoundIndex {
     /// In the index's order; there is at least one.
     var images: [FoundImage]
     var names: [ImageReference] = []
+
+    func has(_ image: Digest) -> Bool { images.contains { $0.id == image } }
 }
 
 /// What an archive, or a directory, says it has.
@@ -40,7 +42,15 @@ struct FoundArchive {
         guard ofIndex != nil || ofDocker != nil else { return nil }
         var found = ofIndex ?? FoundArchive()
         let isAlone = found.items.isEmpty
-        for image in ofDocker ?? [] where isAlone || found.hasImage(image.id) { found.add(image, image.names) }
+        let nameless = Set(found.indexes.filter(\.names.isEmpty).map(\.index.descriptor.digest))
+        for image in ofDocker ?? [] {
+            if isAlone || found.hasImage(image.id) {
+                found.add(image, image.names)
+            } else if let index = found.indexes.first(where: { nameless.contains($0.index.descriptor.digest) && $0.has(image.id) }) {
+                // Docker's form names the image that the index means, where there is an index.
+                for name in image.names { try found.add(index, name) }
+            }
+        }
         let images = found.images
         guard images.count <= FoundImage.maximumCount else {
             throw ImageError(
@@ -60,6 +70,8 @@ struct FoundArchive {
         }
     }
 
+    private var indexes: [FoundIndex] { items.compactMap { item in if case .index(let index) = item { index } else { nil } } }
+
     private func hasImage(_ id: Digest) -> Bool {
         items.contains { item in if case .image(let image) = item { image.id == id } else { false } }
     }
@@ -77,15 +89,11 @@ struct FoundArchive {
         items.append(.image(image))
     }
 
-    /// Adds an index, or a name to one that it has. Of one without a name the images are added: nothing would name it.
+    /// Adds an index, or a name to one that it has.
     mutating func add(_ found: FoundIndex, _ name: ImageReference?) throws(ImageError) {
-        guard let name else {
-            for image in found.images { add(image, []) }
-            return
-        }
         for (at, item) in items.enumerated() {
             guard case .index(var known) = item, known.index.descriptor.digest == found.index.descriptor.digest else { continue }
-            if !known.names.contains(name) { known.names.append(name) }
+            if let name, !known.names.contains(name) { known.names.append(name) }
             guard known.names.count <= FoundImage.maximumNameCount else {
                 throw .tooManyNames(known.names.count, of: "index \(known.index.descriptor.digest)")
             }
@@ -93,7 +101,7 @@ struct FoundArchive {
             return
         }
         var found = found
-        found.names = [name]
+        found.names = name.map { [$0] } ?? []
         items.append(.index(found))
     }
 }

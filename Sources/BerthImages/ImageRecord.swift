@@ -69,11 +69,16 @@ struct ReferenceDocument: Sendable, Codable, Hashable {
     }
 }
 
+/// What is kept of an index without a name (`indexes/<hex of its digest>.json`).
+struct IndexDocument: Sendable, Codable, Hashable {
+    var index: Descriptor
+}
+
 /// What was done when an image was removed.
 public enum ImageRemoval: Hashable, Sendable {
     /// A name is gone.
     case untagged(ImageReference)
-    /// An image or a layer is gone.
+    /// An image, an index without a name, or a layer is gone.
     case deleted(Digest)
 }
 

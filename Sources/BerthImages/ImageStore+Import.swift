@@ -72,7 +72,8 @@ extension ImageStore {
         let layer: ImportedLayer
         let interruption = try context.interruption()
         do throws(LayerError) {
-            layer = try services.layers.importLayer(from: descriptor, on: nil, for: lease, until: interruption) { (count) throws(LayerError) in
+            layer = try services.layers.importLayer(from: descriptor, on: nil, for: lease, until: interruption) {
+                (count) throws(LayerError) in
                 if context.isCancelled { throw LayerError(.cancelled, "the import was cancelled") }
                 context.report(Progress(status: "Importing", completedByteCount: count))
             }
@@ -142,23 +143,25 @@ extension ImageStore {
     ///
     /// - Parameters:
     ///   - target: what gets the name.
-    ///   - given: of an index that gets it, what of it is here.
+    ///   - given: of an index that gets it, what of it is here. An index that gets none, and has none, is given a document of its own instead.
     func publish(
         _ images: [Entry], as name: ImageReference?, _ target: ReferenceTarget, _ given: ImageIndex? = nil
     ) throws(ImageError) {
         let before = index.withLock { $0 }
         let previous = name.flatMap { before.references[$0] }
+        let unnamed = name == nil ? given.map(\.descriptor).flatMap { before.indexes[$0.digest] == nil ? $0 : nil } : nil
         do throws(ImageError) {
             do throws(StateError) {
                 if let name {
                     let document = ReferenceDocument(name: name, target: target, previous: previous)
                     try references.write(document, id: Self.documentID(of: name))
                 }
+                if let unnamed { try unnamedIndexes.write(IndexDocument(index: unnamed), id: unnamed.digest.hex) }
                 for image in images { try self.images.write(image.document, id: image.document.id.hex) }
             } catch { throw ImageError(error) }
             index.withLock { index in
                 for image in images { index.images[image.document.id] = image }
-                if let name { index.name(name, target, given) }
+                if let name { index.name(name, target, given) } else if let given { index.keep(unnamed: given) }
             }
             try writeIndex()
         } catch {
@@ -173,6 +176,7 @@ extension ImageStore {
                     try? self.images.remove(id: id.hex)
                 }
             }
+            if let unnamed { try? unnamedIndexes.remove(id: unnamed.digest.hex) }
             if let name {
                 if let previous {
                     try? references.write(ReferenceDocument(name: name, target: previous), id: Self.documentID(of: name))
@@ -182,7 +186,10 @@ extension ImageStore {
             }
             throw error
         }
-        if let name { collectReleased(from: before, by: name) }
+        if let name {
+            forgetUnnamed(target)
+            collectReleased(from: before, by: name)
+        }
     }
 }
 

@@ -14,7 +14,7 @@ public struct LoadedImage: Hashable, Sendable {
     public let image: ImageRecord
     /// The names that the archive has given it; those that it had before stay.
     public let names: [ImageReference]
-    /// The index that it came with, which has the names. It is one of the images of that; the names are with the one that is found by them.
+    /// The index that it came with, which has the names, if there are any. It is one of the images of that; the names are with the one that is found by them.
     public let index: Digest?
 }
 
@@ -24,8 +24,8 @@ extension ImageStore {
     /// The job's value is the images, in the archive's order. Each of them is whole or absent, killed at any moment: those that came first may be there
     /// when another cannot be taken in. An image that is here already gets the archive's names; loading again is fine.
     ///
-    /// An index that has a name is kept whole, byte for byte, with what is attached to its images; the images of it that the archive has, each with all its
-    /// layers, are taken in. Loading another archive of the same index adds those of that. Of an index without a name the images are taken in alone.
+    /// An index is kept whole, byte for byte, with what is attached to its images; the images of it that the archive has, each with all its
+    /// layers, are taken in. Loading another archive of the same index adds those of that. One without a name is found by its digest.
     /// - Parameters:
     ///   - source: where the archive comes from; taken over. It need not be able to go back.
     ///   - byteCount: how many bytes it has, where that is known: without a place for them nothing is begun.
@@ -92,7 +92,9 @@ extension ImageStore {
 
     /// Before an archive of known size is read: what it has in it needs as much, at least.
     func requireSpace(for byteCount: UInt64) throws(ImageError) {
-        do throws(ContentError) { try services.content.requireSpace(for: "the archive", byteCount: byteCount) } catch { throw ImageError(error) }
+        do throws(ContentError) { try services.content.requireSpace(for: "the archive", byteCount: byteCount) } catch {
+            throw ImageError(error)
+        }
     }
 
     private func receive(

@@ -105,7 +105,7 @@ extension ImageStore {
             // Whatever it has here by now, also of earlier loads.
             let kept = try ImageIndex(found.index.descriptor, in: services.content)
             let absent = index.withLock { index in entries.filter { index.images[$0.document.id] == nil } }
-            try publish(absent, as: found.names[0], target, kept)
+            try publish(absent, as: found.names.first, target, kept)
             try give(target, Array(found.names.dropFirst()))
             let own = index.withLock { $0.image(of: target, for: nil)?.document.id }
             return entries.map { entry in

@@ -59,7 +59,15 @@ extension ImageStore {
             defer { index.name(name, target) }
             return index
         }
+        forgetUnnamed(target)
         collectReleased(from: before, by: name)
+    }
+
+    /// Takes away the document of an index that has a name now. One that stays is taken away when the store is opened again.
+    func forgetUnnamed(_ target: ReferenceTarget) {
+        guard case .index(let descriptor) = target, index.withLock({ $0.unnamed.contains(descriptor.digest) }) else { return }
+        try? unnamedIndexes.remove(id: descriptor.digest.hex)
+        index.withLock { $0.forget(unnamed: descriptor.digest) }
     }
 
     /// Collects what only an index had whose last name went to something else, or to nothing. The caller holds ``writing``.

@@ -18,8 +18,11 @@ public struct ImagePruning: Hashable, Sendable {
     /// All without a name.
     public init() {}
 
-    func includes(_ image: ImageRecord) -> Bool {
-        (includesNamed || image.isDangling) && until.map { image.createdAt <= $0 } ?? true
+    func includes(_ image: ImageRecord) -> Bool { (includesNamed || image.isDangling) && isMeant(image) }
+
+    /// Whether it is one of these, be it named or not.
+    func isMeant(_ image: ImageRecord) -> Bool {
+        until.map { image.createdAt <= $0 } ?? true
             && labels.allSatisfy(image.hasLabel) && !excludedLabels.contains(where: image.hasLabel)
     }
 }
@@ -53,11 +56,18 @@ extension ImageStore {
         let sizes = services.snapshots.layers().mapValues(\.byteCount)
         var pruned = ImagesPruned()
         // One at a time, so that other work need not wait for all.
+        for digest in index.withLock({ $0.unnamed }).sorted(by: { $0.hex < $1.hex }) {
+            pruned.removals += try await lane.run { () throws(ImageError) in
+                try self.writing.withLock { _ throws(ImageError) in try self.prune(unnamed: digest, query, uses) }
+            }
+        }
         for image in try list() where query.includes(image) {
             pruned.removals += try await lane.run { () throws(ImageError) in
                 try self.writing.withLock { _ throws(ImageError) in
                     guard let found = self.index.withLock({ $0.images[image.id] }) else { return [] }
                     let now = self.record(found)
+                    // What an index without a name has goes with that.
+                    if self.index.withLock({ index in index.unnamed.contains { index.has(image.id, of: $0) } }) { return [] }
                     let going = now.isDangling ? [image.id] : self.index.withLock { $0.orphans(without: now.references) }
                     guard query.includes(now), going.allSatisfy({ uses($0).isEmpty }) else { return [] }
                     return try self.remove(names: now.references, and: going)
@@ -68,5 +78,17 @@ extension ImageStore {
         services.events.publish(
             Event(type: "image", action: "prune", actorID: "", attributes: ["reclaimed": String(pruned.reclaimedByteCount)]))
         return pruned
+    }
+
+    /// Removes an index without a name, if the image that it means is one of those that are asked for, and no container is made of any that goes. The caller
+    /// holds ``writing``.
+    private func prune(unnamed digest: Digest, _ query: ImagePruning, _ uses: (Digest) -> [ImageUse]) throws(ImageError) -> [ImageRemoval] {
+        let state = index.withLock { $0 }
+        guard state.unnamed.contains(digest), let descriptor = state.indexes[digest]?.descriptor,
+            let own = state.image(of: .index(descriptor), for: nil), query.isMeant(record(own))
+        else { return [] }
+        let going = state.orphans(without: [], [digest])
+        guard going.allSatisfy({ uses($0).isEmpty }) else { return [] }
+        return try remove(names: [], indexes: [digest], and: going)
     }
 }

@@ -10,7 +10,8 @@ extension ImageStore {
     /// Takes a name from an image, or removes the image, as `docker rmi` decides it.
     ///
     /// By a name: the name goes, and with it what no other name has: the image, or all images of the index that it names. By id: the image goes with its
-    /// names; one that an index has for another platform goes from that index alone, which has its name for as long as an image is left.
+    /// names; one that an index has for another platform goes from that index alone, which has its name for as long as an image is left. An index without a
+    /// name goes with the image that is meant by it, or by its digest, and with it all of its images that nothing else has.
     /// - Parameters:
     ///   - platform: of the index that the name names only the image for this goes; of all other indexes that have it, too. It has to be forced.
     ///   - force: whether several names go at once, and an image goes that a container which does not run is made of. Such a container can still be
@@ -28,16 +29,19 @@ extension ImageStore {
             try self.writing.withLock { _ throws(ImageError) in
                 if let platform {
                     let id = try self.entry(named: text, exactlyFor: platform).document.id
-                    return try self.remove(id, with: self.namesThatGo(with: id, ofIndexes: false), force, uses)
+                    return try self.remove(id, self.thatGo(with: id, ofIndexes: false), force, uses)
                 }
                 let id = try self.entry(named: text).document.id
                 let state = self.index.withLock { $0 }
+                if case .index(let descriptor) = try Self.target(named: text, in: state), state.unnamed.contains(descriptor.digest) {
+                    return try self.remove(nil, ([], [descriptor.digest]), force, uses)
+                }
                 if let asked = try? ImageReference(parsing: text),  // an id is none
                     let target = state.references[asked], try Self.target(named: text, in: state) == target
                 {
                     return try self.untag(asked, text, force, uses)
                 }
-                return try self.remove(id, with: self.namesThatGo(with: id, ofIndexes: true), force, uses)
+                return try self.remove(id, self.thatGo(with: id, ofIndexes: true), force, uses)
             }
         }
     }
@@ -59,11 +63,12 @@ extension ImageStore {
         )
     }
 
-    /// Removes an image, with names.
+    /// Removes an image, if there is one, with names and indexes without a name.
     private func remove(
-        _ id: Digest, with names: [ImageReference], _ force: Bool, _ uses: (Digest) -> [ImageUse]
+        _ id: Digest?, _ others: (names: [ImageReference], indexes: Set<Digest>), _ force: Bool, _ uses: (Digest) -> [ImageUse]
     ) throws(ImageError) -> [ImageRemoval] {
-        let going = [id] + index.withLock { $0.orphans(without: names) }.filter { $0 != id }
+        let (names, indexes) = others
+        let going = (id.map { [$0] } ?? []) + index.withLock { $0.orphans(without: names, indexes) }.filter { $0 != id }
         let users = going.flatMap { id in uses(id).map { (user: $0, image: id) } }
         func conflict(_ image: Digest, _ reason: String) -> ImageError {
             ImageError(.conflict, "conflict: unable to delete \(image.hex.prefix(12)) \(reason)")
@@ -72,30 +77,42 @@ extension ImageStore {
             throw conflict(
                 image, "(cannot be forced) - image is being used by running container \(user.containerID.prefix(12))")
         }
-        if names.count > 1, !force { throw conflict(id, "(must be forced) - image is referenced in multiple repositories") }
+        if let id, names.count > 1, !force { throw conflict(id, "(must be forced) - image is referenced in multiple repositories") }
         if let (user, image) = users.first, !force {
             throw conflict(image, "(must be forced) - image is being used by stopped container \(user.containerID.prefix(12))")
         }
-        return try remove(names: names, and: going)
+        return try remove(names: names, indexes: indexes, and: going)
     }
 
-    /// The names that an image takes with it: those that mean it, and those of indexes of which it is the last image.
-    private func namesThatGo(with image: Digest, ofIndexes: Bool) -> [ImageReference] {
+    /// The names, and the indexes without a name, that an image takes with it: those that mean it, and those of indexes of which it is the last image.
+    private func thatGo(with image: Digest, ofIndexes: Bool) -> (names: [ImageReference], indexes: Set<Digest>) {
         index.withLock { index in
             let own = ofIndexes ? index.names()[image]?.own ?? [] : []
-            return index.references.filter { own.contains($0.key) || index.images(of: $0.value) == [image] }.keys
-                .sorted { $0.description < $1.description }
+            let names = index.references.filter { own.contains($0.key) || index.images(of: $0.value) == [image] }.keys
+            return (names.sorted { $0.description < $1.description }, index.unnamedThatGo(with: image, ofMeaning: ofIndexes))
         }
     }
 
-    /// Takes names away, and removes images. The caller holds ``writing``.
-    func remove(names: [ImageReference], and images: [Digest]) throws(ImageError) -> [ImageRemoval] {
+    /// Takes names away, and indexes without a name, and removes images. The caller holds ``writing``.
+    func remove(names: [ImageReference], indexes: Set<Digest> = [], and images: [Digest]) throws(ImageError) -> [ImageRemoval] {
         var done: [ImageRemoval] = []
         for name in names { done.append(try untag(name)) }
+        for index in indexes.sorted(by: { $0.hex < $1.hex }) { done.append(try removeUnnamed(index)) }
         for id in images {
             if let image = index.withLock({ $0.images[id] }) { done += try delete(image) }
         }
         return done
+    }
+
+    private func removeUnnamed(_ digest: Digest) throws(ImageError) -> ImageRemoval {
+        do throws(StateError) { try unnamedIndexes.remove(id: digest.hex) } catch { throw ImageError(error) }
+        let released = index.withLock { index in
+            let blobs = index.indexes[digest].map { index.blobs(of: $0) } ?? []
+            index.forget(unnamed: digest)
+            return blobs
+        }
+        collect(Set(released.map { .blob($0.digest) }))
+        return .deleted(digest)
     }
 
     private func untag(_ name: ImageReference) throws(ImageError) -> ImageRemoval {

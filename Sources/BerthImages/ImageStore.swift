@@ -54,6 +54,8 @@ public final class ImageStore: Sendable {
     let services: Services
     let images: DocumentStore<ImageDocument>
     let references: DocumentStore<ReferenceDocument>
+    /// Of indexes that no name names.
+    let unnamedIndexes: DocumentStore<IndexDocument>
     let index = Mutex(StoreIndex())
     /// Held, on a thread of the lane, while documents change: what is decided then still holds when it is written.
     let writing = Mutex(())
@@ -80,11 +82,14 @@ public final class ImageStore: Sendable {
         do throws(StateError) {
             images = try DocumentStore(directory: services.root + "/images")
             references = try DocumentStore(directory: services.root + "/references", version: ReferenceDocument.version)
+            unnamedIndexes = try DocumentStore(directory: services.root + "/indexes")
             let (found, imagesAside) = try images.load()
             let (names, namesAside) = try references.load()
+            let (unnamed, indexesAside) = try unnamedIndexes.load()
             var loaded = StoreIndex()
-            var isComplete = imagesAside.isEmpty && namesAside.isEmpty
+            var isComplete = imagesAside.isEmpty && namesAside.isEmpty && indexesAside.isEmpty
             for aside in imagesAside { loaded.unreadable[aside.id] = aside.reason }
+            for aside in indexesAside { loaded.unreadable[aside.id] = aside.reason }
             for aside in namesAside { loaded.unreadableReferences[aside.fileName] = aside.reason }
             for (id, document) in found {
                 // An image whose configuration is damaged is not shown, and keeps what it names.
@@ -111,12 +116,29 @@ public final class ImageStore: Sendable {
                     loaded.name(document.name, target, index)
                 }
             }
+            for (id, document) in unnamed {
+                do throws(ImageError) { try keep(document, id, in: &loaded) } catch {
+                    isComplete = false
+                    loaded.unreadable[id] = error.description
+                }
+            }
             // What a layer that cannot be read lies on is not known either.
             if !services.snapshots.unreadable.isEmpty { claim.hold(.everyLayer) }
             if !isComplete { for resource in [LeasedResource.everyBlob, .everyLayer] { claim.hold(resource) } }
             let complete = loaded
             index.withLock { $0 = complete }
         } catch { throw ImageError(error) }
+    }
+
+    /// - Throws: `storage` if the index cannot be read.
+    private func keep(_ document: IndexDocument, _ id: String, in loaded: inout StoreIndex) throws(ImageError) {
+        let found = try ImageIndex(document.index, in: services.content)
+        let images = found.members.map(\.image)
+        // A kill between its document and a name's, or between the document and the images.
+        let isNeeded = !loaded.isNamed(document.index.digest) && images.contains { loaded.images[$0] != nil }
+        if isNeeded { return loaded.keep(unnamed: found) }
+        if images.contains(where: { loaded.unreadable[$0.hex] != nil }) { return }
+        do throws(StateError) { try unnamedIndexes.remove(id: id) } catch { throw ImageError(error) }
     }
 
     /// What the document of a name leads to.
@@ -228,10 +250,12 @@ public final class ImageStore: Sendable {
         let prefix = text.hasPrefix("sha256:") ? String(text.dropFirst(7)) : text
         if !prefix.isEmpty, prefix.utf8.count <= 64, prefix.allSatisfy({ $0.isHexDigit && !$0.isUppercase }) {
             let matches = state.images.keys.filter { $0.hex.hasPrefix(prefix) }
-            guard matches.count < 2 else {
+            let indexes = state.unnamed.filter { $0.hex.hasPrefix(prefix) }
+            guard matches.count + indexes.count < 2 else {
                 throw ImageError(.invalid, "the id prefix \(prefix) is of more than one image: give more of it")
             }
             if let found = matches.first { return .image(found) }
+            if let found = indexes.first.flatMap({ state.indexes[$0] }) { return .index(found.descriptor) }
         } else {
             do throws(ImageReference.ParseError) { _ = try ImageReference(parsing: text) } catch {
                 throw ImageError(.invalid, error.description)
@@ -265,19 +289,22 @@ public final class ImageStore: Sendable {
             arrivedAt: entry.document.arrivedAt, comment: entry.document.comment,
             parent: entry.document.parent, manifest: entry.document.manifest,
             configuration: entry.configuration, layers: entry.document.layers, topLayer: entry.topLayer, byteCount: entry.byteCount,
-            index: names.own.first.flatMap { names.indexes[$0] })
+            index: names.own.first.flatMap { names.indexes[$0] } ?? (names.own.isEmpty ? names.unnamedIndex : nil))
     }
 
     /// How many images there are.
     public var count: Int { index.withLock { $0.images.count } }
 
-    /// Lists images, the newest first: each that is meant by a name, and each that no name has. Waits for nothing.
+    /// Lists images, the newest first: each that is meant by a name, or by an index without a name, and each that is of neither. Waits for nothing.
     ///
     /// - Throws: `invalid` for a filter that does not exist, `notFound` for an image that a filter names.
     public func list(_ query: ImageQuery = ImageQuery()) throws(ImageError) -> [ImageRecord] {
         let (all, names) = index.withLock { (Array($0.images.values), $0.names()) }
-        let images = all.map { record($0, names[$0.document.id] ?? ImageNames()) }
-            .filter { query.includesAll || $0.isDangling || !$0.references.isEmpty }
+        func isShown(_ image: ImageRecord) -> Bool {
+            if query.includesAll || !image.references.isEmpty { return true }
+            return image.isDangling && (image.index != nil || names[image.id]?.isOfUnnamedIndex != true)
+        }
+        let images = all.map { record($0, names[$0.document.id] ?? ImageNames()) }.filter(isShown)
         return try ImageFilter(query, in: self).apply(to: images.sorted { $0.createdAt > $1.createdAt })
     }
 }

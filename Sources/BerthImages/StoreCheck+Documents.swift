@@ -20,7 +20,8 @@ extension StoreCheck {
                     .unreadableImage, id, reason, meaning: "the image is not shown, and nothing at all is collected while it is so",
                     remedy: isRead
                         ? "a repair makes what is missing of it from its blobs, where they are sound"
-                        : "put what cannot be read right, or remove its document in images/ or references/; then start the engine again"))
+                        : "put what cannot be read right, or remove its document in images/, indexes/ or references/; then start the engine again"
+                ))
         }
         for (file, reason) in store.index.withLock({ $0.unreadableReferences }) {
             tell(
@@ -85,6 +86,12 @@ extension StoreCheck {
                     return document?.name == name && document?.target == target
                 }
                 if let fault { tellDamaged("references/\(file).json", fault) }
+            }
+            for digest in index.unnamed {
+                let fault = Self.fault { () throws(StateError) in
+                    try store.unnamedIndexes.read(id: digest.hex)?.index == index.indexes[digest]?.descriptor
+                }
+                if let fault { tellDamaged("indexes/\(digest.hex).json", fault) }
             }
             do throws(ContentError) {
                 if try !store.services.content.hasIndex(store.layoutIndex()) { tellLayout("content/index.json") }

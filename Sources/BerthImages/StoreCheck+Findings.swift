@@ -8,10 +8,11 @@ extension StoreCheck {
     /// The images that have a blob, for people.
     private func images(with blob: Digest) -> String {
         let indexes = store.index.withLock { index in
-            index.references.filter { _, target in
-                guard case .index(let descriptor) = target, let found = index.indexes[descriptor.digest] else { return false }
-                return found.blobs.contains { $0.digest == blob }
-            }.keys.map(\.familiar)
+            func has(_ digest: Digest) -> Bool { index.indexes[digest].map { $0.blobs.contains { $0.digest == blob } } ?? false }
+            let named = index.references.filter { _, target in
+                if case .index(let descriptor) = target { has(descriptor.digest) } else { false }
+            }
+            return named.keys.map(\.familiar) + index.unnamed.filter(has).map { String($0.hex.prefix(12)) }
         }
         return names(adding: indexes) { $0.document.blobs.contains(blob) }
     }

@@ -174,6 +174,10 @@ extension StoreCheck {
                 for (name, target) in index.references where told.contains("references/\(ImageStore.documentID(of: name)).json") {
                     try store.references.write(ReferenceDocument(name: name, target: target), id: ImageStore.documentID(of: name))
                 }
+                for digest in index.unnamed where told.contains("indexes/\(digest.hex).json") {
+                    guard let descriptor = index.indexes[digest]?.descriptor else { continue }
+                    try store.unnamedIndexes.write(IndexDocument(index: descriptor), id: digest.hex)
+                }
             } catch { throw ImageError(error) }
             for path in told { conclude(.damagedDocument, path, .repaired, "it was written anew") }
             do throws(ContentError) {

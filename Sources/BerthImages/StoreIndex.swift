@@ -35,6 +35,10 @@ struct ImageNames {
     var digests: [ImageReference] = []
     /// The indexes that mean it, by their names.
     var indexes: [ImageReference: Descriptor] = [:]
+    /// An index without a name that means it.
+    var unnamedIndex: Descriptor?
+    /// Whether an index without a name has it for another platform.
+    var isOfUnnamedIndex = false
 
     mutating func sort() {
         own.sort { $0.description < $1.description }
@@ -47,8 +51,10 @@ struct ImageNames {
 struct StoreIndex {
     var images: [Digest: ImageStore.Entry] = [:]
     private(set) var references: [ImageReference: ReferenceTarget] = [:]
-    /// Those that names name, as the content store has them.
+    /// Those that names name, and those without a name, as the content store has them.
     private(set) var indexes: [Digest: ImageIndex] = [:]
+    /// Those that exist by a document of their own.
+    private(set) var unnamed: Set<Digest> = []
     var unreadable: [String: String] = [:]
     /// The documents of names that name what cannot be read: these are not given.
     var unresolved: Set<String> = []
@@ -63,8 +69,24 @@ struct StoreIndex {
         references[name] = target
         if let index { indexes[index.descriptor.digest] = index }
         guard case .index(let old)? = before, before != target else { return }
-        let isNamed = references.values.contains { if case .index(let other) = $0 { other.digest == old.digest } else { false } }
-        if !isNamed { indexes[old.digest] = nil }
+        if !isNamed(old.digest), !unnamed.contains(old.digest) { indexes[old.digest] = nil }
+    }
+
+    /// Whether a name names an index.
+    func isNamed(_ index: Digest) -> Bool {
+        references.values.contains { if case .index(let other) = $0 { other.digest == index } else { false } }
+    }
+
+    /// Adds an index that needs no name, or what of it is here by now.
+    mutating func keep(unnamed index: ImageIndex) {
+        indexes[index.descriptor.digest] = index
+        if !isNamed(index.descriptor.digest) { unnamed.insert(index.descriptor.digest) }
+    }
+
+    /// Has an index exist by its names alone: without any it is gone.
+    mutating func forget(unnamed index: Digest) {
+        unnamed.remove(index)
+        if !isNamed(index) { indexes[index] = nil }
     }
 
     // MARK: Images of indexes
@@ -143,19 +165,49 @@ struct StoreIndex {
                 }
             }
         }
+        for digest in unnamed {
+            guard let index = indexes[digest] else { continue }
+            let own = choice(of: index, for: nil)?.entry.document.id
+            for (entry, _, _) in images(of: index) {
+                let id = entry.document.id
+                if id == own {
+                    result[id, default: ImageNames()].unnamedIndex = index.descriptor
+                } else {
+                    result[id, default: ImageNames()].isOfUnnamedIndex = true
+                }
+            }
+        }
         for id in result.keys { result[id]?.sort() }
         return result
     }
 
-    /// The images that have no name any more once these are gone.
-    func orphans(without names: [ImageReference]) -> [Digest] {
+    /// The images that have no name, and are of no index, any more once these names and these indexes without a name are gone.
+    func orphans(without names: [ImageReference], _ indexes: Set<Digest> = []) -> [Digest] {
         var candidates: [Digest] = []
-        for name in names {
-            guard let target = references[name] else { continue }
+        let ofIndexes = self.indexes.values.map(\.descriptor).filter { indexes.contains($0.digest) }
+        let targets = names.compactMap { references[$0] } + ofIndexes.map { .index($0) }
+        for target in targets {
             for id in images(of: target) where !candidates.contains(id) { candidates.append(id) }
         }
-        let kept = Set(references.filter { !names.contains($0.key) }.values.flatMap { images(of: $0) })
+        let others = unnamed.subtracting(indexes).compactMap { self.indexes[$0] }.flatMap { images(of: $0).map(\.entry.document.id) }
+        let kept = Set(references.filter { !names.contains($0.key) }.values.flatMap { images(of: $0) } + others)
         return candidates.filter { !kept.contains($0) }
+    }
+
+    /// Whether an index has an image.
+    func has(_ image: Digest, of index: Digest) -> Bool {
+        indexes[index].map { images(of: $0).contains { $0.entry.document.id == image } } ?? false
+    }
+
+    /// The indexes without a name that go with an image: those of which it is the last that is here, and those that mean it.
+    ///
+    /// - Parameter ofMeaning: whether also the latter.
+    func unnamedThatGo(with image: Digest, ofMeaning: Bool) -> Set<Digest> {
+        unnamed.filter { digest in
+            guard let index = indexes[digest] else { return false }
+            return images(of: index).map(\.entry.document.id) == [image]
+                || ofMeaning && choice(of: index, for: nil)?.entry.document.id == image
+        }
     }
 
     // MARK: What is kept

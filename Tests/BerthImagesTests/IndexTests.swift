@@ -82,7 +82,9 @@ struct IndexTests {
         #expect(told[2].kind == .image(nil, try room.platform("linux/riscv64"), unpackedByteCount: 0))
         #expect(told[3].kind == .attestation(of: Digest(of: index.samples[0].manifest)))
         // Asked for by its platform, or by its id, an image is told alone.
-        for one in [try room.store.find("sample:1", platform: try room.platform("linux/s390x")), try room.store.find("\(index.samples[1].id)")] {
+        for one in [
+            try room.store.find("sample:1", platform: try room.platform("linux/s390x")), try room.store.find("\(index.samples[1].id)"),
+        ] {
             #expect(one.index == nil)
             let alone = try #require(try await room.store.manifests(of: [one])[one.id])
             #expect(alone.map(\.descriptor.digest) == [one.manifest.digest] && alone[0].isWhole && alone[0].byteCount == wholes[1])
@@ -209,15 +211,6 @@ struct IndexTests {
             await #expect { try await room.load(members) } throws: { ($0 as? ImageError)?.code == .invalid }
             #expect(try room.files == before)
         }
-        try room.remove()
-    }
-
-    @Test("An index without a name is not kept; its images are, without a name")
-    func unnamed() async throws {
-        let (room, index) = (try await ImageRoom(), SampleIndex())
-        let loaded = try await room.load(index.members(name: nil))
-        #expect(loaded.map(\.image.id) == index.samples.map(\.id) && loaded.allSatisfy { $0.index == nil && $0.image.isDangling })
-        #expect(try !room.content.contains(index.digest))
         try room.remove()
     }
 

@@ -6,11 +6,12 @@ import BerthState
 import Foundation
 import Testing
 
-/// Two archives of the same name: an image, and an index of two images with something attached.
+/// Two archives of the same name: an image, and an index of two images with something attached; and one of that index without a name.
 private final class SavedIndex {
     let folder = "/var/tmp/berth-crash-\(UUID().uuidString.prefix(8))"
     var image: String { folder + "/image.tar" }
     var index: String { folder + "/index.tar" }
+    var unnamed: String { folder + "/unnamed.tar" }
 
     init() throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -30,20 +31,23 @@ private final class SavedIndex {
                 configuration = keep({'architecture': architecture, 'os': 'linux', 'rootfs': {'type': 'layers', 'diff_ids': [layer['digest']]}}, 'oci.image.config.v1+json')
                 return keep({'schemaVersion': 2, 'config': configuration, 'layers': [layer]}, 'oci.image.manifest.v1+json',
                     platform={'os': 'linux', 'architecture': architecture})
-            def write(path, top):
-                top['annotations'] = {'org.opencontainers.image.ref.name': '\(Stores.name)'}
+            def write(path, top, named=True):
+                if named:
+                    top = dict(top, annotations={'org.opencontainers.image.ref.name': '\(Stores.name)'})
                 blobs['index.json'] = json.dumps({'schemaVersion': 2, 'manifests': [top]}).encode()
                 with tarfile.open(path, 'w') as tar:
                     for name, data in blobs.items():
                         entry = tarfile.TarInfo(name)
                         entry.size = len(data)
                         tar.addfile(entry, io.BytesIO(data))
-                blobs.clear()
             write('\(folder)/image.tar', image('amd64', 'old'))
+            blobs.clear()
             images = [image('arm64', 'arm64'), image('amd64', 'amd64')]
             attached = keep({'schemaVersion': 2, 'config': keep({}, 'oci.image.config.v1+json'), 'layers': [keep(b'statement', 'in-toto+json')]},
                 'oci.image.manifest.v1+json', platform={'os': 'unknown', 'architecture': 'unknown'})
-            write('\(folder)/index.tar', keep({'schemaVersion': 2, 'manifests': images + [attached]}, 'oci.image.index.v1+json'))
+            index = keep({'schemaVersion': 2, 'manifests': images + [attached]}, 'oci.image.index.v1+json')
+            write('\(folder)/index.tar', index)
+            write('\(folder)/unnamed.tar', index, named=False)
             """
         try script.write(toFile: folder + "/make.py", atomically: true, encoding: .utf8)
         try #require(bash("python3 '\(folder)/make.py'") == 0)
@@ -122,5 +126,67 @@ struct IndexTests {
         // The walk has been through both sides of the moment that counts.
         #expect(old > 5, "\(old) old, \(new) new: \(calls[(first - 1)...])")
         if outcome == .stop { #expect(new > 5, "\(old) old, \(new) new: \(calls[(first - 1)...])") }
+    }
+
+    @Test("Without a name it is there, with what is there of it, or is not", arguments: [SystemCallSeam.Outcome.stop, .failOnce(.EIO)])
+    func unnamed(_ outcome: SystemCallSeam.Outcome) async throws {
+        let saved = try SavedIndex()
+        let archive = saved.unnamed
+        let (empty, whole, digest, calls) = try await withRoot(saved) { root in
+            let stores = try await Stores(root)
+            let empty = try tree(root, named: false)
+            let (result, calls) = await SystemCallSeam.scripted { await load(stores, archive) }
+            let digest = try #require(try result.get().first?.index)
+            let whole = try stores.content.all()
+            let removed = await SystemCallSeam.scripted { _ = try? await stores.images.remove(digest.description, uses: { _ in [] }) }.calls
+            #expect(try tree(root, named: false) == empty)
+            return (empty, whole, digest, (load: calls.count, remove: removed.count))
+        }
+        var (absent, there) = (0, 0)
+        /// What holds whatever has happened before.
+        func check(_ root: String, _ what: String) async throws {
+            let stores = try await Stores(root)
+            let found = try? stores.images.find(digest.description)
+            let images = try stores.images.list(ImageQuery(includesAll: true))
+            #expect((found == nil) == images.isEmpty, "\(what): images without their index")
+            if found == nil { absent += 1 } else { there += 1 }
+            #expect(stores.images.unreadable.isEmpty)
+            #expect(try await load(stores, archive).get().count == 2, "\(what): the same load does not work any more")
+            #expect(try stores.content.all() == whole, "\(what): not what the index has")
+            _ = try await stores.images.remove(digest.description, uses: { _ in [] })
+            #expect(try tree(root, named: false) == empty, "\(what) has left something")
+        }
+        for at in max(1, calls.load - 40)...calls.load {
+            try await withRoot(saved) { root in
+                let result = try await {
+                    let stores = try await Stores(root)
+                    return await SystemCallSeam.scripted(at: at, outcome) { [stores] in await load(stores, archive) }.result
+                }()
+                if case .failure = result, case .failOnce = outcome {
+                    #expect(!FileManager.default.fileExists(atPath: "\(root)/indexes/\(digest.hex).json"), "call \(at)")
+                }
+                try await check(root, "call \(at) of the load")
+            }
+        }
+        #expect(absent > 5, "\(absent) absent, \(there) there")
+        if outcome == .stop { #expect(there > 3, "\(absent) absent, \(there) there") }
+        for at in 1...calls.remove {
+            try await withRoot(saved) { root in
+                try await {
+                    let stores = try await Stores(root)
+                    _ = try await load(stores, archive).get()
+                    _ = await SystemCallSeam.scripted(at: at, outcome) { [stores] in
+                        try? await stores.images.remove(digest.description, uses: { _ in [] })
+                    }
+                }()
+                // Once its document is gone its images are images as others: these the next load gives an index again.
+                let stores = try await Stores(root)
+                #expect(stores.images.unreadable.isEmpty)
+                #expect(try await load(stores, archive).get().count == 2, "call \(at) of the removal: a load does not work any more")
+                #expect(try stores.content.all() == whole)
+                _ = try await stores.images.remove(digest.description, uses: { _ in [] })
+                #expect(try tree(root, named: false) == empty, "call \(at) of the removal has left something")
+            }
+        }
     }
 }

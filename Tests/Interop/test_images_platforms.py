@@ -106,6 +106,24 @@ def test_what_others_make_comes_back_byte_for_byte(engine, multi, archives, tmp_
     assert list((engine.root / "content/blobs/sha256").iterdir()) == [] and ids(engine, "--all") == set()
 
 
+def test_an_index_without_a_name_comes_back_byte_for_byte(engine, multi, archives, tmp_path):  # noqa: F811
+    archive = tmp_path / "unnamed.tar"
+    run("skopeo", "copy", "-q", "--all", f"oci-archive:{archives['skopeo']}:{NAME}", f"oci-archive:{archive}")
+    index = digest_of(archive)
+    assert index == digest_of(archives["skopeo"])
+    assert load(engine, archive) == f"Loaded image ID: {index}"
+    assert ids(engine) == ids(engine, "--filter", "dangling=true") == {multi.ids[HOST]} and ids(engine, "--all") == set(multi.ids.values())
+    assert engine.berth("images", "--format", "{{.Repository}}:{{.Tag}}") == "<none>:<none>"
+    engine.berth("save", "-o", tmp_path / "saved.tar", index)
+    assert blobs(members(tmp_path / "saved.tar")) == blobs(members(archive)) and digest_of(tmp_path / "saved.tar") == index
+    assert f"Deleted: {index}" in engine.berth("rmi", index)
+    assert list((engine.root / "content/blobs/sha256").iterdir()) == [] and ids(engine, "--all") == set()
+    # What is saved without a name is loaded without one, and pruned as what has none.
+    load(engine, tmp_path / "saved.tar")
+    assert f"deleted: {index}" in engine.berth("image", "prune", "-f").lower()
+    assert list((engine.root / "content/blobs/sha256").iterdir()) == []
+
+
 def test_others_load_what_is_saved(engine, multi, archives, podman, buildah, tmp_path):  # noqa: F811
     load(engine, archives["skopeo"])
     engine.berth("save", "-o", tmp_path / "saved.tar", NAME)
