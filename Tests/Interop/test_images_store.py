@@ -196,8 +196,8 @@ def test_want_of_space_is_told_before_anything_is_written(tmp_path):
     root = f"{base}/root"
     run("mkdir", root)
     run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", root)
+    daemon = Daemon(base).start()
     try:
-        daemon = Daemon(base).start()
         run("truncate", "-s", "64M", tmp_path / "large.tar")
         before = run("find", f"{root}/content", f"{root}/overlay2")
         for arguments in (("import", tmp_path / "large.tar"), ("load", "-i", tmp_path / "large.tar")):
@@ -206,7 +206,7 @@ def test_want_of_space_is_told_before_anything_is_written(tmp_path):
             words = f"not enough space for the archive: it needs at least {64 << 20} bytes, and the file system of '{root}/content' has "
             assert words in done.stderr and "'prune'" in done.stderr
         assert run("find", f"{root}/content", f"{root}/overlay2") == before
-        daemon.stop()
     finally:
+        daemon.stop()
         run("umount", root)
     shutil.rmtree(base)
