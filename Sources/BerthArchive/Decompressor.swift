@@ -225,8 +225,17 @@ protocol Inflater: AnyObject {
             hasEnded = true
             return .success(InflateStep(consumed: step.consumed, produced: step.produced, state: .betweenMembers))
         case Z_MEM_ERROR: return .failure(ByteSourceError(.storage, "there is no memory to decompress the archive"))
-        default: return .failure(ByteSourceError(.corrupt, "the archive's gzip stream is damaged"))
+        default:
+            // zlib has one code for all kinds of damage, and words for each.
+            let words = unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? ""
+            return .failure(Self.damaged(inItsChecksum: ["incorrect data check", "incorrect length check"].contains(words)))
         }
+    }
+
+    static func damaged(inItsChecksum: Bool) -> ByteSourceError {
+        ByteSourceError(
+            .corrupt,
+            "the archive's gzip stream is damaged" + (inItsChecksum ? ": its checksum, or its length, is that of other bytes" : ""))
     }
 }
 

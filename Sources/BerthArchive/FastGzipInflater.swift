@@ -29,7 +29,7 @@ internal import CISAL
         let result = unsafe berth_isal_step(
             state, input.baseAddress!.assumingMemoryBound(to: UInt8.self), &inputLeft,
             output.baseAddress!.assumingMemoryBound(to: UInt8.self), &outputLeft)
-        guard result >= 0 else { return .failure(ByteSourceError(.corrupt, "the archive's gzip stream is damaged")) }
+        guard result >= 0 else { return .failure(GzipInflater.damaged(inItsChecksum: result == ISAL_INCORRECT_CHECKSUM)) }
         hasEnded = result == 1
         return .success(
             InflateStep(

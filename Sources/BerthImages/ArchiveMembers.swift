@@ -187,8 +187,11 @@ final class ArchiveMembers: ImageParts {
             case .layer(let layer): found = try layer.arrival.whole.map { pending throws(ContentError) in try Self.commit(pending, blob) }
             }
         } catch { throw ImageError(error) }
-        guard found == blob.digest else {
+        guard let found else {
             throw ImageError(.invalid, "the archive does not have the blob \(blob.digest) (\(blob.mediaType)), which it names")
+        }
+        guard found == blob.digest else {
+            throw ImageError(.invalid, "the blob \(blob.digest) is damaged: its bytes have the digest \(found)")
         }
     }
 

@@ -11,20 +11,20 @@ struct DockerManifest: Codable {
     }
 
     /// The images that it names; `nil` if there is none.
-    static func images(in parts: any ImageParts) throws(ImageError) -> [FoundImage]? {
-        guard let bytes = try parts.document(at: "manifest.json") else { return nil }
+    static func images(in documents: ArchiveDocuments) throws(ImageError) -> [FoundImage]? {
+        guard let bytes = try documents.read("manifest.json") else { return nil }
         let items = try FoundImage.decode([Item].self, bytes, "manifest.json")
         guard items.count <= FoundImage.maximumCount else {
             throw ImageError(.tooLarge, "manifest.json names \(items.count) images: at most \(FoundImage.maximumCount) are loaded at once")
         }
         var images: [FoundImage] = []
-        for item in items { images.append(try image(item, in: parts)) }
+        for item in items { images.append(try image(item, in: documents)) }
         return images
     }
 
-    private static func image(_ item: Item, in parts: any ImageParts) throws(ImageError) -> FoundImage {
+    private static func image(_ item: Item, in documents: ArchiveDocuments) throws(ImageError) -> FoundImage {
         let path = try member(item.Config)
-        guard let bytes = try parts.document(at: path) else {
+        guard let bytes = try documents.read(path) else {
             throw ImageError(
                 .invalid, "manifest.json names the configuration '\(item.Config.prefix(512))', which the archive does not have")
         }
@@ -40,17 +40,21 @@ struct DockerManifest: Codable {
             configurationDescriptor: Descriptor(mediaType: .configuration, digest: id, byteCount: UInt64(bytes.count)), layers: [])
         for layer in item.Layers ?? [] { image.layers.append(FoundImage.Layer(path: try member(layer))) }
         for tag in item.RepoTags ?? [] {
-            guard let name = try? ImageReference(parsing: tag), name.digest == nil else {
-                throw ImageError(.invalid, "invalid tag \"\(tag.prefix(512))\"")
-            }
+            guard let name = try? ImageReference(parsing: tag) else { throw .invalidTag(tag) }
+            guard name.digest == nil else { throw .tagWithDigest(tag) }
             image.names.append(ImageStore.tagged(name))
         }
         return image
     }
 
     private static func member(_ text: String) throws(ImageError) -> String {
-        guard let path = ArchiveMembers.path(text), !path.isEmpty else {
-            throw ImageError(.invalid, "manifest.json names the file '\(text.prefix(512))', which cannot be one of the archive")
+        guard let path = ArchiveMembers.path(text) else {
+            throw ImageError(
+                .invalid, "manifest.json names the file '\(text.prefix(512))', which cannot be one of the archive: it leads out of it")
+        }
+        guard !path.isEmpty else {
+            throw ImageError(
+                .invalid, "manifest.json names the file '\(text.prefix(512))', which cannot be one of the archive: it has no name")
         }
         return path
     }

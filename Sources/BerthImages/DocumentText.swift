@@ -12,8 +12,15 @@ enum DocumentText {
     ///
     /// - Throws: `invalid`, `tooLarge`.
     static func requireSense(_ bytes: [UInt8], _ what: String) throws(ImageError) {
-        guard !bytes.starts(with: [0xef, 0xbb, 0xbf]), !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
-            throw ImageError(.invalid, "\(what) cannot be read: it is not in UTF-8 without a byte order mark, as JSON has to be")
+        guard !bytes.starts(with: [0xef, 0xbb, 0xbf]) else {
+            throw ImageError(.invalid, "\(what) cannot be read: it begins with a byte order mark, which JSON may not")
+        }
+        guard !bytes.contains(0) else {
+            throw ImageError(
+                .invalid, "\(what) cannot be read: it has a NUL in it, as texts in UTF-16 have, and is not in UTF-8, as JSON has to be")
+        }
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw ImageError(.invalid, "\(what) cannot be read: it is not in UTF-8, as JSON has to be")
         }
         // The keys so far of every object that is open; a list has none.
         var keys: [Set<String>] = []
@@ -41,6 +48,9 @@ enum DocumentText {
             default: break
             }
             index += 1
+        }
+        guard keys.isEmpty else {
+            throw ImageError(.invalid, "\(what) cannot be read: it is cut off, or one of its lists and objects does not end")
         }
     }
 

@@ -34,11 +34,12 @@ struct FoundArchive {
     /// - Parameter platform: for which platform. `nil`: of an index all that are there, and of a single image any.
     /// - Returns: `nil` if there is neither an index nor a manifest.
     static func all(in parts: any ImageParts, for platform: Platform?) throws(ImageError) -> FoundArchive? {
-        var layout = LayoutIndex(parts, platform)
+        let documents = ArchiveDocuments(parts)
+        var layout = LayoutIndex(documents, platform)
         let ofIndex = try layout.found()
-        var ofDocker = try DockerManifest.images(in: parts)
+        var ofDocker = try DockerManifest.images(in: documents)
         // Newer archives have `repositories` besides, and what it leads to no longer.
-        if ofIndex == nil, ofDocker == nil { ofDocker = try LegacyRepositories.images(in: parts) }
+        if ofIndex == nil, ofDocker == nil { ofDocker = try LegacyRepositories.images(in: documents) }
         guard ofIndex != nil || ofDocker != nil else { return nil }
         var found = ofIndex ?? FoundArchive()
         let isAlone = found.items.isEmpty

@@ -57,6 +57,12 @@ public struct ImageError: Error, Sendable, CustomStringConvertible, LaneRefusabl
                 + there.map(\.description).joined(separator: ", "))
     }
 
+    static func invalidTag(_ text: String) -> ImageError { ImageError(.invalid, "invalid tag \"\(text.prefix(512))\"") }
+
+    static func tagWithDigest(_ text: String) -> ImageError {
+        ImageError(.invalid, "invalid tag \"\(text.prefix(512))\": it has a digest, which no name that is given can have")
+    }
+
     static func tooManyNames(_ count: Int, of what: String) -> ImageError {
         ImageError(.tooLarge, "\(what) has \(count) names: at most \(FoundImage.maximumNameCount) are given at once")
     }

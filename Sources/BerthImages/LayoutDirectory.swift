@@ -83,8 +83,10 @@ final class LayoutDirectory: ImageParts {
         guard let file = try open(path) else { return nil }
         let limit = ImageStore.maximumDocumentByteCount
         do throws(Errno) { return try file.readToEnd(limit: limit) } catch {
-            guard error == .EFBIG else { throw failure(path, error) }
-            throw ImageError(.tooLarge, "'\(self.path)/\(path)' has more than \(limit) bytes, the most of a document")
+            if error == .EFBIG {
+                throw ImageError(.tooLarge, "'\(self.path)/\(path)' has more than \(limit) bytes, the most of a document")
+            }
+            throw failure(path, error)
         }
     }
 

@@ -3,15 +3,15 @@ internal import BerthOCI
 
 /// What an OCI layout's `index.json` leads to (OCI image specification, *Image Layout*): images, and indexes of them.
 struct LayoutIndex {
-    private let parts: any ImageParts
+    private let documents: ArchiveDocuments
     private let platform: Platform?
     private var documentCount = 0
 
-    init(_ parts: any ImageParts, _ platform: Platform?) { (self.parts, self.platform) = (parts, platform) }
+    init(_ documents: ArchiveDocuments, _ platform: Platform?) { (self.documents, self.platform) = (documents, platform) }
 
     /// All of it; `nil` if there is no `index.json`.
     mutating func found() throws(ImageError) -> FoundArchive? {
-        guard let bytes = try parts.document(at: "index.json") else { return nil }
+        guard let bytes = try documents.read("index.json") else { return nil }
         let index = try FoundImage.decode(Index.self, bytes, "index.json")
         try ImageIndex.refuse(["config", "layers"], beside: "manifests", index.unknown, "index.json")
         var found = FoundArchive()
@@ -22,8 +22,13 @@ struct LayoutIndex {
             } else if !descriptor.isManifest {
                 // Not an error (OCI image specification, *Image Index*, "manifests"), unless there is nothing else.
                 found.passOver(descriptor)
-            } else if let image = try image(descriptor) {
-                found.add(image, name.map { [$0] } ?? [])
+            } else {
+                let manifest = try ImageIndex.manifest(descriptor, try document(descriptor))
+                guard manifest.configuration.isImageConfiguration else {
+                    found.passOver(manifest.configuration)
+                    continue
+                }
+                found.add(try image(descriptor, manifest), name.map { [$0] } ?? [])
             }
         }
         return found
@@ -43,7 +48,7 @@ struct LayoutIndex {
 
     /// An index with its images: those of this system, or, where a platform is asked for, the best one for that.
     private mutating func index(_ descriptor: Descriptor) throws(ImageError) -> FoundIndex {
-        let parts = parts
+        let parts = documents.parts
         let contains: (Digest) throws(ImageError) -> Bool = { parts.contains(SavedImages.path(of: $0)) }
         let index = try ImageIndex(descriptor, contains: contains) { descriptor throws(ImageError) in try document(descriptor) }
         var images: [(image: FoundImage, platform: Platform)] = []
@@ -64,12 +69,6 @@ struct LayoutIndex {
                     + (there.isEmpty ? "none of its images is in the archive" : "there is \(there.prefix(32).joined(separator: ", "))"))
         }
         return FoundIndex(index: index, images: chosen)
-    }
-
-    /// The image that a descriptor leads to; `nil` for what is something else than an image.
-    private mutating func image(_ descriptor: Descriptor) throws(ImageError) -> FoundImage? {
-        let manifest = try ImageIndex.manifest(descriptor, try document(descriptor))
-        return manifest.configuration.isImageConfiguration ? try image(descriptor, manifest) : nil
     }
 
     private mutating func image(_ descriptor: Descriptor, _ manifest: Manifest) throws(ImageError) -> FoundImage {
@@ -93,7 +92,7 @@ struct LayoutIndex {
             throw ImageError(
                 .tooLarge, "index.json leads to more than \(ImageIndex.maximumDocumentCount) documents, the most that are read")
         }
-        guard let bytes = try parts.document(at: SavedImages.path(of: descriptor.digest)) else {
+        guard let bytes = try documents.read(SavedImages.path(of: descriptor.digest)) else {
             throw ImageError(.invalid, "the archive does not have the blob \(descriptor.digest) (\(descriptor.mediaType)), which it names")
         }
         let found = Digest(of: bytes, descriptor.digest.algorithm)

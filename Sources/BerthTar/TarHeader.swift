@@ -10,7 +10,9 @@ struct TarHeader {
     let format: Format
 
     /// `nil` for a block of zeros, which ends an archive.
-    init?(_ block: [UInt8]) throws(TarError) {
+    ///
+    /// - Parameter isFirst: whether nothing before it has said that this is an archive at all.
+    init?(_ block: [UInt8], isFirst: Bool = true) throws(TarError) {
         self.block = block
         if block.allSatisfy({ $0 == 0 }) { return nil }
         let magic = block[257..<265]
@@ -23,7 +25,11 @@ struct TarHeader {
             signed += Int64(Int8(bitPattern: counted))
         }
         guard let stored, stored == unsigned || stored == signed else {
-            throw TarError(.corrupt, "this is no tar archive, or it is damaged: the checksum of an entry's header is wrong")
+            throw TarError(
+                .corrupt,
+                isFirst
+                    ? "this is no tar archive, or it is damaged: the checksum of its first entry's header is wrong"
+                    : "the archive is damaged: the checksum of an entry's header is wrong")
         }
     }
 
@@ -87,8 +93,9 @@ struct TarHeader {
         for byte in field {
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "7"):
-                guard !hasEnded, value < Int64.max / 8 else { return nil }
+                guard !hasEnded else { return nil }
                 hasBegun = true
+                // A field has at most twelve digits, which are 36 bits.
                 value = value * 8 + Int64(byte - UInt8(ascii: "0"))
             case 0, UInt8(ascii: " "): if hasBegun { hasEnded = true }
             default: return nil

@@ -27,6 +27,7 @@ internal import BerthLinux
     private var dataLeft: UInt64 = 0
     private var paddingLeft = 0
     private var hasEnded = false
+    private var isAtBeginning = true
 
     /// Reads from a source.
     public init(_ source: any ByteSource) {
@@ -45,11 +46,11 @@ internal import BerthLinux
         var (longName, longLink): ([UInt8]?, [UInt8]?) = (nil, nil)
         while !hasEnded, let header = try readHeader() {
             switch header.typeFlag {
-            case UInt8(ascii: "x"): try pax.add(try metadata(header, PaxRecords.maximumByteCount))
-            case UInt8(ascii: "g"): try global.add(try metadata(header, PaxRecords.maximumByteCount))
-            case UInt8(ascii: "L"): longName = Array(try metadata(header, Self.maximumNameByteCount).prefix { $0 != 0 })
-            case UInt8(ascii: "K"): longLink = Array(try metadata(header, Self.maximumNameByteCount).prefix { $0 != 0 })
-            case UInt8(ascii: "V"): _ = try metadata(header, PaxRecords.maximumByteCount)  // a volume's label
+            case UInt8(ascii: "x"): try pax.add(try metadata(header, "an extended header"))
+            case UInt8(ascii: "g"): try global.add(try metadata(header, "an extended header for all entries"))
+            case UInt8(ascii: "L"): longName = Array(try metadata(header, "a long name").prefix { $0 != 0 })
+            case UInt8(ascii: "K"): longLink = Array(try metadata(header, "a long target of a link").prefix { $0 != 0 })
+            case UInt8(ascii: "V"): _ = try metadata(header, "a volume's label")
             default: return try entry(header, pax.laid(over: global), longName, longLink)
             }
         }
@@ -118,15 +119,17 @@ internal import BerthLinux
             if count == 0 { return nil }
             filled = 0..<count
         }
-        return try TarHeader(try readBytes(TarHeader.byteCount))
+        defer { isAtBeginning = false }
+        return try TarHeader(try readBytes(TarHeader.byteCount), isFirst: isAtBeginning)
     }
 
     private static func padding(of byteCount: UInt64) -> Int { Int((512 - byteCount % 512) % 512) }
 
-    private func metadata(_ header: TarHeader, _ limit: Int) throws(TarError) -> [UInt8] {
-        let count = try header.byteCount()
-        guard count >= 0, count <= Int64(limit) else {
-            throw TarError(.tooLarge, "an extended header of the archive has \(count) bytes: at most \(limit) are read")
+    private func metadata(_ header: TarHeader, _ what: String) throws(TarError) -> [UInt8] {
+        let (count, limit) = (try header.byteCount(), PaxRecords.maximumByteCount)
+        guard count >= 0 else { throw TarError(.tooLarge, "\(what) of the archive says that it has \(count) bytes, less than none") }
+        guard count <= Int64(limit) else {
+            throw TarError(.tooLarge, "\(what) of the archive has \(count) bytes: at most \(limit) are read")
         }
         let bytes = try readBytes(Int(count))
         _ = try readBytes(Self.padding(of: UInt64(count)))
@@ -143,10 +146,11 @@ internal import BerthLinux
         let kind = try self.kind(header, name, inHeader, display)
         let linkName = nonEmpty(pax.values["linkpath"]) ?? longLink ?? header.linkName
 
-        let stored = try pax.unsigned("size") ?? UInt64(exactly: inHeader)
-        guard let stored, stored <= Self.maximumFileByteCount else {
-            throw TarError(
-                .tooLarge, "the entry '\(display)' says that it has more than \(Self.maximumFileByteCount) bytes, or less than none")
+        guard let stored = try pax.unsigned("size") ?? UInt64(exactly: inHeader) else {
+            throw TarError(.tooLarge, "the entry '\(display)' says that it has less bytes than none")
+        }
+        guard stored <= Self.maximumFileByteCount else {
+            throw TarError(.tooLarge, "the entry '\(display)' says that it has more than \(Self.maximumFileByteCount) bytes")
         }
         // Only files have data here; what others say of their size is about something else.
         dataLeft = kind == .file ? stored : 0
@@ -213,8 +217,11 @@ internal import BerthLinux
         var (end, sum): (UInt64, UInt64) = (0, 0)
         for region in regions {
             let (itsEnd, overflow) = region.offset.addingReportingOverflow(region.byteCount)
-            guard !overflow, region.offset >= end, itsEnd <= byteCount else {
-                throw TarError(.corrupt, "the regions of the sparse file '\(entry.displayName)' overlap, or lie beyond its end")
+            guard region.offset >= end else {
+                throw TarError(.corrupt, "the regions of the sparse file '\(entry.displayName)' overlap, or are in no order")
+            }
+            guard !overflow, itsEnd <= byteCount else {
+                throw TarError(.corrupt, "the regions of the sparse file '\(entry.displayName)' lie beyond its end")
             }
             (end, sum) = (itsEnd, sum + region.byteCount)
         }
@@ -230,7 +237,7 @@ internal import BerthLinux
             for start in stride(from: entries.startIndex, to: entries.endIndex, by: 24) where entries[start] != 0 {
                 guard let offset = TarHeader.number(entries[start..<start + 12]).flatMap({ UInt64(exactly: $0) }),
                     let count = TarHeader.number(entries[start + 12..<start + 24]).flatMap({ UInt64(exactly: $0) })
-                else { throw PaxRecords.malformed }
+                else { throw PaxRecords.malformed("a region of GNU's old map of a sparse file is no number") }
                 guard regions.count < PaxRecords.maximumRegionCount else { throw PaxRecords.tooManyRegions }
                 regions.append(TarEntry.Region(offset: offset, byteCount: count))
             }
@@ -249,19 +256,21 @@ internal import BerthLinux
     private func mapInData() throws(TarError) -> [TarEntry.Region] {
         var (lines, line, needed): ([[UInt8]], [UInt8], Int) = ([], [], 1)
         while lines.count < needed {
-            guard dataLeft >= 512 else { throw PaxRecords.malformed }
+            guard dataLeft >= 512 else { throw PaxRecords.malformed("the map of a sparse file does not end within its data") }
             let block = try readBytes(512)
             dataLeft -= 512
             for byte in block where lines.count < needed {
                 guard byte == 10 else {
-                    guard line.count < 20 else { throw PaxRecords.malformed }
+                    guard line.count < 20 else {
+                        throw PaxRecords.malformed("a line of the map of a sparse file is longer than any number")
+                    }
                     line.append(byte)
                     continue
                 }
                 lines.append(line)
                 line = []
                 if lines.count == 1 {
-                    let count = try PaxRecords.unsigned(lines[0])
+                    let count = try PaxRecords.unsigned(lines[0], "the count of regions")
                     guard count <= PaxRecords.maximumRegionCount else { throw PaxRecords.tooManyRegions }
                     needed = 1 + 2 * Int(count)
                 }
@@ -270,13 +279,13 @@ internal import BerthLinux
         return try Self.pairs(lines.dropFirst())
     }
 
+    /// There are not more than are allowed: whoever calls has counted them, or has them from a header, which has no place for more.
     private static func pairs(_ numbers: some Collection<some Collection<UInt8>>) throws(TarError) -> [TarEntry.Region] {
-        guard numbers.count % 2 == 0 else { throw PaxRecords.malformed }
-        guard numbers.count / 2 <= PaxRecords.maximumRegionCount else { throw PaxRecords.tooManyRegions }
+        guard numbers.count % 2 == 0 else { throw PaxRecords.malformed("the map of a sparse file has an offset without a length") }
         var regions: [TarEntry.Region] = []
         var offset: UInt64?
         for number in numbers {
-            let value = try PaxRecords.unsigned(number)
+            let value = try PaxRecords.unsigned(number, "a region's place or length")
             if let begin = offset {
                 regions.append(TarEntry.Region(offset: begin, byteCount: value))
                 offset = nil

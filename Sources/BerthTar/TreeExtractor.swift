@@ -70,7 +70,7 @@ public final class TreeExtractor {
         guard entryCount <= maximumEntryCount else {
             throw TarError(.tooLarge, "the archive has more than \(maximumEntryCount) entries, the limit that is set")
         }
-        let path = try Self.components(of: entry.name, of: entry)
+        let path = try Self.components(of: entry.name, "its name", of: entry)
         guard try screen(entry, path) else { return }
         guard let name = path.last else {
             // The root itself: only its attributes.
@@ -97,14 +97,11 @@ public final class TreeExtractor {
     // MARK: Names
 
     /// The names on the way, without empty ones and `.`; `..` is refused.
-    private static func components(of name: [UInt8], of entry: TarEntry) throws(TarError) -> [PathBytes] {
+    private static func components(of name: [UInt8], _ what: String, of entry: TarEntry) throws(TarError) -> [PathBytes] {
         var result: [PathBytes] = []
         for part in name.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
             guard !part.elementsEqual("..".utf8) else {
-                throw TarError(
-                    .escapes,
-                    "the entry '\(entry.displayName)' has '..' in its name, or in that of the file that it is a link to: it could lead out of the root"
-                )
+                throw TarError(.escapes, "the entry '\(entry.displayName)' has '..' in \(what): it could lead out of the root")
             }
             do throws(Errno) { result.append(try PathBytes(part)) } catch {
                 throw TarError(.corrupt, "the entry '\(entry.displayName)' has a name that cannot be one: \(error)", underlying: error)
@@ -135,11 +132,9 @@ public final class TreeExtractor {
         } catch { throw .storage("make the directory of", entry, error) }
     }
 
-    /// Mostly all of it is there, and one call opens it.
+    /// Mostly all of it is there, and one call opens it. Whatever else is wrong is found, and told, on the way there name by name.
     private func openFromRoot(_ path: ArraySlice<PathBytes>) throws(Errno) -> DirectoryBox {
-        do throws(Errno) { return DirectoryBox(try openDirectory(path)) } catch {
-            guard error == .ENOENT else { throw error }
-        }
+        if let directory = try? openDirectory(path) { return DirectoryBox(directory) }
         return try descend(DirectoryBox(try root.duplicate()), path, of: path)
     }
 
@@ -243,7 +238,7 @@ public final class TreeExtractor {
     }
 
     private func makeHardLink(_ entry: TarEntry, _ path: [PathBytes], in parent: borrowing Directory) throws(TarError) {
-        let target = try Self.components(of: entry.linkName, of: entry)
+        let target = try Self.components(of: entry.linkName, "the name of the file that it is a link to", of: entry)
         let text = String(decoding: entry.linkName.prefix(512), as: UTF8.self)
         do throws(Errno) {
             guard let name = path.last, let last = target.last else { throw .EISDIR }

@@ -124,6 +124,30 @@ struct DecompressorTests {
         #expect(try decompress(bomb, limits: ArchiveLimits(ratio: 100_000)).bytes.count == 90_000_000)
     }
 
+    /// Gives some bytes, and then no more, for want of a disk.
+    private final class FailingSource: ByteSource {
+        private let source: PieceSource
+        private var left: Int
+
+        init(_ bytes: [UInt8]) { (source, left) = (PieceSource(bytes, piece: .max), bytes.count) }
+
+        func read(into buffer: UnsafeMutableRawBufferPointer) throws(ByteSourceError) -> Int {
+            if left == 0 { throw ByteSourceError(.storage, "the disk has gone") }
+            let count = try unsafe source.read(into: buffer)
+            left -= count
+            return count
+        }
+    }
+
+    @Test("Where the source gives no more, its reason is told, and what came is not taken for all", arguments: [0, 100, 30_000])
+    func failing(_ count: Int) throws {
+        let source = Decompressor(FailingSource(Array(try shell("gzip", Self.plain).prefix(count))))
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        #expect {
+            while try unsafe buffer.withUnsafeMutableBytes({ try unsafe source.read(into: $0) }) > 0 {}
+        } throws: { ($0 as? ByteSourceError)?.kind == .storage && "\($0)".contains("the disk has gone") }
+    }
+
     @Test("A tar whose first name looks like something compressed is a tar", arguments: ["gzip", "zstd -q", "xz", "bzip2"])
     func looks(_ command: String) throws {
         let packed = try shell(command, Self.plain)

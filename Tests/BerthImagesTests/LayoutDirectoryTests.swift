@@ -34,6 +34,9 @@ struct DirectoryRefusal: Sendable, CustomTestStringConvertible {
         Self("a configuration that is not there", "rm $configuration", "does not have the blob"),
         Self("a layer that is not there", "rm $layer", "which the archive does not have"),
         Self("a layer that is another", "echo more >>$layer", "is damaged"),
+        Self(
+            "a layer that is another, and as long", "printf X | dd of=$layer bs=1 seek=515 conv=notrunc status=none",
+            "is damaged: it has \(Sample().layers[0].count) bytes"),
         Self("a layer that is no tar", "echo text >$layer", "is damaged: it has 5 bytes"),
         Self("a configuration that is damaged", "printf ' ' >>$configuration", "is damaged: its bytes have the digest"),
         Self("an index of five mebibytes", "truncate -s 5M index.json", "has more than 4194304 bytes, the most of a document", .tooLarge),

@@ -22,14 +22,17 @@ extension Refusal {
     }
 
     static let texts: [Refusal] = [
-        Refusal("a manifest with a byte order mark", manifest("\u{feff}[]"), "not in UTF-8 without a byte order mark"),
+        Refusal(
+            "a manifest with a byte order mark", manifest("\u{feff}[]"), "manifest.json cannot be read: it begins with a byte order mark"),
         Refusal(
             "a manifest in UTF-16", [.file("manifest.json", Array("[]".utf16.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }))],
-            "manifest.json cannot be read: it is not in UTF-8"),
+            "manifest.json cannot be read: it has a NUL in it"),
         Refusal(
             "an index in UTF-16 with its mark", [.file("index.json", [0xff, 0xfe] + Array("{}".utf8).flatMap { [$0, 0] })],
-            "index.json cannot be read: it is not in UTF-8"),
-        Refusal("a manifest that is no text", [.file("manifest.json", [0x5b, 0xc3, 0x28, 0x5d])], "it is not in UTF-8"),
+            "index.json cannot be read: it has a NUL in it"),
+        Refusal(
+            "a manifest that is no text", [.file("manifest.json", [0x5b, 0xc3, 0x28, 0x5d])],
+            "manifest.json cannot be read: it is not in UTF-8"),
         Refusal(
             "two configurations in one manifest", manifest(#"[{"Config":"a.json","Config":"b.json","Layers":[]}]"#),
             "the key 'Config' is twice"),
@@ -106,7 +109,7 @@ extension Refusal {
         Refusal("a manifest that is named as text", indexed(Sample.descriptor(sample.manifest, "text/plain")), "of the kind 'text/plain'"),
         Refusal(
             "a configuration that is named as text",
-            layout(edited("application/vnd.oci.image.config.v1+json", "text/plain")), "there is no image in the archive"),
+            layout(edited("application/vnd.oci.image.config.v1+json", "text/plain")), "but something of the kind 'text/plain'"),
         Refusal(
             "a layer that is named as text", layout(sample.manifest(layerType: "text/html")),
             "as a layer, and that is of the kind 'text/html'",
@@ -154,6 +157,56 @@ extension Refusal {
             "does not have the blob"),
     ]
 
+    private static func platform(_ architecture: String) -> Platform { Platform(os: "linux", architecture: architecture) }
+
+    static let indexes: [Refusal] = [
+        Refusal(
+            "an index of images for another system",
+            SampleIndex([Sample(os: "windows")], [Sample.index([Sample.descriptor(Sample(os: "windows").manifest, Sample.manifestType)])])
+                .members(), "there is no image for linux in sha256:", .notFound),
+        Refusal(
+            "an index none of whose images is there", SampleIndex(["amd64", "arm64"]).members(only: []),
+            "none of its images is in the archive", .notFound),
+        Refusal(
+            "an index without the platform that is asked for", SampleIndex(["amd64", "arm64"]).members(),
+            "there is no image for the platform linux/s390x in", .notFound, for: platform("s390x")),
+        Refusal(
+            "something attached under another's digest", altered(SampleIndex().attached[1]),
+            "is damaged: its bytes have the digest"),
+        Refusal(
+            "an index that is named so often that it is read more often than anything", repeated,
+            "index.json leads to more than 4096 documents", .tooLarge),
+        Refusal(
+            "an index whose image has too many names", calledOften, "has 1025 names: at most 1024 are given at once", .tooLarge),
+    ]
+
+    /// An index under more names than it may have.
+    private static var repeated: [Member] {
+        let index = SampleIndex([Platform.host.architecture])
+        let descriptors = (0...1024).map {
+            Sample.descriptor(
+                index.documents[0], Sample.indexType, ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"a:\($0)\"}")
+        }
+        return index.members().filter { $0.name != "index.json" } + [.file("index.json", Sample.index(descriptors))]
+    }
+
+    /// An index without a name, to whose image Docker's form gives more than it may have.
+    private static var calledOften: [Member] {
+        let index = SampleIndex([Platform.host.architecture])
+        let sample = index.samples[0]
+        let layers = sample.layers.map { "\"blobs/sha256/\(Digest(of: $0).hex)\"" }.joined(separator: ",")
+        let tags = (0...1024).map { "\"a:\($0)\"" }.joined(separator: ",")
+        return index.members(name: nil)
+            + manifest("[{\"Config\":\"blobs/sha256/\(sample.id.hex)\",\"RepoTags\":[\(tags)],\"Layers\":[\(layers)]}]")
+    }
+
+    /// An index in whose archive this blob has other bytes than its name says, and as many.
+    private static func altered(_ blob: [UInt8]) -> [Member] {
+        SampleIndex().members().map { member in
+            member.contents == blob ? .file(member.name, Array(blob.reversed())) : member
+        }
+    }
+
     /// The manifest with something else in it.
     private static func edited(_ text: String, _ other: String) -> [UInt8] {
         Array(String(decoding: sample.manifest, as: UTF8.self).replacing(text, with: other).utf8)
@@ -171,6 +224,8 @@ extension Refusal {
         Refusal("repositories that are none", repositories("[]"), "repositories cannot be read"),
         Refusal("repositories of nothing", repositories("{}"), "there is no image in the archive"),
         Refusal("a repository with a tag that is none", repositories(#"{"a":{"Not Valid":"x"}}"#), "invalid tag \"a:Not Valid\""),
+        Refusal(
+            "a repository with a tag and a digest", repositories(#"{"a":{"1@\#(sample.id)":"x"}}"#), "it has a digest"),
         Refusal("a repository that climbs", repositories(#"{"../a":{"1":"x"}}"#), "invalid tag \"../a:1\""),
         Refusal("a repository whose layer climbs", repositories(#"{"a":{"1":"../../etc"}}"#), "which cannot be a folder of the archive"),
         Refusal(
@@ -186,6 +241,29 @@ extension Refusal {
             repositories(#"{"a":{"1":"x"}}"#, [.file("x/json", #"{"parent":"x"}"#), .file("x/layer.tar", sample.layers[0])]),
             "or on itself",
             .tooLarge),
+        Refusal(
+            "repositories of whose layers a configuration would be made that nobody reads",
+            repositories(
+                #"{"a":{"1":"x"}}"#,
+                [("x", "y"), ("y", "")].flatMap { id, parent in
+                    [
+                        .file("\(id)/json", "{\"parent\":\"\(parent)\",\"comment\":\"\(String(repeating: "-", count: 3 << 20))\"}"),
+                        .file("\(id)/layer.tar", sample.layers[0]),
+                    ]
+                }), "the configuration of the image 'x' has", .tooLarge),
+        Refusal(
+            "repositories of a thousand images and more",
+            repositories(
+                "{\"a\":{\((0...1024).map { "\"\($0)\":\"x\($0)\"" }.joined(separator: ","))}}",
+                [.file("layer.tar", sample.layers[0])]
+                    + (0...1024).flatMap {
+                        [.file("x\($0)/json", "{\"comment\":\"\($0)\"}"), .link("x\($0)/layer.tar", to: "../layer.tar")]
+                    }), "repositories names more than 1024 images", .tooLarge),
+        Refusal(
+            "repositories that call one image by too many names",
+            repositories(
+                "{\"a\":{\((0...1024).map { "\"\($0)\":\"x\"" }.joined(separator: ","))}}",
+                [.file("x/json", "{}"), .file("x/layer.tar", sample.layers[0])]), "has 1025 names: at most 1024 are given", .tooLarge),
     ]
 
     static let layers: [Refusal] = [
@@ -193,7 +271,7 @@ extension Refusal {
         Refusal("a layer with overlay's attribute for users", attributed("user.overlay.whiteout"), "'user.overlay.whiteout'"),
         Refusal(
             "a layer with a link out", Sample.withLayer([.link("a", to: "../../etc/passwd", hard: true)]).dockerMembers(),
-            "or in that of the file that it is a link to"),
+            "has '..' in the name of the file that it is a link to"),
         Refusal(
             "a layer that writes through its link", Sample.withLayer([.link("a", to: "/tmp"), .file("a/x", "x")]).dockerMembers(),
             "symbolic link"),

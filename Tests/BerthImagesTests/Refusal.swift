@@ -11,18 +11,20 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     var bytes: [UInt8]
     var words: String
     var code: ImageError.Code
+    /// What is asked for.
+    var platform: Platform?
 
     var testDescription: String { what }
 
-    init(_ what: String, _ bytes: [UInt8], _ words: String, _ code: ImageError.Code = .invalid) {
-        (self.what, self.bytes, self.words, self.code) = (what, bytes, words, code)
+    init(_ what: String, _ bytes: [UInt8], _ words: String, _ code: ImageError.Code = .invalid, for platform: Platform? = nil) {
+        (self.what, self.bytes, self.words, self.code, self.platform) = (what, bytes, words, code, platform)
     }
 
-    init(_ what: String, _ members: [Member], _ words: String, _ code: ImageError.Code = .invalid) {
-        self.init(what, archive(of: members), words, code)
+    init(_ what: String, _ members: [Member], _ words: String, _ code: ImageError.Code = .invalid, for platform: Platform? = nil) {
+        self.init(what, archive(of: members), words, code, for: platform)
     }
 
-    static var all: [Refusal] { noArchives + names + documents + lies + bounds + texts + kinds + legacy + layers }
+    static var all: [Refusal] { noArchives + names + documents + lies + bounds + texts + kinds + indexes + legacy + layers }
 
     private static let noArchives: [Refusal] = [
         Refusal("nothing", [] as [UInt8], "it is empty"),
@@ -47,6 +49,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
         Refusal("a member beside the archive", Sample().dockerMembers() + [.file("../x", "x")], "'..' in its name"),
         Refusal("a member that climbs", Sample().dockerMembers() + [.file("a/../../x", "x")], "'..' in its name"),
         Refusal(
+            "a member that climbs and comes back", Sample().dockerMembers() + [.file("a/../x", "x")], "'a/../x' of the archive has '..'"),
+        Refusal(
             "a long name", Sample().dockerMembers() + [.file(String(repeating: "a/", count: 2100) + "x", "x")], "at most 4096", .tooLarge),
         Refusal("a link that leads out", Sample().dockerMembers() + [.link("a", to: "../etc/passwd")], "a link that leads out of it"),
         Refusal(
@@ -65,6 +69,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             "a layer outside",
             changed { $0[3].contents = Array(String(decoding: $0[3].contents, as: UTF8.self).replacing("layer0", with: "..").utf8) },
             "cannot be one of the archive"),
+        Refusal("a configuration that is the archive itself", manifest(#"[{"Config":"./","Layers":[]}]"#), "it has no name"),
         Refusal("a configuration outside", manifest(#"[{"Config":"../c.json","Layers":[]}]"#), "cannot be one of the archive"),
     ]
 
@@ -76,8 +81,12 @@ struct Refusal: Sendable, CustomTestStringConvertible {
         Refusal("a configuration that is not there", manifest(#"[{"Config":"c.json","Layers":[]}]"#), "which the archive does not have"),
         Refusal("a configuration that is none", manifest(#"[{"Config":"c.json","Layers":[]}]"#) + [.file("c.json", "{}")], "is missing"),
         Refusal("a tag that is none", Sample().dockerMembers(tags: ["Not Valid"]), "invalid tag \"Not Valid\""),
-        Refusal("a tag with a digest", Sample().dockerMembers(tags: ["a@\(Sample().id)"]), "invalid tag"),
+        Refusal("a tag with a digest", Sample().dockerMembers(tags: ["a@\(Sample().id)"]), "it has a digest"),
         Refusal("an image for another system", Sample(os: "windows").dockerMembers(), "cannot load windows image on linux", .unsupported),
+        Refusal(
+            "an image for another processor than is asked for", Sample(architecture: "arm64").dockerMembers(),
+            "does not provide the specified platform (linux/s390x): it is for linux/arm64", .notFound,
+            for: Platform(os: "linux", architecture: "s390x")),
         Refusal("a layer that is not there", Array(Sample().dockerMembers()[1...]), "which the archive does not have"),
         Refusal("a layer that is no tar", changed { $0[0].contents = Array("text".utf8) }, "is to be a layer, and is no tar"),
         Refusal("an index that is no JSON", [.file("index.json", "x")], "index.json cannot be read"),
@@ -139,11 +148,21 @@ struct Refusal: Sendable, CustomTestStringConvertible {
             manifest("[" + Array(repeating: #"{"Config":"c","Layers":[]}"#, count: 1025).joined(separator: ",") + "]"),
             "at most 1024", .tooLarge),
         Refusal("indexes in indexes", nested(9), "nested deeper than 8", .tooLarge),
+        Refusal(
+            "a configuration of three mebibytes that is read thirty times",
+            manifest("[" + Array(repeating: #"{"Config":"c","Layers":[]}"#, count: 30).joined(separator: ",") + "]") + [
+                .file(
+                    "c",
+                    #"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#
+                        + String(repeating: " ", count: 3 << 20))
+            ], "have more than 67108864 bytes together", .tooLarge),
         Refusal("too many members", (0...65_536).map { Member(name: "d\($0)", kind: .directory) }, "more than 65536 members", .tooLarge),
         Refusal(
             "too many layers", Sample(Array(repeating: "x", count: 501)).dockerMembers(), "at most 500 can lie on each other", .tooLarge),
         Refusal("an index that leads to more documents than are read", wide(4097), "more than 4096 documents", .tooLarge),
         Refusal("an index of itself, or what is to be it", circle, "is damaged: its bytes have the digest"),
+        Refusal("a thousand images and more in a layout", many(1025), "the archive has 1025 images: at most 1024", .tooLarge),
+        Refusal("a member that is larger than the disk", claiming("blobs/x", byteCount: 1 << 43), "there is not enough space", .storage),
         Refusal("too many names", Sample().dockerMembers(tags: (0...1024).map { "a:\($0)" }), "at most 1024 are given at once", .tooLarge),
     ]
 
@@ -161,6 +180,29 @@ struct Refusal: Sendable, CustomTestStringConvertible {
 
     static func layout(_ manifest: [UInt8]) -> [Member] {
         Sample().blobs + [Sample.blob(manifest), .file("index.json", Sample.index([Sample.descriptor(manifest, Sample.manifestType)]))]
+    }
+
+    /// A layout of so many images without layers.
+    private static func many(_ count: Int) -> [Member] {
+        let samples = (0..<count).map { number in
+            var sample = Sample([])
+            sample.configuration = Array(
+                String(decoding: sample.configuration, as: UTF8.self).replacing("\"x\":1", with: "\"x\":\(number)").utf8)
+            return sample
+        }
+        return samples.flatMap { $0.blobs + [Sample.blob($0.manifest)] } + [
+            .file("index.json", Sample.index(samples.map { Sample.descriptor($0.manifest, Sample.manifestType) }))
+        ]
+    }
+
+    /// An archive that ends behind the header of a member, which says that it has so many bytes.
+    private static func claiming(_ name: String, byteCount: Int) -> [UInt8] {
+        var header = Array(archive(of: [.file(name, "")])[..<512])
+        header.replaceSubrange(124..<136, with: [0x80, 0, 0, 0] + (0..<8).map { UInt8(truncatingIfNeeded: byteCount >> (56 - 8 * $0)) })
+        header.replaceSubrange(148..<156, with: [UInt8](repeating: 0x20, count: 8))
+        let sum = String(header.reduce(0) { $0 + Int($1) }, radix: 8)
+        header.replaceSubrange(148..<156, with: Array((String(repeating: "0", count: 6 - sum.count) + sum + "\0 ").utf8))
+        return header
     }
 
     /// An index of so many indexes of nothing.

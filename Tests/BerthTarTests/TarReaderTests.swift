@@ -123,9 +123,11 @@ struct TarReaderTests {
             t = TarInfo('a'); out.write(t.tobuf(tarfile.USTAR_FORMAT))
             t = TarInfo('b'); t.pax_headers = {'mtime': '88'}; out.write(t.tobuf(tarfile.PAX_FORMAT))
             t = TarInfo('c'); out.write(t.tobuf(tarfile.USTAR_FORMAT))
+            t = TarInfo('d'); t.pax_headers = {'mtime': '', 'uid': ''}; out.write(t.tobuf(tarfile.PAX_FORMAT))
             """)
-        #expect(try entries(bytes).map(\.modificationTime.seconds) == [77, 88, 77])
-        #expect(try entries(bytes).map(\.userID) == [5, 5, 5])
+        // An empty value takes back what holds for all.
+        #expect(try entries(bytes).map(\.modificationTime.seconds) == [77, 88, 77, 0])
+        #expect(try entries(bytes).map(\.userID) == [5, 5, 5, 0])
     }
 
     @Test("An archive cut off anywhere is an error, or, between two entries, has only the first ones")

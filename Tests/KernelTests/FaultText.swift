@@ -1,0 +1,1 @@
+../BerthImagesTests/FaultText.swift
