@@ -162,7 +162,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
         Refusal("an index that leads to more documents than are read", wide(4097), "more than 4096 documents", .tooLarge),
         Refusal("an index of itself, or what is to be it", circle, "is damaged: its bytes have the digest"),
         Refusal("a thousand images and more in a layout", many(1025), "the archive has 1025 images: at most 1024", .tooLarge),
-        Refusal("a member that is larger than the disk", claiming("blobs/x", byteCount: 1 << 43), "there is not enough space", .storage),
+        Refusal("a member that is larger than the disk", claiming("blobs/x", byteCount: 1 << 43), "there is not enough space", .noSpace),
         Refusal("too many names", Sample().dockerMembers(tags: (0...1024).map { "a:\($0)" }), "at most 1024 are given at once", .tooLarge),
     ]
 
