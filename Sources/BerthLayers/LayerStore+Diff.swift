@@ -34,11 +34,16 @@ extension LayerStore {
     /// - Throws: `storage`, `tooLarge` for directories nested too deep, `cancelled` where the sink says so.
     public func writeRoot(of container: WritableLayer, to sink: any ByteSink) throws(LayerError) {
         let root = try whole(of: try plan(container))
+        let behind = WriteBehind(sink)
+        defer { behind.stop() }
         do throws(TarError) {
-            let writer = TarWriter(sink)
+            let writer = TarWriter(behind)
             try TreePacker(into: writer).pack(root)
             try writer.finish()
         } catch { throw LayerError(error) }
+        do throws(ByteSinkError) { try behind.finish() } catch {
+            throw LayerError(error.kind == .cancelled ? .cancelled : .storage, error.description, underlying: error.underlying)
+        }
     }
 
     // MARK: Comparing
