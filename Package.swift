@@ -48,6 +48,7 @@ let rooms: [Target] = [
     .target(name: "CBerth"),
     room("BerthLinux", uses: ["CBerth"]),
     room("BerthReactor", uses: ["BerthLinux", "CBerth"]),
+    room("BerthNetlink", uses: ["BerthReactor", "BerthLinux", "CBerth"]),
     room("BerthLaunch", uses: ["BerthLinux", "CBerth"]),
     room("BerthMonitor", uses: ["BerthLaunch", "BerthLinux", "CBerth"]),
     // Storage
@@ -116,6 +117,7 @@ let testTargets: [Target] = [
     tests("PackageTests", of: []),
     tests("BerthLinuxTests", of: ["BerthLinux"]),
     tests("BerthReactorTests", of: ["BerthReactor", "BerthLinux"]),
+    tests("BerthNetlinkTests", of: ["BerthNetlink", "BerthLinux"]),
     tests("BerthLaunchTests", of: ["BerthLaunch", "BerthLinux"]),
     tests("BerthMonitorTests", of: ["BerthMonitor", "BerthLaunch", "BerthLinux"]),
     tests("BerthOCITests", of: ["BerthOCI"]),
@@ -142,8 +144,8 @@ let testTargets: [Target] = [
     tests(
         "KernelTests",
         of: [
-            "Berth", "BerthContainers", "BerthNetworking", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux", "BerthTar",
-            "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
+            "Berth", "BerthContainers", "BerthNetworking", "BerthNetlink", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux",
+            "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
             "BerthImages", "BerthState", "BerthContracts",
         ]),
 ]

@@ -107,6 +107,16 @@ extension Errno {
     public static var EPROTO: Errno { Errno(rawValue: Glibc.EPROTO) }
     /// Operation not supported.
     public static var EOPNOTSUPP: Errno { Errno(rawValue: Glibc.EOPNOTSUPP) }
+    /// Protocol not supported.
+    public static var EPROTONOSUPPORT: Errno { Errno(rawValue: Glibc.EPROTONOSUPPORT) }
+    /// Address family not supported by protocol.
+    public static var EAFNOSUPPORT: Errno { Errno(rawValue: Glibc.EAFNOSUPPORT) }
+    /// Cannot assign requested address; from netlink also: there is no such address to remove.
+    public static var EADDRNOTAVAIL: Errno { Errno(rawValue: Glibc.EADDRNOTAVAIL) }
+    /// No buffer space available; from netlink: messages were lost.
+    public static var ENOBUFS: Errno { Errno(rawValue: Glibc.ENOBUFS) }
+    /// Interrupted system call should be restarted; from nf_tables: the rule set has changed since.
+    public static var ERESTART: Errno { Errno(rawValue: Glibc.ERESTART) }
     /// Address already in use.
     public static var EADDRINUSE: Errno { Errno(rawValue: Glibc.EADDRINUSE) }
     /// Connection reset by peer.

@@ -5,7 +5,8 @@ import Testing
 ///
 /// `Berth` alone points down: an embedding program finds `berth-monitor` beside itself only if the library depends on it.
 private let rooms: [(name: String, group: Group)] = [
-    ("CBerth", .kernel), ("BerthLinux", .kernel), ("BerthReactor", .kernel), ("BerthLaunch", .kernel), ("BerthMonitor", .kernel),
+    ("CBerth", .kernel), ("BerthLinux", .kernel), ("BerthReactor", .kernel), ("BerthNetlink", .kernel),
+    ("BerthLaunch", .kernel), ("BerthMonitor", .kernel),
     ("BerthOCI", .storage), ("CZlib", .storage), ("CISAL", .storage), ("CZstd", .storage), ("CArchive", .storage), ("BerthTar", .storage),
     ("BerthArchive", .storage),
     ("BerthState", .storage), ("BerthContent", .storage), ("BerthSnapshots", .storage), ("BerthLayers", .storage),
