@@ -73,7 +73,7 @@ let rooms: [Target] = [
         ]),
     // Running
     room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux", "CBerth"]),
-    room("BerthNetworking", uses: ["BerthState", "BerthReactor", "BerthLinux"]),
+    room("BerthNetworking", uses: ["BerthState", "BerthNetlink", "BerthReactor", "BerthLinux"]),
     room(
         "BerthContainers",
         uses: [
@@ -133,7 +133,7 @@ let testTargets: [Target] = [
         ]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),
-    tests("BerthNetworkingTests", of: ["BerthNetworking"]),
+    tests("BerthNetworkingTests", of: ["BerthNetworking", "BerthNetlink"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),

@@ -1,3 +1,5 @@
+public import BerthNetlink
+
 /// What a network's creator says of one of its subnets, as it was said (Docker Engine API, `IPAMConfig`).
 public struct SubnetRequest: Hashable, Sendable {
     /// `172.28.0.0/16`.
@@ -34,25 +36,25 @@ public struct AddressPlan: Sendable {
     /// At most one for each version.
     public private(set) var parts: [Part] = []
 
-    /// Subnets as they are asked for, and of those families of which none is said, one that is free.
+    /// Subnets as they are asked for, and of those versions of which none is said, one that is free.
     ///
     /// - Parameters:
     ///   - requests: what is said.
-    ///   - families: what the network has to have, said or not.
+    ///   - versions: what the network has to have, said or not.
     ///   - choice: where the others are from.
     ///   - networks: the subnets of the other networks: no subnet may overlap with one.
     ///   - routes: where the host's routes lead to: no subnet that nobody has said overlaps with one.
     /// - Throws: `invalid` for what cannot be read, two subnets of a version, and what is in no subnet; `conflict` for what overlaps, and for addresses that
     ///   are taken already.
     public init(
-        _ requests: [SubnetRequest], families: Set<IPAddress.Family>, from choice: SubnetChoice, networks: [Subnet], routes: [Subnet]
+        _ requests: [SubnetRequest], versions: Set<IPAddress.Version>, from choice: SubnetChoice, networks: [Subnet], routes: [Subnet]
     ) throws(NetworkError) {
         for request in requests {
             guard let subnet = Subnet(request.subnet) else {
                 throw NetworkError(
                     .invalid, "invalid subnet \(request.subnet): it must be an address and the length of its prefix, such as 172.28.0.0/16")
             }
-            guard !parts.contains(where: { $0.pool.subnet.family == subnet.family }) else {
+            guard !parts.contains(where: { $0.pool.subnet.version == subnet.version }) else {
                 throw NetworkError(.invalid, "bridge driver doesn't support multiple subnets")
             }
             if let other = networks.first(where: subnet.overlaps) {
@@ -60,8 +62,9 @@ public struct AddressPlan: Sendable {
             }
             parts.append(try Part(subnet, request, isSaid: true))
         }
-        for family in families.sorted() where !parts.contains(where: { $0.pool.subnet.family == family }) {
-            let subnet = try choice.subnet(family, avoiding: networks + routes)
+        for version in [IPAddress.Version.v4, .v6]
+        where versions.contains(version) && !parts.contains(where: { $0.pool.subnet.version == version }) {
+            let subnet = try choice.subnet(version, avoiding: networks + routes)
             parts.append(try Part(subnet, SubnetRequest(subnet: subnet.description), isSaid: false))
         }
         parts.sort { $0.pool.subnet < $1.pool.subnet }
@@ -93,8 +96,8 @@ public struct AddressPlan: Sendable {
     /// Takes the next address of a version; `nil` if the network has no subnet of it.
     ///
     /// - Throws: `conflict` if none is free.
-    public mutating func takeNext(_ family: IPAddress.Family) throws(NetworkError) -> IPAddress? {
-        guard let place = parts.firstIndex(where: { $0.pool.subnet.family == family }) else { return nil }
+    public mutating func takeNext(_ version: IPAddress.Version) throws(NetworkError) -> IPAddress? {
+        guard let place = parts.firstIndex(where: { $0.pool.subnet.version == version }) else { return nil }
         return try parts[place].pool.takeNext()
     }
 

@@ -1,3 +1,5 @@
+public import BerthNetlink
+
 /// The addresses of one subnet of a network, and who may have the next.
 ///
 /// An address that was given back is given again only when all others have had their turn: neighbours still remember whose it was.
@@ -42,10 +44,9 @@ public struct AddressPool: Sendable {
         for part in [next...bounds.upperBound, bounds.lowerBound...next] {
             var value = part.lowerBound
             while true {
-                if !taken.contains(value), let address = IPAddress(subnet.family, value) {
-                    taken.insert(value)
+                if taken.insert(value).inserted {
                     next = value == bounds.upperBound ? bounds.lowerBound : value + 1
-                    return address
+                    return IPAddress(subnet.version, value)
                 }
                 if value == part.upperBound { break }
                 value += 1

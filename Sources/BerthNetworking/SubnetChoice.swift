@@ -1,3 +1,5 @@
+public import BerthNetlink
+
 /// Where the subnets come from that nobody says.
 public struct SubnetChoice: Sendable {
     /// A block, and how large the subnets are that it is cut into.
@@ -9,7 +11,7 @@ public struct SubnetChoice: Sendable {
 
         /// A block of these; `nil` if the subnets would be larger than the block, or have less than two bits for hosts.
         public init?(_ block: Subnet, prefixLength: Int) {
-            guard prefixLength >= block.prefixLength, prefixLength <= block.family.bitCount - 2 else { return nil }
+            guard prefixLength >= block.prefixLength, prefixLength <= block.version.bitCount - 2 else { return nil }
             (self.block, self.prefixLength) = (block, prefixLength)
         }
 
@@ -33,7 +35,7 @@ public struct SubnetChoice: Sendable {
     /// - Parameter identifier: its 40 bits; what is beyond is not looked at.
     public static func uniqueLocal(identifier: UInt64) -> Source {
         let value = (UInt128(0xfd) << 40 | UInt128(identifier & 0xff_ffff_ffff)) << 80
-        guard let address = IPAddress(.v6, value), let block = Subnet(containing: address, prefixLength: 48),
+        guard let block = Subnet(containing: IPAddress(.v6, value), prefixLength: 48),
             let source = Source(block, prefixLength: 64)
         else { preconditionFailure("a prefix of 48 bits can be cut into subnets of 64") }
         return source
@@ -52,16 +54,16 @@ public struct SubnetChoice: Sendable {
     ///
     /// - Parameter used: those of other networks, and where the host's routes lead to. A default route is no reason against anything.
     /// - Throws: `conflict` if there is none.
-    public func subnet(_ family: IPAddress.Family, avoiding used: [Subnet]) throws(NetworkError) -> Subnet {
-        let used = used.filter { $0.prefixLength > 0 && $0.family == family }
-        for source in sources where source.block.family == family {
+    public func subnet(_ version: IPAddress.Version, avoiding used: [Subnet]) throws(NetworkError) -> Subnet {
+        let used = used.filter { $0.prefixLength > 0 && $0.version == version }
+        for source in sources where source.block.version == version {
             if used.contains(where: { $0.contains(source.block) }) { continue }
             for candidate in source.block.blocks(prefixLength: source.prefixLength).prefix(Self.maximumLookCount)
             where !used.contains(where: candidate.overlaps) {
                 return candidate
             }
         }
-        let name = family == .v4 ? "IPv4" : "IPv6"
+        let name = version == .v4 ? "IPv4" : "IPv6"
         throw NetworkError(
             .conflict,
             "could not find an available, non-overlapping \(name) address pool among the defaults to assign to the network: say which with --subnet"

@@ -1,3 +1,5 @@
+public import BerthNetlink
+
 /// A name of the domain name system (RFC 1035, section 3.1): labels, the last of which is the nearest to the root.
 ///
 /// Two names are equal whichever case their letters have (RFC 4343).
@@ -28,7 +30,7 @@ public struct DomainName: Hashable, Sendable, CustomStringConvertible {
 
     /// The name under which an address's name is asked for: `11.0.0.127.in-addr.arpa` (RFC 1035, section 3.5; RFC 3596, section 2.5).
     public init(reverse address: IPAddress) {
-        switch address.family {
+        switch address.version {
         case .v4: labels = address.bytes.reversed().map { Array(String($0).utf8) } + Self.reverseZone(.v4)
         case .v6:
             let digits = address.bytes.reversed().flatMap { [$0 & 15, $0 >> 4] }
@@ -38,8 +40,8 @@ public struct DomainName: Hashable, Sendable, CustomStringConvertible {
 
     /// The address whose name is asked for by this name; `nil` if it is no such name.
     public var reverseAddress: IPAddress? {
-        for (family, count, radix) in [(IPAddress.Family.v4, 4, 10), (.v6, 32, 16)]
-        where labels.count == count + 2 && Array(labels[count...]) == Self.reverseZone(family) {
+        for (version, count, radix) in [(IPAddress.Version.v4, 4, 10), (.v6, 32, 16)]
+        where labels.count == count + 2 && Array(labels[count...]) == Self.reverseZone(version) {
             let numbers = labels[..<count].reversed().compactMap { label in
                 UInt8(String(decoding: label, as: UTF8.self), radix: radix).flatMap {
                     // Only as everybody writes it: no sign, no zeros in front.
@@ -47,14 +49,14 @@ public struct DomainName: Hashable, Sendable, CustomStringConvertible {
                 }
             }
             guard numbers.count == count else { return nil }
-            if family == .v4 { return IPAddress(bytes: numbers) }
+            if version == .v4 { return IPAddress(bytes: numbers) }
             return IPAddress(bytes: stride(from: 0, to: 32, by: 2).map { numbers[$0] << 4 | numbers[$0 + 1] })
         }
         return nil
     }
 
-    private static func reverseZone(_ family: IPAddress.Family) -> [[UInt8]] {
-        [Array((family == .v4 ? "in-addr" : "ip6").utf8), Array("arpa".utf8)]
+    private static func reverseZone(_ version: IPAddress.Version) -> [[UInt8]] {
+        [Array((version == .v4 ? "in-addr" : "ip6").utf8), Array("arpa".utf8)]
     }
 
     private static func lowercase(_ byte: UInt8) -> UInt8 {

@@ -1,3 +1,5 @@
+public import BerthNetlink
+
 /// What a name server says to a question (RFC 1035, section 4.1).
 public struct NameAnswer: Hashable, Sendable {
     /// How it ended.
@@ -31,7 +33,7 @@ public struct NameAnswer: Hashable, Sendable {
 
         fileprivate var kind: NameQuery.Kind {
             switch self {
-            case .address(let address): address.family == .v4 ? .a : .aaaa
+            case .address(let address): address.version == .v4 ? .a : .aaaa
             case .pointer: .ptr
             }
         }

@@ -1,3 +1,5 @@
+public import BerthNetlink
+
 /// What the names of a sandbox's networks mean to it.
 public struct NameTable: Sendable {
     /// Somebody on a network.
@@ -70,7 +72,7 @@ public struct NameTable: Sendable {
             return subnets.contains(where: { $0.contains(address) }) ? NameAnswer(.noSuchName) : nil
         }
         guard let found = addresses[query.name] else { return nil }
-        let wanted = found.filter { query.kind == .any || query.kind == ($0.family == .v4 ? .a : .aaaa) }
+        let wanted = found.filter { query.kind == .any || query.kind == ($0.version == .v4 ? .a : .aaaa) }
         guard wanted.count > 1 else { return NameAnswer(.success, wanted.map { .address($0) }) }
         let first = turn.quotientAndRemainder(dividingBy: wanted.count).remainder
         let start = first < 0 ? first + wanted.count : first
