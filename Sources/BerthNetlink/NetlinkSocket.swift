@@ -179,7 +179,8 @@ extension NetlinkSocket {
         }
     }
 
-    /// Asks for a list, and gives all of it. What changed while it was told is asked for again, with a bound.
+    /// Asks for a list, and gives all of it. What changed while it was told is asked for again, with a bound. The kernel notes a change a moment after
+    /// it has made it: of two that come just then, it may not tell.
     ///
     /// - Throws: `changed` where it did not hold still.
     public mutating func dump(_ request: NetlinkRequest) throws(NetlinkError) -> [NetlinkMessage] {
@@ -191,20 +192,15 @@ extension NetlinkSocket {
 
     private mutating func dumpOnce(_ request: NetlinkRequest) throws(NetlinkError) -> [NetlinkMessage]? {
         let sequence = try sendAlone(request, flags: NetlinkMessage.Flags.dump)
-        var (found, isConsistent) = ([NetlinkMessage](), true)
+        var listing = NetlinkListing()
         while true {
             for message in try receive(waits: true, request.purpose) where message.sequence == sequence {
-                if message.flags & NetlinkMessage.Flags.isInterrupted != 0 { isConsistent = false }
-                switch message.type {
-                case NetlinkMessage.ControlType.done:
+                switch listing.take(message) {
+                case .more: break
+                case .told:
                     try check(message, request)
-                    return isConsistent ? found : nil
-                case NetlinkMessage.ControlType.error:
-                    try check(message, request)
-                case NetlinkMessage.ControlType.noOperation: break
-                case NetlinkMessage.ControlType.overrun:
-                    throw NetlinkError(.lost, request.purpose, "the kernel had no room for its answers")
-                default: found.append(message)
+                    if listing.isEnded { return listing.isConsistent ? listing.found : nil }
+                case .overrun: throw NetlinkError(.lost, request.purpose, "the kernel had no room for its answers")
                 }
             }
         }

@@ -115,6 +115,20 @@ struct CodecTests {
         #expect(lowest.code == Int32.max)
     }
 
+    /// A list that changed while it was told is known by a flag of any of its messages.
+    @Test(arguments: [nil, 0, 1, 2] as [Int?])
+    func listings(interruptedAt place: Int?) {
+        var (listing, steps) = (NetlinkListing(), [NetlinkListing.Step]())
+        for (index, type) in ([16, 1, 3] as [UInt16]).enumerated() {
+            let flags: UInt16 = index == place ? 0x12 : 2
+            #expect(!listing.isEnded)
+            steps.append(listing.take(NetlinkMessage(type: type, flags: flags, sequence: 1, port: 1, body: [])))
+        }
+        #expect(steps == [.more, .more, .told] && listing.isEnded && listing.found.map(\.type) == [16])
+        #expect(listing.isConsistent == (place == nil))
+        #expect(listing.take(NetlinkMessage(type: 4, flags: 2, sequence: 1, port: 1, body: [])) == .overrun)
+    }
+
     @Test func errorsAreSentences() {
         let error = NetlinkError(.EEXIST, "add a route to 10.0.0.0/8", "it is there", index: 2, attributeType: 5)
         #expect(error.description == "cannot add a route to 10.0.0.0/8: it is there: File exists (EEXIST)")
