@@ -1,5 +1,5 @@
 internal import BerthArchive
-public import BerthContent
+internal import BerthContent
 internal import BerthLinux
 public import BerthOCI
 public import BerthSnapshots

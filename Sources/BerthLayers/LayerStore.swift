@@ -1,6 +1,6 @@
 public import BerthArchive
 public import BerthContent
-public import BerthLinux
+internal import BerthLinux
 public import BerthOCI
 public import BerthSnapshots
 public import BerthTar

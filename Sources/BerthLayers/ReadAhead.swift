@@ -60,7 +60,7 @@ private final class LentSource: @unchecked Sendable {
 }
 
 /// Pieces between the thread that fills them and the one that reads them.
-@safe private final class PieceQueue: @unchecked Sendable {
+private final class PieceQueue: @unchecked Sendable {
     private struct State {
         /// How many bytes the full pieces have, in order, from the piece `first` on.
         var counts: [Int] = []
@@ -71,17 +71,9 @@ private final class LentSource: @unchecked Sendable {
     }
     private let state = Condition(State())
     // A piece belongs to the filling thread until it is counted, and to the reading one until its count is taken out.
-    private let bytes = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: ReadAhead.pieceByteCount * ReadAhead.pieceCount, alignment: 4096)
+    private let pieces = PieceRing(ReadAhead.pieceCount, of: ReadAhead.pieceByteCount)
     /// How much of the first piece has been read: the reading thread's own.
     private var offset = 0
-
-    deinit { unsafe bytes.deallocate() }
-
-    private func piece(_ index: Int) -> UnsafeMutableRawBufferPointer {
-        let start = index % ReadAhead.pieceCount * ReadAhead.pieceByteCount
-        return unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + ReadAhead.pieceByteCount])
-    }
 
     /// The filling thread: until the end, a failure, or `stop`.
     func fill(from lent: LentSource) {
@@ -104,7 +96,7 @@ private final class LentSource: @unchecked Sendable {
     /// - Returns: `false` at the end.
     private func fill(_ index: Int, from lent: LentSource) throws(ByteSourceError) -> Bool {
         guard let source = lent.value else { return false }
-        let piece = unsafe piece(index)
+        let piece = unsafe pieces[index]
         var count = 0
         // What came before a failure counts.
         defer { if count > 0 { state.withLock { $0.counts.append(count) } } }
@@ -125,7 +117,7 @@ private final class LentSource: @unchecked Sendable {
         }
         guard let (index, count) = try next.get() else { return 0 }
         let copied = min(count - offset, buffer.count)
-        unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: piece(index)[offset..<offset + copied]))
+        unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: pieces[index][offset..<offset + copied]))
         offset += copied
         if offset == count {
             offset = 0

@@ -65,7 +65,7 @@ private struct LentSink: @unchecked Sendable {
 }
 
 /// Pieces between the thread that adds them and the one that writes them.
-@safe private final class PieceQueue: @unchecked Sendable {
+private final class PieceQueue: @unchecked Sendable {
     private struct State {
         /// How many bytes the full pieces have, in order, from the piece `first` on.
         var counts: [Int] = []
@@ -76,23 +76,15 @@ private struct LentSink: @unchecked Sendable {
     }
     private let state = Condition(State())
     // A piece belongs to the adding thread until it is counted, and to the writing one until its count is taken out.
-    private let bytes = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: WriteBehind.pieceByteCount * WriteBehind.pieceCount, alignment: 4096)
-
-    deinit { unsafe bytes.deallocate() }
-
-    private func piece(_ index: Int) -> UnsafeMutableRawBufferPointer {
-        let start = index % WriteBehind.pieceCount * WriteBehind.pieceByteCount
-        return unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + WriteBehind.pieceByteCount])
-    }
+    private let pieces = PieceRing(WriteBehind.pieceCount, of: WriteBehind.pieceByteCount)
 
     func add(_ source: UnsafeRawBufferPointer) throws(ByteSinkError) {
         let free = state.wait { state -> Result<Int, ByteSinkError>? in
             if let failure = state.failure { return .failure(failure) }
             return state.counts.count < WriteBehind.pieceCount ? .success(state.first + state.counts.count) : nil
         }
-        unsafe piece(try free.get()).copyMemory(from: source)
-        state.withLock { $0.counts.append(unsafe source.count) }
+        unsafe pieces[try free.get()].copyMemory(from: source)
+        state.withLock { $0.counts.append(source.count) }
     }
 
     /// The writing thread: until the end, or a failure.
@@ -100,7 +92,7 @@ private struct LentSink: @unchecked Sendable {
         var failure: ByteSinkError?
         do throws(ByteSinkError) {
             while let (index, count) = next() {
-                try unsafe sink.write(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: piece(index)[..<count])))
+                try unsafe sink.write(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: pieces[index][..<count])))
                 state.withLock { state in
                     state.first += 1
                     if !state.counts.isEmpty { state.counts.removeFirst() }
