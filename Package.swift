@@ -73,7 +73,7 @@ let rooms: [Target] = [
         ]),
     // Running
     room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux", "CBerth"]),
-    room("BerthNetworking", uses: ["BerthState", "BerthNetlink", "BerthReactor", "BerthLinux"]),
+    room("BerthNetworking", uses: ["BerthState", "BerthOCI", "BerthNetlink", "BerthReactor", "BerthLinux"]),
     room(
         "BerthContainers",
         uses: [
@@ -102,7 +102,7 @@ let rooms: [Target] = [
     room("BerthCommandLine", uses: ["BerthClient", "DockerAPI", argumentParser]),
     room(
         "BerthContracts",
-        uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
+        uses: ["BerthContent", "BerthSnapshots", "BerthNetworking", "BerthNetlink", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
 ]
 
 let programs: [Target] = [
@@ -140,7 +140,7 @@ let testTargets: [Target] = [
     tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthAPI", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
     tests("BerthClientTests", of: ["BerthClient", "BerthAPI", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
-    tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthNetworking", "BerthOCI", "BerthLinux"]),
+    tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthOCI", "BerthLinux"]),
     tests(
         "KernelTests",
         of: [

@@ -1,3 +1,5 @@
+public import BerthNetworking
+
 /// What a container is to be: everything that its maker says, before the image's own words and the engine's defaults are added.
 ///
 /// A value of Docker's meaning: `nil` or empty says "as the image says", and where the image says nothing, the documented default holds.
@@ -45,6 +47,9 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var bindMounts: [BindMount]
     /// The network. Default ``NetworkMode/default``.
     public var network: NetworkMode
+    /// Its places in networks. What the mode names is the first of them, said or not; with the modes `host` and `none` there can be no other, with
+    /// `container` none at all. Default: none more than the mode names.
+    public var endpoints: [EndpointConfiguration]
     /// Capabilities on top of Docker's default set, with or without `CAP_`; `ALL` is all. Default: none.
     public var addedCapabilities: [String]
     /// Capabilities less than that. Default: none.
@@ -81,7 +86,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
         (name, command, entrypoint, workingDirectory, user, hostname, domainName) = (nil, nil, nil, nil, nil, nil, nil)
         (stopSignal, stopTimeoutSeconds, initialTerminalRows, initialTerminalColumns) = (nil, nil, nil, nil)
         (environment, addedCapabilities, droppedCapabilities) = ([], [], [])
-        (bindMounts, resourceLimits, labels) = ([], [], [:])
+        (bindMounts, endpoints, resourceLimits, labels) = ([], [], [], [:])
         (terminal, openStandardInput, standardInputOnce) = (false, false, false)
         (attachesStandardInput, attachesStandardOutput, attachesStandardError) = (false, false, false)
         (privileged, noNewPrivileges, readOnlyRoot, removesItself) = (false, false, false, false)
@@ -94,7 +99,8 @@ extension ContainerConfiguration: Codable {
     private enum CodingKeys: String, CodingKey {
         case name, image, command, entrypoint, environment, workingDirectory, user, hostname, domainName, labels
         case terminal, openStandardInput, standardInputOnce, attachesStandardInput, attachesStandardOutput, attachesStandardError
-        case stopSignal, stopTimeoutSeconds, bindMounts, network, addedCapabilities, droppedCapabilities, privileged, noNewPrivileges
+        case stopSignal, stopTimeoutSeconds, bindMounts, network, endpoints, addedCapabilities, droppedCapabilities, privileged,
+            noNewPrivileges
         case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, removesItself, sharedMemoryByteCount
         case initialTerminalRows, initialTerminalColumns
     }
@@ -128,6 +134,7 @@ extension ContainerConfiguration: Codable {
         try read(.stopTimeoutSeconds, into: &stopTimeoutSeconds)
         try read(.bindMounts, into: &bindMounts)
         try read(.network, into: &network)
+        try read(.endpoints, into: &endpoints)
         try read(.addedCapabilities, into: &addedCapabilities)
         try read(.droppedCapabilities, into: &droppedCapabilities)
         try read(.privileged, into: &privileged)

@@ -1,3 +1,4 @@
+public import BerthNetworking
 public import BerthOCI
 internal import BerthSnapshots
 internal import Synchronization
@@ -38,6 +39,8 @@ public struct ContainerDetails: Sendable, Hashable {
     public var logPath: String?
     /// Which snapshotter keeps its layer.
     public var snapshotter: String
+    /// Its places in networks, while it runs, in the order of its interfaces.
+    public var endpoints: [Endpoint]
     /// Further processes that can be asked about.
     public var executionIDs: [String]
 }
@@ -72,7 +75,7 @@ extension ContainerStore {
             environment: configuration.mergedEnvironment(image: document.imageExecution),
             labels: configuration.mergedLabels(image: document.imageExecution), directory: directory,
             logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil, snapshotter: document.snapshotter,
-            executionIDs: executions)
+            endpoints: services.sandboxes.endpoints(of: object.id), executionIDs: executions)
     }
 
     /// All containers, in no order. Waits for nothing.

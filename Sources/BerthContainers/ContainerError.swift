@@ -9,7 +9,7 @@ public struct ContainerError: Error, Sendable, CustomStringConvertible, LaneRefu
     public struct Code: Hashable, Sendable {
         private enum Value {
             case notFound, conflict, notModified, invalid, imageNotFound, commandNotFound, commandNotExecutable, unsupported, storage
-            case runtime, network, cancelled, busy
+            case runtime, network, forbidden, cancelled, busy
         }
         private let value: Value
         /// No such container, execution or log.
@@ -34,6 +34,8 @@ public struct ContainerError: Error, Sendable, CustomStringConvertible, LaneRefu
         public static var runtime: Self { Self(value: .runtime) }
         /// The network could not be had.
         public static var network: Self { Self(value: .network) }
+        /// Docker's word for what a rule of the engine's forbids: a container is connected to a network that it is in.
+        public static var forbidden: Self { Self(value: .forbidden) }
         /// The task was cancelled, or the engine closed.
         public static var cancelled: Self { Self(value: .cancelled) }
         /// Too many calls wait for the same container.

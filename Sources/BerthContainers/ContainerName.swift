@@ -51,25 +51,3 @@ enum ContainerName {
         "worsley", "zheng",
     ]
 }
-
-/// Random names of 64 hexadecimal digits.
-enum RandomID {
-    static func make() -> String {
-        var random = SystemRandomNumberGenerator()
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(64)
-        for _ in 0..<4 {
-            let word = random.next() as UInt64
-            for shift in 0..<16 { text.append(digits[Int(word >> UInt64(4 * shift) & 15)]) }
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    static func isValid(_ text: String) -> Bool {
-        text.utf8.count == 64
-            && text.utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
-            }
-    }
-}

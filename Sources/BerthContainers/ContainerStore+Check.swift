@@ -84,12 +84,15 @@ extension ContainerStore {
         }
     }
 
-    /// Whether the network is there, and whose sandbox is shared. A name is made an id: names change hands.
+    /// Whether the networks are there, and whose sandbox is shared. A name is made an id: names change hands.
     private func sandboxOwner(of configuration: inout ContainerConfiguration) throws(ContainerError) -> String? {
-        do throws(NetworkError) { _ = try services.networks.driver(named: configuration.network.driverName) } catch {
-            throw ContainerError(error)
+        guard case .container(let text) = configuration.network else {
+            try checkEndpoints(&configuration)
+            return nil
         }
-        guard case .container(let text) = configuration.network else { return nil }
+        guard configuration.endpoints.isEmpty else {
+            throw ContainerError(.invalid, "conflicting options: cannot attach both user-defined and non-user-defined network-modes")
+        }
         guard configuration.hostname?.isEmpty ?? true else {
             throw ContainerError(.invalid, "conflicting options: hostname and the network mode")
         }
@@ -98,17 +101,37 @@ extension ContainerStore {
         return owner.id
     }
 
+    /// What the network mode names comes first, whether or not more was said of it.
+    private func checkEndpoints(_ configuration: inout ContainerConfiguration) throws(ContainerError) {
+        do throws(NetworkError) {
+            let networks = services.sandboxes.networks
+            let first = try networks.find(configuration.network.networkName)
+            var endpoints: [EndpointConfiguration] = []
+            for var endpoint in configuration.endpoints {
+                let network = try networks.find(endpoint.network)
+                guard !endpoints.contains(where: { $0.network == network.name }) else {
+                    throw NetworkError(.invalid, "network \(network.name) is named twice")
+                }
+                endpoint.network = network.name
+                if network.id == first.id { endpoints.insert(endpoint, at: 0) } else { endpoints.append(endpoint) }
+            }
+            if endpoints.first?.network != first.name { endpoints.insert(EndpointConfiguration(network: first.name), at: 0) }
+            try networks.check(endpoints)
+            configuration.endpoints = endpoints
+        } catch { throw ContainerError(error) }
+    }
+
     static var processorCount: Int { HostFile.processorCount() }
 }
 
 extension NetworkMode {
-    /// The driver that is asked for it.
-    var driverName: String {
+    /// The network that it names first. A container's sandbox is in none of its own.
+    var networkName: String {
         switch self {
-        case .default: "default"
+        case .default: "bridge"
         case .none: "none"
         case .host: "host"
-        case .container: "container"
+        case .container: "none"
         case .named(let name): name
         }
     }
@@ -122,6 +145,8 @@ extension ContainerError {
             case .invalid: .invalid
             case .unsupported: .unsupported
             case .conflict: .conflict
+            case .forbidden: .forbidden
+            case .storage: .storage
             case .busy: .busy
             default: .network
             }

@@ -52,8 +52,8 @@ extension ContainerStore {
         let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
             try requireStillLayers(document)
-            let network = try await attachNetwork(document, object.id)
-            let process = try await run(object, document, network, pending.map(\.choice))
+            let attachment = try await attachNetwork(object, document)
+            let process = try await run(object, document, attachment, pending.map(\.choice))
             let streams = process.takeInitialStreams()
             for (attachment, stream) in zip(pending, streams) { attachment.bind(stream) }
             object.state.withLock { state in
@@ -66,6 +66,7 @@ extension ContainerStore {
             publish("start", object)
             watch(object, process)
         } catch {
+            await detachNetwork(object)
             for attachment in pending { attachment.bind(nil) }
             let code: Int32 =
                 switch error.code {
@@ -94,28 +95,39 @@ extension ContainerStore {
         }
     }
 
-    private func attachNetwork(_ document: ContainerDocument, _ id: String) async throws(ContainerError) -> NetworkNamespace {
-        var request = SandboxRequest(id: id)
+    private func attachNetwork(_ object: ContainerObject, _ document: ContainerDocument) async throws(ContainerError) -> SandboxAttachment {
+        var wish = SandboxRequest.Wish.endpoints(document.configuration.endpoints)
         if let owner = document.sandboxOwner {
-            let process = try? object(owner).runningProcess()
-            request.peer = SandboxRequest.Peer(id: owner, processID: process?.processID)
+            let process = try? self.object(owner).runningProcess()  // one that is gone does not run
+            wish = .shared(SandboxRequest.Peer(id: owner, processID: process?.processID))
         }
+        let (request, sandboxes) = (SandboxRequest(id: object.id, name: document.name, wish), services.sandboxes)
         do throws(NetworkError) {
-            return try await services.networks.driver(named: document.configuration.network.driverName).attach(request).namespace
+            return try await object.lane.run { () throws(NetworkError) in try sandboxes.attach(request) }
         } catch {
             throw ContainerError(error)
         }
     }
 
+    /// Takes a container that has ended off its networks. What cannot be taken away is told, and found again at the next start of the engine.
+    private func detachNetwork(_ object: ContainerObject) async {
+        let (id, sandboxes) = (object.id, services.sandboxes)
+        guard sandboxes.isAttached(id) else { return }
+        do throws(NetworkError) { try await object.lane.run { () throws(NetworkError) in try sandboxes.detach(id) } } catch {
+            warn(object, error.description)
+        }
+    }
+
     private func run(
-        _ object: ContainerObject, _ document: ContainerDocument, _ network: NetworkNamespace, _ streams: [MonitorRequest.StreamChoice]
+        _ object: ContainerObject, _ document: ContainerDocument, _ attachment: SandboxAttachment, _ streams: [MonitorRequest.StreamChoice]
     ) async throws(ContainerError) -> RuntimeContainer {
         let id = object.id
         let directory = "\(services.root)/containers/\(id)"
         let configuration = document.configuration
         let filesOf = document.sandboxOwner.map { "\(services.root)/containers/\($0)" } ?? directory
         let input = SpecificationInput(
-            id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id), network: network,
+            id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id),
+            network: attachment.namespace,
             files: ContainerFiles.names.map { ("/etc/\($0)", "\(filesOf)/\($0)") }, hostDevices: [],
             seccomp: try seccomp(of: configuration))
         let snapshots = services.snapshots
@@ -146,6 +158,8 @@ extension ContainerStore {
             }
         }
         start.initialStreams = streams
+        // The namespace is held until the container is in it.
+        defer { extendLifetime(attachment) }
         do throws(RuntimeError) {
             return try await services.runtime.start(start, in: object.lane)
         } catch {
@@ -218,6 +232,7 @@ extension ContainerStore {
         do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
             warn(object, error.description)
         }
+        await detachNetwork(object)
         let (executions, end) = object.state.withLock { state -> ([String], Promise<ExitStatus>) in
             _ = state.lifecycle.exited(exit)
             state.process = nil

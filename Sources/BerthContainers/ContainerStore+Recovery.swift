@@ -1,3 +1,4 @@
+internal import BerthNetworking
 internal import BerthLinux
 internal import BerthOCI
 internal import BerthReactor
@@ -12,7 +13,10 @@ extension ContainerStore {
     ///
     /// - Throws: `storage`, `busy`.
     public func recover() async throws(ContainerError) {
-        let objects = objects()
+        let (objects, sandboxes) = (objects(), services.sandboxes)
+        do throws(NetworkError) { try await lane.run { () throws(NetworkError) in try sandboxes.load() } } catch {
+            throw ContainerError(error)
+        }
         // One that does not answer holds up none of the others.
         await withTaskGroup(of: Void.self) { group in
             for object in objects { group.addTask { await self.recover(object) } }
@@ -81,6 +85,10 @@ extension ContainerStore {
     private func removeWhatBelongsToNobody() async throws(ContainerError) {
         let known = index.withLock { Set($0.containers.keys).union($0.setAside.keys) }
         let services = services
+        let mayRun = index.withLock { index in
+            Set(index.containers.values.filter { $0.state.withLock { $0.lifecycle.isRunning || $0.unknown != nil } }.map(\.id))
+                .union(index.setAside.keys)
+        }
         let orphans = try await lane.run { () throws(ContainerError) -> Set<String> in
             for id in services.snapshots.writableLayers().subtracting(known) { self.discard(id) }
             if let entries = try? Directory.open(services.root + "/containers").entries() {
@@ -90,6 +98,9 @@ extension ContainerStore {
             }
             let orphans = services.runtime.traces().subtracting(known).filter(RandomID.isValid)
             for id in orphans { services.runtime.killProcesses(of: id) }
+            do throws(NetworkError) { try services.sandboxes.removeWhatBelongsToNobody { mayRun.contains($0) } } catch {
+                throw ContainerError(error)
+            }
             return orphans
         }
         for id in orphans { try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again

@@ -24,7 +24,7 @@ public final class ContainerStore: Sendable {
         /// Mounts layers.
         public var snapshots: any Snapshotter
         /// Attaches to networks.
-        public var networks: NetworkDrivers
+        public var sandboxes: SandboxStore
         /// Waits.
         public var reactor: Reactor
         /// Told of everything that happens.
@@ -36,10 +36,10 @@ public final class ContainerStore: Sendable {
 
         /// All of them.
         public init(
-            root: String, runtime: Runtime, snapshots: any Snapshotter, networks: NetworkDrivers, reactor: Reactor, events: EventHub,
+            root: String, runtime: Runtime, snapshots: any Snapshotter, sandboxes: SandboxStore, reactor: Reactor, events: EventHub,
             images: ImageStore, layers: LayerStore
         ) {
-            (self.root, self.runtime, self.snapshots, self.networks) = (root, runtime, snapshots, networks)
+            (self.root, self.runtime, self.snapshots, self.sandboxes) = (root, runtime, snapshots, sandboxes)
             (self.reactor, self.events, self.images, self.layers) = (reactor, events, images, layers)
         }
     }

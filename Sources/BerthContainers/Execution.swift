@@ -4,6 +4,7 @@ internal import BerthNetworking
 internal import BerthOCI
 internal import BerthReactor
 internal import BerthRuntime
+internal import BerthState
 internal import Synchronization
 
 /// A further process that is to run in a container.

@@ -56,6 +56,7 @@ struct SpecificationInput: Sendable {
         switch network {
         case .new: all.append(RuntimeSpec.Namespace(type: "network"))
         case .process(let id): all.append(RuntimeSpec.Namespace(type: "network", path: "/proc/\(id)/ns/net"))
+        case .path(let path): all.append(RuntimeSpec.Namespace(type: "network", path: path))
         case .host: break
         }
         return all

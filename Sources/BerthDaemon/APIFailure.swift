@@ -18,6 +18,7 @@ struct APIFailure: Error {
         case let error as APIFailure: self = error
         case let error as ContainerError: self.init(Self.status(of: error.code), error.description)
         case let error as ImageError: self.init(Self.status(of: error.code), error.description)
+        case let error as NetworkError: self.init(Self.status(of: error.code), error.description)
         case let error as ImageReference.ParseError: self.init(.badRequest, error.description)
         // What is asked for and does not exist here is a request that makes no sense here.
         case let error as RequestError: self.init(.badRequest, error.description)
@@ -30,10 +31,22 @@ struct APIFailure: Error {
         switch code {
         case .notFound, .imageNotFound: .notFound
         case .conflict: .conflict
+        case .forbidden: .forbidden
         case .notModified: .notModified
         case .invalid, .unsupported: .badRequest
         // Docker's word for a command that cannot be run: its clients make 127 and 126 of the message.
         case .commandNotFound, .commandNotExecutable: .badRequest
+        case .busy: .serviceUnavailable
+        default: .internalServerError
+        }
+    }
+
+    private static func status(of code: NetworkError.Code) -> HTTPResponseStatus {
+        switch code {
+        case .notFound: .notFound
+        case .conflict: .conflict
+        case .forbidden: .forbidden
+        case .invalid, .unsupported: .badRequest
         case .busy: .serviceUnavailable
         default: .internalServerError
         }

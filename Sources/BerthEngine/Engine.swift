@@ -4,7 +4,7 @@ internal import BerthContent
 public import BerthImages
 internal import BerthLayers
 internal import BerthLinux
-internal import BerthNetworking
+public import BerthNetworking
 public import BerthOCI
 internal import BerthReactor
 internal import BerthRuntime
@@ -22,6 +22,8 @@ public final class Engine: Sendable {
     public let images: ImageStore
     /// The containers.
     public let containers: ContainerStore
+    /// The networks.
+    public let networks: NetworkStore
     /// What happens.
     public let events: EventHub
     /// Long work, running and just ended.
@@ -41,7 +43,7 @@ public final class Engine: Sendable {
     public static let version = "0.1.0"
 
     let runtime: Runtime
-    let networks = NetworkDrivers.standard
+    let sandboxes: SandboxStore
     let snapshots: any Snapshotter
     private let reactor: Reactor
     private let locks: Mutex<[RootDirectory]>
@@ -96,9 +98,11 @@ public final class Engine: Sendable {
                 configuration: RuntimeConfiguration(engineID: document.id, execRoot: execRoot, monitor: configuration.monitor),
                 reactor: reactor)
             self.images = images
+            networks = try NetworkStore(root: configuration.root, engineID: document.id, events: events)
+            sandboxes = try SandboxStore(networks: networks, execRoot: execRoot)
             containers = try ContainerStore(
                 .init(
-                    root: configuration.root, runtime: runtime, snapshots: snapshots, networks: networks, reactor: reactor, events: events,
+                    root: configuration.root, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes, reactor: reactor, events: events,
                     images: images, layers: layers))
         } catch {
             throw EngineError(
@@ -109,6 +113,7 @@ public final class Engine: Sendable {
     /// Lets go of the root: what runs goes on, and the next engine finds it. Nothing may be asked of this one any more. Closing again does nothing.
     public func close() async {
         await containers.close()
+        sandboxes.close()
         await runtime.removeParentGroups(in: Lane(named: "closing"))
         locks.withLock { $0 = [] }
     }

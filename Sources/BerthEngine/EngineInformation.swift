@@ -85,7 +85,7 @@ extension Engine {
         return EngineInformation(
             id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
             containerCount: all.count, runningContainerCount: all.count { $0.status == .running }, imageCount: images.count,
-            networkDrivers: networks.names, cgroupVersion: groups.version,
+            networkDrivers: networks.drivers.names, cgroupVersion: groups.version,
             cgroupControllers: Set(groups.version1.flatMap(\.controllers) + groups.unifiedControllers),
             limitsSwap: memoryGroup.map { HostFile.exists("\($0)/\(swapLimit)") } ?? false,
             forwardsIPv4: line("/proc/sys/net/ipv4/ip_forward") == "1", descriptorCount: Self.descriptorCount(),

@@ -1,10 +1,13 @@
+internal import BerthLinux
+internal import BerthNetlink
 public import BerthReactor
+internal import BerthState
 
-/// Why a sandbox could not be attached to a network.
+/// Why a network could not be made, changed or removed, or a sandbox not attached to it.
 public struct NetworkError: Error, Sendable, CustomStringConvertible, LaneRefusable {
     /// What a caller can branch on.
     public struct Code: Hashable, Sendable {
-        private enum Value { case notFound, invalid, unsupported, conflict, system, busy }
+        private enum Value { case notFound, invalid, unsupported, conflict, forbidden, storage, system, busy }
         private let value: Value
         /// No such network.
         public static var notFound: Self { Self(value: .notFound) }
@@ -14,6 +17,10 @@ public struct NetworkError: Error, Sendable, CustomStringConvertible, LaneRefusa
         public static var unsupported: Self { Self(value: .unsupported) }
         /// It does not go with what the sandbox, or another, is.
         public static var conflict: Self { Self(value: .conflict) }
+        /// Docker's word for what a rule of the engine's forbids: a network in use is removed, a predefined one made.
+        public static var forbidden: Self { Self(value: .forbidden) }
+        /// The disk, or the rights to it.
+        public static var storage: Self { Self(value: .storage) }
         /// The kernel refused.
         public static var system: Self { Self(value: .system) }
         /// Too many calls wait.
@@ -31,4 +38,11 @@ public struct NetworkError: Error, Sendable, CustomStringConvertible, LaneRefusa
     public static func busy(lane: String, waitingCount: Int) -> NetworkError {
         NetworkError(.busy, "\(lane) is busy: \(waitingCount) calls wait already; try again when they are done")
     }
+}
+
+extension NetworkError {
+    /// What the kernel refused.
+    init(_ error: NetlinkError) { self.init(.system, error.description) }
+    /// What could not be kept.
+    init(_ error: StateError) { self.init(.storage, error.description) }
 }

@@ -1,76 +1,122 @@
-import BerthNetworking
+import BerthNetlink
 import Testing
 
-@Suite("The three drivers, and what is said of networks that are not there")
+@testable import BerthNetworking
+
+@Suite("The drivers by name, and what the bridge's options may be")
 struct DriverTests {
-    private let drivers = NetworkDrivers.standard
+    private let drivers = NetworkDrivers([NullDriver(), HostDriver()])
 
-    @Test("none gives a namespace of its own, host the host's")
-    func namespaces() async throws {
-        #expect(drivers.names == ["container", "host", "none"])
-        #expect(try await drivers.driver(named: "none").attach(SandboxRequest(id: "a")).namespace == .new)
-        #expect(try await drivers.driver(named: "host").attach(SandboxRequest(id: "a")).namespace == .host)
-    }
-
-    @Test("container gives its peer's while that runs, and says why not otherwise")
-    func peers() async throws {
-        let driver = try drivers.driver(named: "container")
-        let request = SandboxRequest(id: "a", peer: .init(id: "b", processID: 7))
-        #expect(try await driver.attach(request).namespace == .process(7))
-        for (request, code) in [
-            (SandboxRequest(id: "a"), NetworkError.Code.invalid), (SandboxRequest(id: "a", peer: .init(id: "a", processID: 7)), .invalid),
-            (SandboxRequest(id: "a", peer: .init(id: "b", processID: nil)), .conflict),
-        ] {
-            await #expect { try await driver.attach(request) } throws: { ($0 as? NetworkError)?.code == code }
+    @Test("Sandboxes of the host's network have no namespace of their own, and neither of the two has addresses or can be made again")
+    func namespaces() throws {
+        #expect(drivers.names == ["host", "null"])
+        #expect(try !drivers.driver(named: "host").hasNamespaces && drivers.driver(named: "null").hasNamespaces)
+        for driver in drivers.all {
+            #expect(driver.addressVersions.isEmpty)
+            #expect { try driver.check(NetworkConfiguration(name: "one")) } throws: {
+                ($0 as? NetworkError)?.code == .forbidden && "\($0)" == "only one instance of \"\(driver.name)\" network is allowed"
+            }
         }
     }
 
-    @Test(
-        "Each keeps the contract: attaching and detaching can be repeated, and what was never attached can be detached",
-        arguments: ["none", "host", "container"])
-    func contract(name: String) async throws {
-        let driver = try drivers.driver(named: name)
-        #expect(driver.name == name)
-        try await driver.detach("never")
-        let request = SandboxRequest(id: "a", peer: .init(id: "b", processID: 1))
-        let first = try await driver.attach(request)
-        #expect(try await driver.attach(request) == first)
-        try await driver.detach("a")
-        try await driver.detach("a")
-        #expect(try await driver.attach(request) == first)
-    }
-
-    @Test("The default network is refused with the two that there are, and mapped to none of them", arguments: ["default", "bridge"])
-    func noBridge(name: String) {
-        #expect {
-            _ = try drivers.driver(named: name)
-        } throws: {
-            guard let error = $0 as? NetworkError else { return false }
-            return error.code == .unsupported && error.description.contains("--network none")
-                && error.description.contains("--network host")
-        }
-    }
-
-    @Test("A network that does not exist is named", arguments: ["", "mine", "None", "HOST", "none "])
+    @Test("overlay is refused with the reason, and a driver that nobody has is named", arguments: ["overlay", "mine", "", "Host"])
     func unknown(name: String) {
         #expect {
             _ = try drivers.driver(named: name)
         } throws: {
-            ($0 as? NetworkError)?.code == .notFound && "\($0)".contains("network \(name) not found")
+            guard let error = $0 as? NetworkError else { return false }
+            return name == "overlay"
+                ? error.code == .unsupported && error.description.contains("for one")
+                : error.code == .notFound && error.description.contains("could not find plugin \(name)")
         }
     }
 
     @Test("Of two drivers with one name the later counts")
-    func replaced() async throws {
-        struct Other: NetworkDriver {
-            let name = "none"
-            func attach(_ request: SandboxRequest) async throws(NetworkError) -> SandboxAttachment {
-                SandboxAttachment(namespace: .process(1))
-            }
-            func detach(_ sandboxID: String) async throws(NetworkError) {}
-        }
-        let drivers = NetworkDrivers([NoneDriver(), Other()])
-        #expect(drivers.names == ["none"])
-        #expect(try await drivers.driver(named: "none").attach(SandboxRequest(id: "a")).namespace == .process(1))
+    func replaced() throws {
+        let drivers = NetworkDrivers([NullDriver(), Other()])
+        #expect(drivers.names == ["null"])
+        #expect(try !drivers.driver(named: "null").hasNamespaces)
     }
+
+    @Test("Docker's options of a bridge are read")
+    func options() throws {
+        let options = try BridgeOptions([
+            "com.docker.network.bridge.name": "mine0", "com.docker.network.bridge.enable_ip_masquerade": "false",
+            "com.docker.network.bridge.enable_icc": "0", "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1",
+            "com.docker.network.driver.mtu": "9000", "com.docker.network.container_iface_prefix": "net",
+            "com.docker.network.bridge.gateway_mode_ipv6": "routed", "org.example.anything": "kept by its creator",
+        ])
+        #expect(options.bridgeName?.description == "mine0" && !options.masquerades && !options.allowsInterContainer)
+        #expect(options.publishesAt == IPAddress("127.0.0.1") && options.mtu == 9000 && options.interfacePrefix == "net")
+        #expect(options.gatewayMode4 == .nat && options.gatewayMode6 == .routed)
+    }
+
+    @Test(
+        "An option that cannot be, or does not exist here, is named",
+        arguments: [
+            ("com.docker.network.bridge.name", "a name of 16 ch", "invalid"), ("com.docker.network.bridge.name", "", "invalid"),
+            ("com.docker.network.bridge.enable_icc", "yes", "invalid"), ("com.docker.network.driver.mtu", "67", "invalid"),
+            ("com.docker.network.driver.mtu", "65536", "invalid"), ("com.docker.network.bridge.host_binding_ipv4", "::1", "invalid"),
+            ("com.docker.network.container_iface_prefix", "fourteen-chars", "invalid"),
+            ("com.docker.network.bridge.gateway_mode_ipv4", "isolated", "invalid"),
+            ("com.docker.network.bridge.gateway_mode_ipv4", "nonsense", "invalid"),
+            ("com.docker.network.bridge.trusted_host_interfaces", "eth0", "not supported here"),
+        ])
+    func wrongOptions(_ key: String, _ value: String, _ word: String) {
+        #expect { _ = try BridgeOptions([key: value]) } throws: {
+            "\($0)".contains(word) && "\($0)".contains(key) && ($0 as? NetworkError)?.code == (word == "invalid" ? .invalid : .unsupported)
+        }
+    }
+
+    @Test("An interface's alias is told from that of another engine, and from any other text")
+    func aliases() {
+        let (network, sandbox) = (InterfaceAlias.network("n1"), InterfaceAlias.sandbox("s1", endpoint: "e1"))
+        for alias in [network, sandbox] {
+            #expect(InterfaceAlias(alias.text(engineID: "abc"), engineID: "abc") == alias)
+            #expect(InterfaceAlias(alias.text(engineID: "abc"), engineID: "abd") == nil)
+        }
+        for text in ["", "berth", "berth/abc/network", "berth/abc/network/a/b", "berth/abc/sandbox/a", "docker/abc/network/n"] {
+            #expect(InterfaceAlias(text, engineID: "abc") == nil)
+        }
+    }
+
+    @Test("Of several networks that of the highest priority leads elsewhere, of equals the first by name, of each version by itself")
+    func defaultRoutes() throws {
+        func endpoint(_ name: String, _ index: Int32, _ gateway4: String?, _ gateway6: String? = nil, priority: Int = 0) -> Endpoint {
+            Endpoint(
+                id: name, sandboxID: "s", sandboxName: "s", networkID: name, networkName: name, interface: "eth\(index)",
+                hostInterface: "", gateway4: gateway4.flatMap { IPAddress($0) }, gateway6: gateway6.flatMap { IPAddress($0) },
+                gatewayPriority: priority, configuration: EndpointConfiguration(network: name))
+        }
+        func hops(_ endpoints: [Endpoint]) -> [String] {
+            DefaultRoutes(endpoints).hops.map { "\($0.interface) \($0.gateway)" }
+        }
+        #expect(hops([]) == [])
+        #expect(hops([endpoint("b", 2, "10.2.0.1"), endpoint("a", 3, "10.3.0.1")]) == ["eth3 10.3.0.1"])
+        #expect(hops([endpoint("a", 2, "10.2.0.1"), endpoint("b", 3, "10.3.0.1", priority: 1)]) == ["eth3 10.3.0.1"])
+        #expect(hops([endpoint("a", 2, nil, priority: 5), endpoint("b", 3, "10.3.0.1", "fd00::1")]) == ["eth3 10.3.0.1", "eth3 fd00::1"])
+        #expect(
+            hops([endpoint("a", 2, "10.2.0.1"), endpoint("b", 3, "10.3.0.1", "fd00::1", priority: -1)]) == [
+                "eth2 10.2.0.1", "eth3 fd00::1",
+            ])
+    }
+
+    @Test("The networks that every engine has are always the same in one engine, and other ones in another")
+    func predefined() {
+        let ids = PredefinedNetwork.allCases.flatMap { network in ["0123456789ab", "0123456789ac"].map { network.id(ofEngine: $0) } }
+        #expect(Set(ids).count == 6 && ids.allSatisfy { $0.utf8.count == 64 })
+        #expect(PredefinedNetwork.bridge.id(ofEngine: "0123456789ab") == PredefinedNetwork.bridge.id(ofEngine: "0123456789ab"))
+    }
+}
+
+private struct Other: NetworkDriver {
+    let name = "null"
+    let hasNamespaces = false
+    let addressVersions: AddressVersions = []
+    func check(_ configuration: NetworkConfiguration) throws(NetworkError) {}
+    func make(_ network: Network) throws(NetworkError) {}
+    func remove(_ network: Network) throws(NetworkError) {}
+    func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
+    func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
+    func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
 }

@@ -70,6 +70,20 @@ public struct AddressPlan: Sendable {
         parts.sort { $0.pool.subnet < $1.pool.subnet }
     }
 
+    /// Subnets as they were chosen before: nothing is looked for, and nothing avoided.
+    ///
+    /// - Parameter said: which of them their creator has said.
+    /// - Throws: `invalid`, `conflict` for what no plan could have been.
+    init(restoring requests: [SubnetRequest], said: Set<String>) throws(NetworkError) {
+        for request in requests {
+            guard let subnet = Subnet(request.subnet), !parts.contains(where: { $0.pool.subnet.version == subnet.version }) else {
+                throw NetworkError(.invalid, "invalid subnet \(request.subnet)")
+            }
+            parts.append(try Part(subnet, request, isSaid: said.contains(request.subnet)))
+        }
+        parts.sort { $0.pool.subnet < $1.pool.subnet }
+    }
+
     /// Takes an address that a sandbox asks for, in whichever subnet it is.
     ///
     /// - Throws: `invalid` if it is in none, or in one that nobody has said; `conflict` if it is taken.

@@ -1,0 +1,195 @@
+internal import BerthLinux
+internal import BerthNetlink
+internal import Synchronization
+
+/// Networks of one host: a bridge each, and for each sandbox a pair of interfaces, one end of which is a port of the bridge.
+public final class BridgeDriver: NetworkDriver {
+    /// `bridge`.
+    public let name = "bridge"
+    /// They have.
+    public let hasNamespaces = true
+    /// Both.
+    public let addressVersions: AddressVersions = [.v4, .v6]
+
+    private let engineID: String
+    private let host: HostNetwork
+    /// The bridges' numbers, by network: asked for once.
+    private let bridges = Mutex<[String: Int32]>([:])
+
+    init(engineID: String, host: HostNetwork) { (self.engineID, self.host) = (engineID, host) }
+
+    /// Whether the options can be.
+    ///
+    /// - Throws: `invalid`, `unsupported`; `conflict` if the bridge's name belongs to an interface that is there already.
+    public func check(_ configuration: NetworkConfiguration) throws(NetworkError) {
+        let options = try BridgeOptions(configuration.options, isInternal: configuration.isInternal)
+        if let name = options.bridgeName, try link(name) != nil {
+            throw NetworkError(.conflict, "an interface '\(name)' exists already, and is not this engine's: give the bridge another name")
+        }
+    }
+
+    // MARK: Networks
+
+    /// Makes the bridge with the network's addresses, or what of it is missing.
+    ///
+    /// - Throws: `conflict` if an interface of its name is somebody else's.
+    public func make(_ network: Network) throws(NetworkError) {
+        let options = try BridgeOptions(network.configuration.options, isInternal: network.configuration.isInternal)
+        let name = try bridgeName(network, options)
+        let alias = InterfaceAlias.network(network.id).text(engineID: engineID)
+        let found = try link(name)
+        if let found, found.alias != alias {
+            throw NetworkError(
+                .conflict,
+                "the bridge of network \(network.name) cannot be made: an interface '\(name)' exists already, and is not this engine's")
+        }
+        do throws(NetworkError) {
+            let index = if let found { found.index } else { try makeBridge(name, alias, options) }
+            if network.part(.v6) == nil { try set("ipv6/conf/\(name)/disable_ipv6", "1") }
+            try set("ipv6/conf/\(name)/accept_ra", "0")
+            try addAddresses(network, options, to: index)
+            bridges.withLock { $0[network.id] = index }
+        } catch {
+            if found == nil { try? remove(network) }  // what went wrong first is told
+            throw error
+        }
+    }
+
+    /// The name of a network's bridge.
+    func bridgeName(_ network: Network, _ options: BridgeOptions) throws(NetworkError) -> InterfaceName {
+        if let name = options.bridgeName { return name }
+        guard let name = InterfaceName("br-\(network.shortID)") else { throw NetworkError(.invalid, "'\(network.id)' is no network's id") }
+        return name
+    }
+
+    private func makeBridge(_ name: InterfaceName, _ alias: String, _ options: BridgeOptions) throws(NetworkError) -> Int32 {
+        // With an address of its own it keeps that, whoever joins and leaves.
+        let end = LinkEnd(name: name, hardwareAddress: .random(), mtu: options.mtu)
+        let bridge = NewLink(end, .bridge(NewLink.BridgeOptions()), isUp: true)
+        try ask { (socket) throws(NetlinkError) in
+            try socket.perform([.makeLink(bridge), .changeLink(.name(name), LinkChange(alias: alias))])
+        }
+        guard let made = try link(name) else { throw NetworkError(.system, "the bridge '\(name)' was made, and is not there") }
+        return made.index
+    }
+
+    private func addAddresses(_ network: Network, _ options: BridgeOptions, to index: Int32) throws(NetworkError) {
+        try ask { (socket) throws(NetlinkError) in
+            let present = Set(try socket.addresses(on: index).map(\.prefix))
+            for part in network.parts {
+                if part.subnet.version == .v4 && (options.hasNoAddress4 || options.gatewayMode4 == .isolated) { continue }
+                if part.subnet.version == .v6 && options.gatewayMode6 == .isolated { continue }
+                guard let prefix = IPPrefix(part.gateway, length: part.subnet.prefixLength), !present.contains(prefix) else { continue }
+                let broadcast = part.subnet.version == .v4 ? part.subnet.last : nil
+                try socket.perform(
+                    .addAddress(InterfaceAddress(prefix, on: index, broadcast: broadcast, flags: .withoutDuplicateDetection)))
+            }
+        }
+    }
+
+    /// Takes the bridge away.
+    public func remove(_ network: Network) throws(NetworkError) {
+        bridges.withLock { $0[network.id] = nil }
+        let name = try bridgeName(network, try BridgeOptions(network.configuration.options))
+        guard let link = try link(name), InterfaceAlias(link.alias, engineID: engineID) == .network(network.id) else { return }
+        try removeLink(.index(link.index))
+    }
+
+    // MARK: Sandboxes
+
+    /// Makes the pair, one end in the sandbox with its addresses.
+    public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {
+        let options = try BridgeOptions(network.configuration.options, isInternal: network.configuration.isInternal)
+        guard let outer = InterfaceName(endpoint.hostInterface), let inner = InterfaceName(endpoint.interface) else {
+            throw NetworkError(.invalid, "'\(endpoint.hostInterface)' or '\(endpoint.interface)' is no interface's name")
+        }
+        do throws(NetworkError) {
+            let alias = InterfaceAlias.sandbox(endpoint.sandboxID, endpoint: endpoint.id).text(engineID: engineID)
+            let peer = LinkEnd(
+                name: inner, hardwareAddress: endpoint.hardwareAddress, mtu: options.mtu, namespace: namespace.handle)
+            let pair = NewLink(
+                LinkEnd(name: outer, mtu: options.mtu), .veth(peer: peer), isUp: true, master: try bridge(of: network))
+            try ask { (socket) throws(NetlinkError) in
+                try socket.perform([.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))])
+            }
+            if endpoint.ipv6 != nil { try namespace.set([("ipv6/conf/\(inner)/disable_ipv6", "0")]) }
+            do throws(NetlinkError) {
+                try namespace.ask { (socket) throws(NetlinkError) in
+                    let index = try socket.index(of: endpoint.interface)
+                    var requests = [NetlinkRequest.changeLink(.index(index), LinkChange(isUp: true))]
+                    for prefix in [endpoint.ipv4, endpoint.ipv6].compactMap(\.self) {
+                        let broadcast = prefix.address.version == .v4 ? prefix.last : nil
+                        requests.append(
+                            .addAddress(
+                                InterfaceAddress(prefix, on: index, broadcast: broadcast, flags: .withoutDuplicateDetection)))
+                    }
+                    try socket.perform(requests)
+                }
+            } catch { throw NetworkError(error) }
+        } catch {
+            try? detach(endpoint, of: network)  // what went wrong first is told; what stays is found at the next start
+            throw error
+        }
+    }
+
+    private func bridge(of network: Network) throws(NetworkError) -> Int32 {
+        if let index = bridges.withLock({ $0[network.id] }) { return index }
+        try make(network)
+        guard let index = bridges.withLock({ $0[network.id] }) else { throw NetworkError(.system, "network \(network.name) has no bridge") }
+        return index
+    }
+
+    /// Takes the pair away.
+    public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {
+        guard let outer = InterfaceName(endpoint.hostInterface) else { return }
+        try removeLink(.name(outer))
+    }
+
+    /// Removes bridges of networks, and interfaces of endpoints, that are not among these.
+    public func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {
+        let (networks, endpoints) = (Set(networks.map(\.id)), Set(endpoints.map(\.id)))
+        for link in try ask({ (socket) throws(NetlinkError) in try socket.links() }) {
+            switch InterfaceAlias(link.alias, engineID: engineID) {
+            case .network(let id) where !networks.contains(id): try removeLink(.index(link.index))
+            case .sandbox(_, let endpoint) where !endpoints.contains(endpoint): try removeLink(.index(link.index))
+            default: continue
+            }
+        }
+    }
+
+    // MARK: The kernel
+
+    private func ask<Value: Sendable>(_ body: (inout NetlinkSocket) throws(NetlinkError) -> Value) throws(NetworkError) -> Value {
+        do throws(NetlinkError) { return try host.ask(body) } catch { throw NetworkError(error) }
+    }
+
+    private func link(_ name: InterfaceName) throws(NetworkError) -> Link? {
+        try ask { (socket) throws(NetlinkError) in try socket.link(.name(name)) }
+    }
+
+    private func removeLink(_ link: LinkReference) throws(NetworkError) {
+        do throws(NetlinkError) { try host.ask { (socket) throws(NetlinkError) in try socket.perform(.removeLink(link)) } } catch {
+            if error.code != .notFound { throw NetworkError(error) }
+        }
+    }
+
+    private func set(_ path: String, _ value: String) throws(NetworkError) {
+        if let failure = KernelSetting.write([(path, value)]) { throw NetworkError(.system, failure) }
+    }
+}
+
+extension HardwareAddress {
+    /// One of those that nobody has been given: locally administered (IEEE 802, clause 8.4).
+    static func random() -> HardwareAddress {
+        var random = SystemRandomNumberGenerator()
+        let bytes: [UInt8] = [0x02, 0x42] + (0..<4).map { _ in random.next() }
+        guard let address = HardwareAddress(bytes: bytes) else { preconditionFailure("six bytes are an address") }
+        return address
+    }
+
+    /// The one of a sandbox that has this address: who comes after it at that address is found where it was (Docker's, until version 27).
+    static func following(_ address: IPAddress) -> HardwareAddress {
+        guard address.version == .v4, let following = HardwareAddress(bytes: [0x02, 0x42] + address.bytes) else { return random() }
+        return following
+    }
+}

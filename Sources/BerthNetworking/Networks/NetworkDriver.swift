@@ -1,0 +1,98 @@
+/// Makes networks of one kind, and gives sandboxes their interfaces in them.
+///
+/// The walk through a network's life: ``check(_:)`` before anything is made, ``make(_:)`` before its first sandbox comes (and again after every start of an
+/// engine, for a reboot takes it away), ``attach(_:of:to:)`` and ``detach(_:of:)`` for each sandbox, ``remove(_:)``. Names and addresses are decided before
+/// a driver is called; what it makes outside of its sandboxes' namespaces carries the engine's id and that of the network or sandbox, so that what belongs to
+/// nobody can be found: ``removeAll(except:endpoints:)``. All calls but ``check(_:)`` may block, and are made where that holds up nothing else.
+public protocol NetworkDriver: Sendable {
+    /// The name by which a network's creator chooses it.
+    var name: String { get }
+    /// Whether sandboxes of its networks have a namespace of their own; if not, they are in the host's, and in no other network.
+    var hasNamespaces: Bool { get }
+    /// Which versions of addresses its networks can have; none: they have no subnets.
+    var addressVersions: AddressVersions { get }
+    /// Whether a network can be what its creator says.
+    ///
+    /// - Throws: `invalid`, `unsupported`.
+    func check(_ configuration: NetworkConfiguration) throws(NetworkError)
+    /// Makes what the network has on the host. Repeating is fine, and makes whole what has been damaged. On failure nothing is there that was not before.
+    ///
+    /// - Throws: `conflict` if something else has a name that it needs; `unsupported` where the kernel lacks it; `system`.
+    func make(_ network: Network) throws(NetworkError)
+    /// Takes away what the network has on the host. Repeating is fine.
+    func remove(_ network: Network) throws(NetworkError)
+    /// Gives a sandbox its interface, with its addresses, up and ready. On failure nothing of it is left.
+    ///
+    /// - Throws: `unsupported`, `conflict`, `system`.
+    func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError)
+    /// Takes the interface away. Repeating is fine, also for one that was never attached, and when the namespace is gone.
+    func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError)
+    /// Removes everything of this engine's that belongs to none of these networks and endpoints: what a kill has left.
+    func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError)
+}
+
+/// Versions of the Internet protocol.
+public struct AddressVersions: OptionSet, Hashable, Sendable {
+    /// The bits.
+    public let rawValue: UInt8
+    /// These bits.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// Version 4.
+    public static let v4 = AddressVersions(rawValue: 1)
+    /// Version 6.
+    public static let v6 = AddressVersions(rawValue: 2)
+}
+
+/// Sandboxes with nothing but a loopback interface: the network `none`.
+public struct NullDriver: NetworkDriver {
+    /// `null`.
+    public let name = "null"
+    /// They have.
+    public let hasNamespaces = true
+    /// None.
+    public let addressVersions: AddressVersions = []
+    /// The driver.
+    public init() {}
+    /// There is one such network, and it is there.
+    public func check(_ configuration: NetworkConfiguration) throws(NetworkError) { throw .onlyOne(name) }
+    /// There is nothing to make.
+    public func make(_ network: Network) throws(NetworkError) {}
+    /// There is nothing to remove.
+    public func remove(_ network: Network) throws(NetworkError) {}
+    /// There is no interface.
+    public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
+    /// There is no interface.
+    public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
+    /// There is nothing to remove.
+    public func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
+}
+
+/// The host's own network.
+public struct HostDriver: NetworkDriver {
+    /// `host`.
+    public let name = "host"
+    /// They are in the host's.
+    public let hasNamespaces = false
+    /// None.
+    public let addressVersions: AddressVersions = []
+    /// The driver.
+    public init() {}
+    /// There is one such network, and it is there.
+    public func check(_ configuration: NetworkConfiguration) throws(NetworkError) { throw .onlyOne(name) }
+    /// There is nothing to make.
+    public func make(_ network: Network) throws(NetworkError) {}
+    /// There is nothing to remove.
+    public func remove(_ network: Network) throws(NetworkError) {}
+    /// The host's interfaces are what it has.
+    public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
+    /// The host's interfaces stay.
+    public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
+    /// There is nothing to remove.
+    public func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
+}
+
+extension NetworkError {
+    static func onlyOne(_ driver: String) -> NetworkError {
+        NetworkError(.forbidden, "only one instance of \"\(driver)\" network is allowed")
+    }
+}

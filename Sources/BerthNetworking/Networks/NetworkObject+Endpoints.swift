@@ -1,0 +1,80 @@
+internal import BerthNetlink
+internal import BerthState
+internal import Synchronization
+
+extension NetworkObject {
+    /// Takes addresses and names for a place in the network. Nothing is made.
+    ///
+    /// - Throws: `invalid`, `conflict` for addresses that cannot be had; `notFound` if the network has just been removed.
+    func reserve(
+        _ configuration: EndpointConfiguration, _ request: SandboxRequest, _ names: inout InterfaceNames
+    ) throws(NetworkError) -> Endpoint {
+        let id = RandomID.make()
+        let prefix = (try? BridgeOptions(network.configuration.options).interfacePrefix) ?? "eth"  // options of another driver
+        let interface = names.take(prefix)
+        return try state.withLock { (state) throws(NetworkError) in
+            guard !state.isRemoved else { throw NetworkError(.notFound, "network \(state.network.name) not found") }
+            if state.network.isDefault, configuration.ipv4 != nil || configuration.ipv6 != nil {
+                throw NetworkError(.invalid, "user specified IP address is supported on user defined networks only")
+            }
+            var plan = state.plan
+            let ipv4 = try Self.address(.v4, configuration.ipv4, &plan)
+            let ipv6 = try Self.address(.v6, configuration.ipv6, &plan)
+            let (part4, part6) = (state.network.part(.v4), state.network.part(.v6))
+            let isInternal = state.network.configuration.isInternal
+            let endpoint = Endpoint(
+                id: id, sandboxID: request.id, sandboxName: request.name, networkID: self.id, networkName: state.network.name,
+                interface: interface, hostInterface: "veth\(id.prefix(11))",
+                hardwareAddress: configuration.hardwareAddress ?? ipv4.map(HardwareAddress.following) ?? .random(),
+                ipv4: part4.flatMap { part in ipv4.flatMap { IPPrefix($0, length: part.subnet.prefixLength) } },
+                ipv6: part6.flatMap { part in ipv6.flatMap { IPPrefix($0, length: part.subnet.prefixLength) } },
+                gateway4: isInternal ? nil : part4?.gateway, gateway6: isInternal ? nil : part6?.gateway,
+                gatewayPriority: configuration.gatewayPriority, configuration: configuration)
+            state.plan = plan
+            state.endpoints[id] = endpoint
+            return endpoint
+        }
+    }
+
+    private static func address(
+        _ version: IPAddress.Version, _ asked: IPAddress?, _ plan: inout AddressPlan
+    ) throws(NetworkError) -> IPAddress? {
+        guard let asked else { return try plan.takeNext(version) }
+        guard asked.version == version else { throw NetworkError(.invalid, "invalid IPv\(version.rawValue) address: \(asked)") }
+        try plan.request(asked)
+        return asked
+    }
+
+    /// Has the driver attach it; once more if what the network has on the host has been damaged meanwhile.
+    func attach(_ endpoint: Endpoint, to namespace: SandboxNamespace) throws(NetworkError) {
+        let network = network
+        do throws(NetworkError) { try driver.attach(endpoint, of: network, to: namespace) } catch {
+            guard error.code == .system else { throw error }
+            try makeAgain()
+            try driver.attach(endpoint, of: network, to: namespace)
+        }
+    }
+
+    /// Takes up a place that an earlier engine has given.
+    ///
+    /// - Returns: whether its addresses are still its own.
+    func adopt(_ endpoint: Endpoint) -> Bool {
+        state.withLock { state in
+            var plan = state.plan
+            for address in endpoint.addresses {
+                do throws(NetworkError) { try plan.take(address) } catch { return false }
+            }
+            state.plan = plan
+            state.endpoints[endpoint.id] = endpoint
+            return true
+        }
+    }
+
+    /// Gives its addresses back.
+    func giveUp(_ endpoint: Endpoint) {
+        state.withLock { state in
+            guard state.endpoints.removeValue(forKey: endpoint.id) != nil else { return }
+            for address in endpoint.addresses { state.plan.giveBack(address) }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+internal import BerthNetlink
+internal import Synchronization
+
+/// A network as its store knows it.
+final class NetworkObject: Sendable {
+    struct State {
+        var network: Network
+        var plan: AddressPlan
+        /// Who is in it.
+        var endpoints: [String: Endpoint] = [:]
+        /// Places that are being taken, or given up: they keep the network from being removed.
+        var pendingCount = 0
+        var isRemoved = false
+    }
+
+    let id: String
+    let driver: any NetworkDriver
+    let state: Mutex<State>
+    /// Whether the driver has made it since the engine was opened. Held while it does.
+    private let isMade = Mutex(false)
+
+    init(_ network: Network, _ plan: AddressPlan, _ driver: any NetworkDriver) {
+        (id, self.driver) = (network.id, driver)
+        state = Mutex(State(network: network, plan: plan))
+    }
+
+    var network: Network { state.withLock { $0.network } }
+
+    /// Has the driver make it, once. Blocks.
+    ///
+    /// - Parameter prepare: done before, if it is the first time.
+    func makeOnce(_ prepare: (NetworkObject) throws(NetworkError) -> Void = { _ in }) throws(NetworkError) {
+        try isMade.withLock { (isMade) throws(NetworkError) in
+            guard !isMade else { return }
+            try prepare(self)
+            try driver.make(network)
+            isMade = true
+        }
+    }
+
+    /// Has the driver look at it again, as after something has failed. Blocks.
+    func makeAgain() throws(NetworkError) {
+        try isMade.withLock { (isMade) throws(NetworkError) in
+            isMade = false
+            try driver.make(network)
+            isMade = true
+        }
+    }
+}

@@ -1,0 +1,332 @@
+internal import BerthOCI
+internal import BerthReactor
+public import BerthState
+internal import BerthNetlink
+internal import Synchronization
+
+/// The networks of an engine: made, found, listed, removed.
+///
+/// One document a network, `networks/<id>.json`, is all that is kept of it. The three that every engine has need none, but for the addresses of the default
+/// one, which are chosen when it is first used.
+public final class NetworkStore: Sendable {
+    struct Index {
+        var networks: [String: NetworkObject] = [:]
+        /// Names in use, also those of networks that are just being made.
+        var names: [String: String] = [:]
+        /// Subnets of networks that are just being made.
+        var pending: [String: [Subnet]] = [:]
+        /// Documents that could not be read: they keep their ids.
+        var setAside: [String: String] = [:]
+    }
+
+    /// The engine's drivers.
+    public let drivers: NetworkDrivers
+    let index = Mutex(Index())
+    let host: HostNetwork
+    private let engineID: String
+    private let documents: DocumentStore<NetworkDocument>
+    private let events: EventHub
+    private let choice: SubnetChoice
+    private let lane = Lane(named: "the networks' store")
+
+    /// Opens the store and reads every document. Nothing is made on the host. Blocks.
+    ///
+    /// - Parameters:
+    ///   - root: the engine's root directory.
+    ///   - engineID: the engine's id: what is made on the host carries it.
+    ///   - events: told of everything that happens.
+    ///   - drivers: further drivers. Of two with one name the later one counts, and these come after those that every engine has.
+    /// - Throws: `storage`, `system`. What is wrong with one network is that network's.
+    public init(root: String, engineID: String, events: EventHub, drivers: [any NetworkDriver] = []) throws(NetworkError) {
+        (self.engineID, self.events) = (engineID, events)
+        host = try HostNetwork()
+        self.drivers = NetworkDrivers([NullDriver(), HostDriver(), BridgeDriver(engineID: engineID, host: host)] + drivers)
+        let identifier = UInt64(engineID.prefix(10), radix: 16) ?? 0  // an engine's id is hexadecimal
+        choice = SubnetChoice(SubnetChoice.standard + [SubnetChoice.uniqueLocal(identifier: identifier)])
+        let loaded: (found: [(id: String, document: NetworkDocument)], setAside: [DocumentStore<NetworkDocument>.SetAside])
+        do throws(StateError) {
+            documents = try DocumentStore(directory: root + "/networks")
+            loaded = try documents.load()
+        } catch { throw NetworkError(error) }
+        for (id, document) in loaded.found where RandomID.isValid(id) { take(id, document) }
+        for aside in loaded.setAside { index.withLock { $0.setAside[aside.id] = aside.reason } }
+        for predefined in PredefinedNetwork.allCases { try addIfMissing(predefined) }
+    }
+
+    private func take(_ id: String, _ document: NetworkDocument) {
+        do throws(NetworkError) {
+            let (network, plan) = try document.network(id: id)
+            let object = NetworkObject(network, plan, try drivers.driver(named: document.driver))
+            index.withLock { index in
+                index.networks[id] = object
+                index.names[network.name] = id
+            }
+        } catch {
+            // It stays where it is: another engine may have the driver that is missing here.
+            index.withLock { $0.setAside[id] = error.description }
+        }
+    }
+
+    private func addIfMissing(_ predefined: PredefinedNetwork) throws(NetworkError) {
+        let id = predefined.id(ofEngine: engineID)
+        guard index.withLock({ $0.networks[id] == nil && $0.setAside[id] == nil }) else { return }
+        var configuration = NetworkConfiguration(name: predefined.rawValue)
+        configuration.driver = predefined.driver
+        if predefined == .bridge {
+            configuration.options = [
+                "com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.enable_icc": "true",
+                "com.docker.network.bridge.enable_ip_masquerade": "true", "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+                "com.docker.network.driver.mtu": "1500",
+            ]
+        }
+        let network = Network(id: id, createdAt: .now, configuration: configuration, parts: [])
+        let object = NetworkObject(network, try AddressPlan(restoring: [], said: []), try drivers.driver(named: predefined.driver))
+        index.withLock { index in
+            index.networks[id] = object
+            index.names[network.name] = id
+        }
+    }
+
+    // MARK: Finding
+
+    /// Finds a network by its id, its name, or a prefix of its id that only it has.
+    ///
+    /// - Throws: `notFound`; `invalid` where more than one id begins so; `conflict` for one whose document was set aside.
+    public func find(_ text: String) throws(NetworkError) -> Network { try object(text).network }
+
+    func object(_ text: String) throws(NetworkError) -> NetworkObject {
+        let (found, reason): (NetworkObject?, NetworkError?) = index.withLock { index in
+            if let exact = index.networks[text] { return (exact, nil) }
+            if let id = index.names[text], let object = index.networks[id] { return (object, nil) }
+            if let reason = index.setAside[text] {
+                return (nil, NetworkError(.conflict, "network \(text) is unreadable: its document was set aside: \(reason)"))
+            }
+            guard !text.isEmpty else { return (nil, nil) }
+            let matches = index.networks.keys.filter { $0.hasPrefix(text) }
+            guard matches.count < 2 else {
+                return (nil, NetworkError(.invalid, "network \(text) is ambiguous (\(matches.count) matches found on ID prefix)"))
+            }
+            return (matches.first.flatMap { index.networks[$0] }, nil)
+        }
+        if let reason { throw reason }
+        guard let found else { throw NetworkError(.notFound, "network \(text) not found") }
+        return found
+    }
+
+    /// All networks, by name. Waits for nothing.
+    public func all() -> [Network] { objects().map(\.network).sorted { $0.name < $1.name } }
+
+    func objects() -> [NetworkObject] { index.withLock { Array($0.networks.values) } }
+
+    /// Who is in a network now.
+    public func endpoints(of id: String) -> [Endpoint] {
+        guard let object = index.withLock({ $0.networks[id] }) else { return [] }
+        return object.state.withLock { Array($0.endpoints.values) }
+    }
+
+    /// Networks whose documents could not be read, and why. They keep their ids.
+    public var unreadable: [String: String] { index.withLock { $0.setAside } }
+
+    /// Whether a sandbox can have these places, as far as that can be said before it takes them.
+    ///
+    /// - Throws: `notFound`, `invalid`.
+    public func check(_ endpoints: [EndpointConfiguration]) throws(NetworkError) {
+        for endpoint in endpoints {
+            let object = try object(endpoint.network)
+            guard object.driver.hasNamespaces || endpoints.count == 1, !object.driver.addressVersions.isEmpty || endpoints.count == 1 else {
+                throw NetworkError(
+                    .invalid, "conflicting options: cannot attach both user-defined and non-user-defined network-modes")
+            }
+            let network = object.network
+            if network.isPredefined && !endpoint.aliases.isEmpty {
+                throw NetworkError(.invalid, "network-scoped alias is supported only for containers in user defined networks")
+            }
+            guard endpoint.ipv4 != nil || endpoint.ipv6 != nil else { continue }
+            guard !network.isPredefined else {
+                throw NetworkError(.invalid, "user specified IP address is supported on user defined networks only")
+            }
+            for (address, version) in [(endpoint.ipv4, IPAddress.Version.v4), (endpoint.ipv6, .v6)] {
+                guard let address else { continue }
+                guard let part = network.part(version), part.isSaid else {
+                    throw NetworkError(
+                        .invalid, "user specified IP address is supported only when connecting to networks with user configured subnets")
+                }
+                guard part.subnet.contains(address) else {
+                    throw NetworkError(.invalid, "no configured subnet or ip-range contain the IP address \(address)")
+                }
+            }
+        }
+    }
+
+    // MARK: Making
+
+    /// Makes a network. It exists, whole, when this returns; on failure nothing of it is left.
+    ///
+    /// - Throws: `conflict` for a name, subnet or bridge that is in use, `forbidden` for the predefined ones, `invalid`, `unsupported`, `notFound` for a driver
+    ///   that does not exist, `storage`, `system`, `busy`.
+    public func create(_ configuration: NetworkConfiguration) async throws(NetworkError) -> Network {
+        let network = try await lane.run { [self] () throws(NetworkError) in try make(configuration) }
+        publish("create", network)
+        return network
+    }
+
+    private func make(_ configuration: NetworkConfiguration) throws(NetworkError) -> Network {
+        let driver = try check(configuration)
+        let id = RandomID.make()
+        try reserve(configuration.name, for: id)
+        do throws(NetworkError) {
+            let plan = try plan(configuration, for: id)
+            let network = Network(id: id, createdAt: .now, configuration: configuration, parts: plan.networkParts)
+            let object = NetworkObject(network, plan, driver)
+            try object.makeOnce()
+            do throws(StateError) { try documents.write(NetworkDocument(network), id: id) } catch {
+                try? driver.remove(network)  // what went wrong first is told; what stays is found at the next start
+                throw NetworkError(error)
+            }
+            index.withLock { index in
+                index.networks[id] = object
+                index.pending[id] = nil
+            }
+            return network
+        } catch {
+            index.withLock { index in
+                index.names[configuration.name] = nil
+                index.pending[id] = nil
+            }
+            throw error
+        }
+    }
+
+    private func check(_ configuration: NetworkConfiguration) throws(NetworkError) -> any NetworkDriver {
+        let name = configuration.name
+        guard PredefinedNetwork(rawValue: name) == nil, name != "default" else {
+            throw NetworkError(.forbidden, "operation is not permitted on predefined \(name) network ")
+        }
+        // Docker's rule for names, without which a name and an option could not be told apart, nor a name and a path.
+        guard name.utf8.first.map({ $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ".") }) == true, name.utf8.count <= 255,
+            name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: ",") })
+        else {
+            throw NetworkError(
+                .invalid,
+                "invalid network name \"\(name)\": it must be 1 to 255 letters, digits and signs without spaces, slashes, colons and commas"
+            )
+        }
+        let driver = try drivers.driver(named: configuration.driver)
+        guard configuration.enablesIPv4 || configuration.enablesIPv6 || driver.addressVersions.isEmpty else {
+            throw NetworkError(.invalid, "IPv4 or IPv6 must be enabled")
+        }
+        try driver.check(configuration)
+        return driver
+    }
+
+    private func reserve(_ name: String, for id: String) throws(NetworkError) {
+        let isFree = index.withLock { index in
+            guard index.names[name] == nil else { return false }
+            index.names[name] = id
+            return true
+        }
+        guard isFree else { throw NetworkError(.conflict, "network with name \(name) already exists") }
+    }
+
+    /// Chooses the subnets, and keeps them from others that choose meanwhile.
+    private func plan(_ configuration: NetworkConfiguration, for id: String) throws(NetworkError) -> AddressPlan {
+        let routes = try host.routes()
+        return try index.withLock { (index) throws(NetworkError) in
+            let others = index.networks.values.filter { $0.id != id }.flatMap { $0.network.parts.map(\.subnet) }
+            let plan = try AddressPlan(
+                configuration.subnets, versions: configuration.versions, from: choice,
+                networks: others + index.pending.filter { $0.key != id }.values.flatMap(\.self), routes: routes)
+            index.pending[id] = plan.parts.map(\.pool.subnet)
+            return plan
+        }
+    }
+
+    /// Has a network made before its first sandbox comes. The default one gets addresses then, and others if a route of the host's leads to its own by now.
+    func prepare(_ object: NetworkObject) throws(NetworkError) {
+        try object.makeOnce { [self] (object) throws(NetworkError) in
+            let network = object.network
+            guard network.isDefault else { return }
+            if !network.parts.isEmpty { guard try isTaken(network) else { return } }
+            let plan = try plan(network.configuration, for: network.id)
+            defer { index.withLock { $0.pending[network.id] = nil } }
+            let chosen = Network(
+                id: network.id, createdAt: network.createdAt, configuration: network.configuration, parts: plan.networkParts)
+            do throws(StateError) { try documents.write(NetworkDocument(chosen), id: network.id) } catch { throw NetworkError(error) }
+            object.state.withLock { ($0.network, $0.plan) = (chosen, plan) }
+        }
+    }
+
+    /// Whether somebody else's route leads to where the default network's sandboxes would be. With a bridge of its own it is its own route.
+    private func isTaken(_ network: Network) throws(NetworkError) -> Bool {
+        guard endpoints(of: network.id).isEmpty else { return false }
+        let alias = InterfaceAlias.network(network.id).text(engineID: engineID)
+        do throws(NetlinkError) {
+            let isThere = try host.ask { (socket) throws(NetlinkError) in try socket.links().contains { $0.alias == alias } }
+            guard !isThere else { return false }
+        } catch { throw NetworkError(error) }
+        let routes = try host.routes()
+        return network.parts.contains { part in routes.contains(where: part.subnet.overlaps) }
+    }
+
+    // MARK: Removing
+
+    /// Removes a network. When this returns its name and its addresses are free.
+    ///
+    /// - Throws: `notFound`, `forbidden` for the predefined ones and for one that somebody is in (they are named), `storage`, `system`, `busy`.
+    public func remove(_ text: String) async throws(NetworkError) {
+        let object = try object(text)
+        let network = object.network
+        guard !network.isPredefined else {
+            throw NetworkError(.forbidden, "\(network.name) is a pre-defined network and cannot be removed")
+        }
+        try await lane.run { [self] () throws(NetworkError) in try erase(object) }
+        publish("destroy", network)
+    }
+
+    private func erase(_ object: NetworkObject) throws(NetworkError) {
+        let users = try object.state.withLock { (state) throws(NetworkError) -> [Endpoint] in
+            guard !state.isRemoved else { throw NetworkError(.notFound, "network \(state.network.name) not found") }
+            if state.endpoints.isEmpty && state.pendingCount == 0 { state.isRemoved = true }
+            return state.endpoints.values.sorted { $0.sandboxID < $1.sandboxID }
+        }
+        let network = object.network
+        guard object.state.withLock({ $0.isRemoved }) else {
+            let names = users.map { "name:\"\($0.sandboxName)\" id:\"\($0.sandboxID.prefix(12))\"" }.joined(separator: ", ")
+            throw NetworkError(.forbidden, "error while removing network: network \(network.name) has active endpoints (\(names))")
+        }
+        do throws(NetworkError) {
+            // Without its document it does not exist: what is left from here on belongs to nobody.
+            do throws(StateError) { try documents.remove(id: object.id) } catch { throw NetworkError(error) }
+            try object.driver.remove(network)
+        } catch {
+            object.state.withLock { $0.isRemoved = false }
+            throw error
+        }
+        index.withLock { index in
+            index.networks[object.id] = nil
+            if index.names[network.name] == object.id { index.names[network.name] = nil }
+        }
+    }
+
+    /// Removes networks that nobody is in and for which `isWanted` says no, but for the predefined ones.
+    ///
+    /// - Returns: their names. One that somebody enters meanwhile stays.
+    public func prune(keeping isWanted: @Sendable (Network) -> Bool) async throws(NetworkError) -> [String] {
+        var names: [String] = []
+        for network in all() where !network.isPredefined && endpoints(of: network.id).isEmpty && !isWanted(network) {
+            do throws(NetworkError) { try await remove(network.id) } catch {
+                guard error.code == .forbidden || error.code == .notFound else { throw error }
+                continue
+            }
+            names.append(network.name)
+        }
+        publish("prune", nil)
+        return names
+    }
+
+    func publish(_ action: String, _ network: Network?, _ more: [String: String] = [:]) {
+        var attributes = more
+        if let network { attributes.merge(["name": network.name, "type": network.configuration.driver]) { $1 } }
+        events.publish(Event(type: "network", action: action, actorID: network?.id ?? "", attributes: attributes))
+    }
+}

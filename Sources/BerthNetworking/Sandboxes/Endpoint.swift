@@ -1,0 +1,65 @@
+public import BerthNetlink
+
+/// What is asked of one of a sandbox's places in networks (Docker Engine API, `EndpointSettings`).
+public struct EndpointConfiguration: Hashable, Sendable, Codable {
+    /// The network, by its name or id.
+    public var network: String
+    /// Further names that the others of the network know it by.
+    public var aliases: [String]
+    /// Its address of version 4; `nil` for the next that is free.
+    public var ipv4: IPAddress?
+    /// Its address of version 6; `nil` for the next that is free.
+    public var ipv6: IPAddress?
+    /// Further addresses of its own link.
+    public var linkLocal: [IPAddress]
+    /// Its Ethernet address; `nil` for one that follows from its address.
+    public var hardwareAddress: HardwareAddress?
+    /// Of several networks, that of the highest number leads to everywhere else. Default 0.
+    public var gatewayPriority: Int
+    /// What only the network's driver understands.
+    public var driverOptions: [String: String]
+    /// Other containers by names of its own, `container:name`.
+    public var links: [String]
+
+    /// A place in a network, everything else by default.
+    public init(network: String) {
+        self.network = network
+        (aliases, linkLocal, driverOptions, links, gatewayPriority) = ([], [], [:], [], 0)
+        (ipv4, ipv6, hardwareAddress) = (nil, nil, nil)
+    }
+}
+
+/// One of a sandbox's places in networks, while it has it.
+public struct Endpoint: Hashable, Sendable, Codable {
+    /// 64 hexadecimal digits.
+    public var id: String
+    /// Whose place it is.
+    public var sandboxID: String
+    /// The name of the container that made the sandbox.
+    public var sandboxName: String
+    /// In which network.
+    public var networkID: String
+    /// That network's name.
+    public var networkName: String
+    /// The interface in the sandbox's namespace: `eth0`.
+    public var interface: String
+    /// The other end, on the host; empty where there is none.
+    public var hostInterface: String
+    /// Its Ethernet address.
+    public var hardwareAddress: HardwareAddress?
+    /// Its address of version 4, with its network's prefix.
+    public var ipv4: IPPrefix?
+    /// Its address of version 6, with its network's prefix.
+    public var ipv6: IPPrefix?
+    /// Where packets to everywhere else may go, of version 4; `nil` for nowhere.
+    public var gateway4: IPAddress?
+    /// The same of version 6.
+    public var gateway6: IPAddress?
+    /// Of several, which one's gateways are used: the highest, of equals the first by the network's name.
+    public var gatewayPriority: Int
+    /// What was asked for.
+    public var configuration: EndpointConfiguration
+
+    /// Its addresses.
+    public var addresses: [IPAddress] { [ipv4, ipv6].compactMap { $0?.address } }
+}
