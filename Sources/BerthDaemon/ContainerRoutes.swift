@@ -36,7 +36,7 @@ struct ContainerRoutes: Sendable {
     }
 
     private func create(_ call: Call) async throws {
-        let request = try ContainerCreateRequest(parsing: try await call.jsonBody())
+        let request = try ContainerCreateRequest(parsing: try await call.jsonBody(), version: call.version)
         var configuration = try ContainerConfiguration(request, version: call.version)
         configuration.name = call.query["name"]
         let platform = try call.query["platform"].map { text throws(APIFailure) in
@@ -46,7 +46,7 @@ struct ContainerRoutes: Sendable {
             return platform
         }
         let container = try await engine.containers.create(configuration, platform: platform)
-        let warnings = platform == nil ? warnings(aboutImage: configuration.image) : []
+        let warnings = request.warnings + (platform == nil ? warnings(aboutImage: configuration.image) : [])
         try await call.reply.json(ContainerCreateResponse(id: container.id, warnings: warnings), .created)
     }
 
@@ -63,7 +63,7 @@ struct ContainerRoutes: Sendable {
     private func inspect(_ call: Call) async throws {
         let container = try container(call)
         let usage = call.query.bool("size") ? try await container.usage() : nil
-        try await call.reply.json(ContainerInspect(try container.details(), usage: usage))
+        try await call.reply.json(ContainerInspect(try container.details(), usage: usage).json(for: call.version))
     }
 
     private func start(_ call: Call) async throws {

@@ -63,8 +63,9 @@ extension ContainerInspect {
         host = HostConfig(container.configuration)
         config = ContainerConfig(container)
         mounts = container.configuration.bindMounts.map { MountPoint($0) }
-        sandboxKey = container.processID.map { "/proc/\($0)/ns/net" } ?? ""
-        networks = container.networks
+        network.sandboxKey = container.processID.map { "/proc/\($0)/ns/net" } ?? ""
+        network.sandboxID = network.sandboxKey.isEmpty ? "" : container.id
+        network.networks = container.networks
     }
 }
 

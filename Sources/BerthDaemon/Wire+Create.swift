@@ -20,9 +20,10 @@ extension ContainerConfiguration {
         stopSignal = config.stopSignal.flatMap(Self.said)
         stopTimeoutSeconds = config.stopTimeoutSeconds.map { Int(clamping: $0) }
         network = NetworkMode(parsing: host.networkMode)
-        for name in request.networks where NetworkMode(parsing: name) != network {
+        for name in request.endpoints.keys.sorted() where NetworkMode(parsing: name) != network {
             throw .invalid("not supported here: a second network ('\(name)' beside '\(network)')")
         }
+        try Self.refuseNetworks(request)
         bindMounts = try (host.binds ?? []).map { text throws(APIFailure) in try BindMount(parsing: text) }
         bindMounts += try host.mounts.map { mount throws(APIFailure) in try BindMount(mount) }
         (addedCapabilities, droppedCapabilities) = (host.addedCapabilities ?? [], host.droppedCapabilities ?? [])
@@ -35,6 +36,23 @@ extension ContainerConfiguration {
         resources = try Resources(host)
         initialTerminalRows = UInt16(exactly: host.consoleSize.rows).flatMap { $0 > 0 ? $0 : nil }
         initialTerminalColumns = UInt16(exactly: host.consoleSize.columns).flatMap { $0 > 0 ? $0 : nil }
+    }
+
+    /// What networks of one's own would have to do.
+    private static func refuseNetworks(_ request: ContainerCreateRequest) throws(APIFailure) {
+        let (config, host) = (request.config, request.host)
+        let asked: [(name: String, isAsked: Bool)] = [
+            ("ExposedPorts", !config.exposedPorts.isEmpty), ("MacAddress", !config.macAddress.isEmpty),
+            ("HostConfig.PortBindings", !(host.portBindings ?? [:]).isEmpty), ("HostConfig.PublishAllPorts", host.publishesAllPorts),
+            ("HostConfig.Dns", !(host.nameServers ?? []).isEmpty), ("HostConfig.DnsOptions", !(host.nameOptions ?? []).isEmpty),
+            ("HostConfig.DnsSearch", !(host.nameSearch ?? []).isEmpty), ("HostConfig.ExtraHosts", !(host.extraHosts ?? []).isEmpty),
+            ("HostConfig.Links", !(host.links ?? []).isEmpty),
+            ("NetworkingConfig.EndpointsConfig", !request.endpoints.values.allSatisfy(\.asksForNothing)),
+        ]
+        let names = asked.filter(\.isAsked).map(\.name)
+        guard names.isEmpty else {
+            throw .invalid("not supported here: \(names.joined(separator: ", ")) (leave out what sets it)")
+        }
     }
 
     private static func said(_ text: String) -> String? { text.isEmpty ? nil : text }

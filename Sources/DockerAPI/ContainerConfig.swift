@@ -12,6 +12,8 @@ public struct ContainerConfig: Sendable, Hashable {
     public var attachesStandardOutput = false
     /// Whether the maker attaches standard error.
     public var attachesStandardError = false
+    /// The ports at which it can be spoken to.
+    public var exposedPorts: Set<ContainerPort> = []
     /// Whether it has a terminal.
     public var terminal = false
     /// Whether standard input is open.
@@ -28,6 +30,8 @@ public struct ContainerConfig: Sendable, Hashable {
     public var workingDirectory = ""
     /// What stands before the command.
     public var entrypoint: [String]?
+    /// The hardware address in its first network, as clients before 1.44 say it; empty is any.
+    public var macAddress = ""
     /// Names and values.
     public var labels: [String: String] = [:]
     /// What a stop sends.
@@ -46,6 +50,7 @@ public struct ContainerConfig: Sendable, Hashable {
         attachesStandardInput = try fields.bool("AttachStdin")
         attachesStandardOutput = try fields.bool("AttachStdout")
         attachesStandardError = try fields.bool("AttachStderr")
+        exposedPorts = try fields.portSet("ExposedPorts")
         terminal = try fields.bool("Tty")
         openStandardInput = try fields.bool("OpenStdin")
         standardInputOnce = try fields.bool("StdinOnce")
@@ -54,6 +59,7 @@ public struct ContainerConfig: Sendable, Hashable {
         image = try fields.string("Image")
         workingDirectory = try fields.string("WorkingDir")
         entrypoint = try fields.commandWords("Entrypoint")
+        macAddress = try fields.string("MacAddress")
         labels = try fields.stringMap("Labels")
         stopSignal = try fields.optionalString("StopSignal")
         stopTimeoutSeconds = try fields.optionalInteger("StopTimeout")
@@ -73,6 +79,7 @@ extension ContainerConfig: JSONWritable {
             writer.member("AttachStdin", attachesStandardInput)
             writer.member("AttachStdout", attachesStandardOutput)
             writer.member("AttachStderr", attachesStandardError)
+            if !exposedPorts.isEmpty { writer.member("ExposedPorts", set: exposedPorts.map(\.description)) }
             writer.member("Tty", terminal)
             writer.member("OpenStdin", openStandardInput)
             writer.member("StdinOnce", standardInputOnce)
@@ -82,6 +89,7 @@ extension ContainerConfig: JSONWritable {
             writer.nullMember("Volumes")
             writer.member("WorkingDir", workingDirectory)
             writer.member("Entrypoint", entrypoint)
+            if !macAddress.isEmpty { writer.member("MacAddress", macAddress) }
             writer.nullMember("OnBuild")
             writer.member("Labels", labels)
             if let stopSignal { writer.member("StopSignal", stopSignal) }

@@ -79,10 +79,8 @@ public struct ContainerInspect: JSONWritable, Hashable {
     public var rootByteCount: UInt64?
     /// Its mounts.
     public var mounts: [MountPoint] = []
-    /// Its network namespace, as a path; empty while it does not run.
-    public var sandboxKey = ""
-    /// Its places in networks.
-    public var networks: [String: EndpointSettings] = [:]
+    /// What it has of networks.
+    public var network = NetworkSettings()
 
     /// Nothing known.
     public init() {}
@@ -115,24 +113,20 @@ public struct ContainerInspect: JSONWritable, Hashable {
             if let rootByteCount { writer.member("SizeRootFs", rootByteCount) }
             writer.member("Mounts", list: mounts)
             writer.member("Config", config)
-            writer.member("NetworkSettings") { writer in
-                writer.member("Bridge", "")
-                writer.member("SandboxID", sandboxKey.isEmpty ? "" : id)
-                writer.member("SandboxKey", sandboxKey)
-                writer.member("Ports") { _ in }
-                writer.member("HairpinMode", false)
-                writer.member("LinkLocalIPv6Address", "")
-                writer.member("LinkLocalIPv6PrefixLen", 0)
-                writer.nullMember("SecondaryIPAddresses")
-                writer.nullMember("SecondaryIPv6Addresses")
-                for empty in ["EndpointID", "Gateway", "GlobalIPv6Address", "IPAddress", "IPv6Gateway", "MacAddress"] {
-                    writer.member(empty, "")
-                }
-                writer.member("GlobalIPv6PrefixLen", 0)
-                writer.member("IPPrefixLen", 0)
-                writer.member("Networks", map: networks)
-            }
+            writer.member("NetworkSettings", network)
         }
+    }
+
+    /// The JSON text for a client of a version. Before 1.45 the id and the host name are among the aliases in networks of one's own.
+    public func json(for version: APIVersion) -> [UInt8] {
+        guard version < APIVersion(1, 45) else { return json }
+        var result = self
+        for name in network.networks.keys where NetworkName.isUserDefined(name) {
+            var aliases = network.networks[name]?.aliases ?? []
+            for further in [String(id.prefix(12)), config.hostname] where !aliases.contains(further) { aliases.append(further) }
+            result.network.networks[name]?.aliases = aliases
+        }
+        return result.json
     }
 }
 

@@ -32,34 +32,27 @@ public struct MountPoint: JSONWritable, Hashable {
     }
 }
 
-/// A container's place in a network without addresses (`EndpointSettings`).
-public struct EndpointSettings: JSONWritable, Hashable {
-    /// The network's id.
-    public var networkID: String
-    /// The id of the place.
-    public var endpointID: String
+/// A port of a container in a list (`Port`).
+public struct PortSummary: JSONWritable, Hashable {
+    /// The container's port.
+    public var port: ContainerPort
+    /// The host's address at which it is published; empty if it is only exposed.
+    public var hostAddress: String
+    /// The host's port; `nil` if it is only exposed.
+    public var hostPort: UInt16?
 
-    /// A place of these.
-    public init(networkID: String, endpointID: String) { (self.networkID, self.endpointID) = (networkID, endpointID) }
+    /// A port of these.
+    public init(_ port: ContainerPort, hostAddress: String = "", hostPort: UInt16? = nil) {
+        (self.port, self.hostAddress, self.hostPort) = (port, hostAddress, hostPort)
+    }
 
     /// Writes it.
     public func write(to writer: inout JSONWriter) {
         writer.object { writer in
-            writer.nullMember("IPAMConfig")
-            writer.nullMember("Links")
-            writer.nullMember("Aliases")
-            writer.member("MacAddress", "")
-            writer.nullMember("DriverOpts")
-            writer.member("GwPriority", 0)
-            writer.member("NetworkID", networkID)
-            writer.member("EndpointID", endpointID)
-            writer.member("Gateway", "")
-            writer.member("IPAddress", "")
-            writer.member("IPPrefixLen", 0)
-            writer.member("IPv6Gateway", "")
-            writer.member("GlobalIPv6Address", "")
-            writer.member("GlobalIPv6PrefixLen", 0)
-            writer.nullMember("DNSNames")
+            if !hostAddress.isEmpty { writer.member("IP", hostAddress) }
+            writer.member("PrivatePort", port.number)
+            if let hostPort { writer.member("PublicPort", hostPort) }
+            writer.member("Type", port.transport.rawValue)
         }
     }
 }
@@ -84,9 +77,11 @@ public struct ContainerSummary: JSONWritable, Hashable {
     public var state = ""
     /// In a few words.
     public var status = ""
+    /// Its ports.
+    public var ports: [PortSummary] = []
     /// Its network.
     public var networkMode = ""
-    /// Its places in networks.
+    /// Its places in networks, as ``EndpointSettings/summary`` has them.
     public var networks: [String: EndpointSettings] = [:]
     /// Its mounts.
     public var mounts: [MountPoint] = []
@@ -107,7 +102,7 @@ public struct ContainerSummary: JSONWritable, Hashable {
             writer.member("ImageID", imageID)
             writer.member("Command", command)
             writer.member("Created", createdAt)
-            writer.member("Ports", [String]())
+            writer.member("Ports", list: ports)
             // As Docker does it: nothing is not said.
             if let changedByteCount, changedByteCount > 0 { writer.member("SizeRw", changedByteCount) }
             if let rootByteCount, rootByteCount > 0 { writer.member("SizeRootFs", rootByteCount) }
@@ -118,12 +113,5 @@ public struct ContainerSummary: JSONWritable, Hashable {
             writer.member("NetworkSettings") { $0.member("Networks", map: networks) }
             writer.member("Mounts", list: mounts)
         }
-    }
-}
-
-extension JSONWriter {
-    /// A member with an object of such values, in the order of the names.
-    public mutating func member(_ name: String, map values: [String: some JSONWritable]) {
-        member(name) { writer in for (key, value) in values.sorted(by: { $0.key < $1.key }) { writer.member(key, value) } }
     }
 }

@@ -45,6 +45,20 @@ public struct HostConfig: Sendable, Hashable {
     public var logOptions: [String: String] = [:]
     /// The network.
     public var networkMode = ""
+    /// Where its ports are published; `nil` is nothing said.
+    public var portBindings: PortMap?
+    /// Whether every port that is exposed is published at some port of the host's.
+    public var publishesAllPorts = false
+    /// The name servers; `nil` is nothing said.
+    public var nameServers: [String]?
+    /// Options of the look-up of names.
+    public var nameOptions: [String]?
+    /// Domains in which names are looked up.
+    public var nameSearch: [String]?
+    /// `name:address`, of which the address may be `host-gateway`.
+    public var extraHosts: [String]?
+    /// Other containers by the names they have in the default network, as `name:alias`.
+    public var links: [String]?
     /// When it is started again; empty and `no` are never.
     public var restartPolicy = ""
     /// Whether it is removed when it ends.
@@ -106,7 +120,7 @@ extension HostConfig {
         logDriver = try log.string("Type")
         logOptions = try log.stringMap("Config")
         try log.refuseUnread()
-        networkMode = try fields.string("NetworkMode")
+        try readNetworking(&fields)
         var restart = try fields.fields("RestartPolicy")
         restartPolicy = try restart.string("Name")
         let retryCount = try restart.integer("MaximumRetryCount")
@@ -135,6 +149,17 @@ extension HostConfig {
         }
         try readResources(&fields)
         try Self.checkFixed(&fields)
+    }
+
+    private mutating func readNetworking(_ fields: inout RequestFields) throws(RequestError) {
+        networkMode = try fields.string("NetworkMode")
+        portBindings = try fields.ports("PortBindings")
+        publishesAllPorts = try fields.bool("PublishAllPorts")
+        nameServers = try fields.strings("Dns")
+        nameOptions = try fields.strings("DnsOptions")
+        nameSearch = try fields.strings("DnsSearch")
+        extraHosts = try fields.strings("ExtraHosts")
+        links = try fields.strings("Links")
     }
 
     private mutating func readResources(_ fields: inout RequestFields) throws(RequestError) {
@@ -202,7 +227,7 @@ extension HostConfig: JSONWritable {
                 writer.member("Config", logOptions)
             }
             writer.member("NetworkMode", networkMode)
-            writer.member("PortBindings") { _ in }
+            writer.member("PortBindings", ports: portBindings ?? [:], unpublished: .emptyList)
             writer.member("RestartPolicy") { writer in
                 writer.member("Name", restartPolicy.isEmpty ? "no" : restartPolicy)
                 writer.member("MaximumRetryCount", 0)
@@ -218,15 +243,18 @@ extension HostConfig: JSONWritable {
             writer.member("CapAdd", addedCapabilities)
             writer.member("CapDrop", droppedCapabilities)
             writer.member("CgroupnsMode", "private")
-            for name in ["Dns", "DnsOptions", "DnsSearch"] { writer.member(name, [String]()) }
-            for name in ["ExtraHosts", "GroupAdd"] { writer.nullMember(name) }
+            writer.member("Dns", nameServers ?? [])
+            writer.member("DnsOptions", nameOptions ?? [])
+            writer.member("DnsSearch", nameSearch ?? [])
+            writer.member("ExtraHosts", extraHosts)
+            writer.nullMember("GroupAdd")
             writer.member("IpcMode", "private")
             writer.member("Cgroup", "")
-            writer.nullMember("Links")
+            writer.member("Links", links)
             writer.member("OomScoreAdj", 0)
             writer.member("PidMode", "")
             writer.member("Privileged", privileged)
-            writer.member("PublishAllPorts", false)
+            writer.member("PublishAllPorts", publishesAllPorts)
             writer.member("ReadonlyRootfs", readOnlyRoot)
             writer.member("SecurityOpt", securityOptions)
             writer.member("UTSMode", "")

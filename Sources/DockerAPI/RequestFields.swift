@@ -53,6 +53,12 @@ public struct RequestFields: Sendable {
     /// The members that were not read and are not Go's zero value: what they ask for would be lost.
     public var unread: [String] { members.values.filter { Self.says($0.value) }.map { full($0.name) }.sorted() }
 
+    /// The names of the members that were not read, as the request has them, in order.
+    var names: [String] { members.values.map(\.name).sorted() }
+
+    /// Whether there is such a member, and it is not `null`.
+    func has(_ name: String) -> Bool { members[name.lowercased()].map { $0.value != .null } ?? false }
+
     private static func says(_ value: JSONValue) -> Bool {
         switch value {
         case .null, .bool(false), .integer(0), .unsigned(0), .string(""): false

@@ -28,7 +28,9 @@ struct RequestTests {
         #expect(request.host.autoRemove)
         #expect(request.host.networkMode == "none")
         #expect(request.host.consoleSize == (24, 80))
-        #expect(request.networks == ["none"])
+        #expect(Array(request.endpoints.keys) == ["none"])
+        #expect(request.endpoints["none"]?.asksForNothing == true)
+        #expect(request.host.portBindings == [:] && request.host.nameServers == [] && request.host.extraHosts == nil)
     }
 
     @Test("A command may be one text; an empty list is not null; null in a list is the empty text")
@@ -53,7 +55,8 @@ struct RequestTests {
     @Test(
         "What is not known is refused by name, wherever it is",
         arguments: [
-            (#"{"Healthcheck":{"Test":["CMD","x"]}}"#, "Healthcheck"), (#"{"Volumes":{"/data":{}}, "MacAddress":"x"}"#, "MacAddress"),
+            (#"{"Healthcheck":{"Test":["CMD","x"]}}"#, "Healthcheck"),
+            (#"{"Volumes":{"/data":{}}, "NetworkDisabled":true}"#, "NetworkDisabled"),
             (#"{"ExposedPorts":{"80/tcp":{}},"Frobnicate":1}"#, "Frobnicate"),
             (#"{"HostConfig":{"Devices":[{"PathOnHost":"/dev/x"}]}}"#, "HostConfig.Devices"),
             (#"{"HostConfig":{"Tmpfs":{"/x":"size=1"}}}"#, "HostConfig.Tmpfs"),
@@ -67,7 +70,7 @@ struct RequestTests {
             ),
             (#"{"HostConfig":{"PidMode":"host"}}"#, "HostConfig.PidMode 'host'"),
             (#"{"HostConfig":{"MemorySwappiness":60}}"#, "HostConfig.MemorySwappiness"),
-            (#"{"NetworkingConfig":{"EndpointsConfig":{"n":{"Aliases":["x"]}}}}"#, "NetworkingConfig.EndpointsConfig.n.Aliases"),
+            (#"{"NetworkingConfig":{"EndpointsConfig":{"n":{"Priority":5}}}}"#, "NetworkingConfig.EndpointsConfig.n.Priority"),
             (#"{"HostConfig":{"RestartPolicy":{"Name":"always"}}}"#, "always"),
             (#"{"HostConfig":{"Mounts":[{"Type":"tmpfs","Target":"/b"}]}}"#, "'tmpfs'"),
             (#"{"Unsigned":18446744073709551615}"#, "Unsigned"), (#"{"Fraction":0.5}"#, "Fraction"),

@@ -23,6 +23,11 @@ struct EngineSchemaTests {
         (host.memory, host.memorySwap, host.memoryReservation) = (1 << 30, -1, 1 << 20)
         (host.cpuShares, host.cpuQuota, host.cpuPeriod, host.nanoCPUs) = (2, 50_000, 100_000, 500_000_000)
         (host.cpusetCPUs, host.cpusetMems, host.pidsLimit, host.oomKillDisabled) = ("0-1", "0", 100, true)
+        host.portBindings = [
+            ContainerPort(80, .tcp): [PortBinding(hostAddress: "::1", hostPort: "8080-8090")], ContainerPort(53, .udp): [],
+        ]
+        (host.publishesAllPorts, host.links, host.extraHosts) = (true, ["a:b"], ["up:host-gateway"])
+        (host.nameServers, host.nameOptions, host.nameSearch) = (["9.9.9.9"], ["ndots:2"], ["example.org"])
         return host
     }
     private static func config() -> ContainerConfig {
@@ -32,7 +37,18 @@ struct EngineSchemaTests {
         (config.environment, config.command, config.entrypoint) = (["A=1"], ["x"], ["/e"])
         (config.image, config.workingDirectory, config.labels) = ("busybox", "/w", ["a": "b"])
         (config.stopSignal, config.stopTimeoutSeconds) = ("SIGINT", 5)
+        (config.exposedPorts, config.macAddress) = ([ContainerPort(80, .tcp), ContainerPort(9, .sctp)], "02:42:ac:11:00:02")
         return config
+    }
+
+    static func endpoint() -> EndpointSettings {
+        var endpoint = EndpointSettings(networkID: id, endpointID: id)
+        endpoint.asked = .init(ipv4: "172.20.0.9", ipv6: "2001:db8::9", linkLocal: ["169.254.1.1"])
+        (endpoint.links, endpoint.aliases, endpoint.names) = (["a:b"], ["web"], ["web", "c"])
+        (endpoint.macAddress, endpoint.driverOptions, endpoint.gatewayPriority) = ("02:42:ac:14:00:09", ["k": "v"], -5)
+        (endpoint.gateway, endpoint.address, endpoint.prefixLength) = ("172.20.0.1", "172.20.0.9", 16)
+        (endpoint.ipv6Gateway, endpoint.ipv6Address, endpoint.ipv6PrefixLength) = ("2001:db8::1", "2001:db8::9", 64)
+        return endpoint
     }
 
     @Test("How a container meets its host", arguments: [host(), fullHost()])
@@ -71,9 +87,14 @@ struct EngineSchemaTests {
             container.mounts = [
                 MountPoint(type: "bind", source: "/a", destination: "/b", mode: "ro", isWritable: false, propagation: "rprivate")
             ]
-            (container.sandboxKey, container.networks) = ("/proc/1/ns/net", ["none": EndpointSettings(networkID: id, endpointID: id)])
+            (container.network.sandboxID, container.network.sandboxKey) = (id, "/proc/1/ns/net")
+            container.network.ports = [
+                ContainerPort(80, .tcp): [PortBinding(hostAddress: "::", hostPort: "80")], ContainerPort(9, .udp): [],
+            ]
+            container.network.networks = ["none": EndpointSettings(networkID: id, endpointID: id), "n": Self.endpoint()]
         }
         try expectAllowed(container.json, by: .engine("ContainerInspectResponse"))
+        try expectAllowed(container.json(for: .oldest), by: .engine("ContainerInspectResponse"))
     }
 
     @Test("One in a list")
@@ -83,7 +104,10 @@ struct EngineSchemaTests {
         (container.id, container.name, container.image, container.imageID) = (id, "c", "busybox", digest)
         (container.command, container.createdAt, container.labels) = ("sh -c x", 1, ["a": "b"])
         (container.state, container.status, container.networkMode) = ("running", "Up 2 seconds", "none")
-        container.networks = ["none": EndpointSettings(networkID: id, endpointID: id)]
+        container.networks = ["none": EndpointSettings(networkID: id, endpointID: id), "n": Self.endpoint().summary]
+        container.ports = [
+            PortSummary(ContainerPort(80, .tcp), hostAddress: "0.0.0.0", hostPort: 8080), PortSummary(ContainerPort(9, .sctp)),
+        ]
         container.mounts = [MountPoint(type: "bind", source: "/a", destination: "/b", mode: "", isWritable: true, propagation: "rslave")]
         #expect(try problems(of: [container].json, by: .engine("ContainerSummary")) != [], "a list is no container")
         try expectAllowed(container.json, by: .engine("ContainerSummary"))
