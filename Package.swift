@@ -78,7 +78,7 @@ let rooms: [Target] = [
         "BerthContainers",
         uses: [
             "BerthImages", "BerthLayers", "BerthContent", "BerthTar", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState",
-            "BerthOCI",
+            "BerthOCI", "BerthNetlink",
             "BerthLaunch", "BerthReactor", "BerthLinux",
         ]),
     // Engine
@@ -91,7 +91,7 @@ let rooms: [Target] = [
     room(
         "Berth",
         uses: [
-            "BerthEngine", "BerthContainers", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthNetworking", "BerthRuntime",
+            "BerthEngine", "BerthContainers", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthNetworking", "BerthNetlink", "BerthRuntime",
             "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
         ]),
     // Edges

@@ -7,6 +7,7 @@
 @_exported import BerthImages
 @_exported import BerthLayers
 internal import BerthMonitor
+@_exported import BerthNetlink
 @_exported import BerthNetworking
 @_exported import BerthOCI
 @_exported import BerthRuntime

@@ -50,6 +50,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
     /// Its places in networks. What the mode names is the first of them, said or not; with the modes `host` and `none` there can be no other, with
     /// `container` none at all. Default: none more than the mode names.
     public var endpoints: [EndpointConfiguration]
+    /// Its ports and names. Default: nothing said.
+    public var networking: NetworkingConfiguration
     /// Capabilities on top of Docker's default set, with or without `CAP_`; `ALL` is all. Default: none.
     public var addedCapabilities: [String]
     /// Capabilities less than that. Default: none.
@@ -91,6 +93,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
         (attachesStandardInput, attachesStandardOutput, attachesStandardError) = (false, false, false)
         (privileged, noNewPrivileges, readOnlyRoot, removesItself) = (false, false, false, false)
         (network, seccomp, logDriver, resources) = (.default, .default, .jsonFile, Resources())
+        networking = NetworkingConfiguration()
         sharedMemoryByteCount = Self.defaultSharedMemoryByteCount
     }
 }
@@ -99,7 +102,7 @@ extension ContainerConfiguration: Codable {
     private enum CodingKeys: String, CodingKey {
         case name, image, command, entrypoint, environment, workingDirectory, user, hostname, domainName, labels
         case terminal, openStandardInput, standardInputOnce, attachesStandardInput, attachesStandardOutput, attachesStandardError
-        case stopSignal, stopTimeoutSeconds, bindMounts, network, endpoints, addedCapabilities, droppedCapabilities, privileged,
+        case stopSignal, stopTimeoutSeconds, bindMounts, network, endpoints, networking, addedCapabilities, droppedCapabilities, privileged,
             noNewPrivileges
         case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, removesItself, sharedMemoryByteCount
         case initialTerminalRows, initialTerminalColumns
@@ -135,6 +138,7 @@ extension ContainerConfiguration: Codable {
         try read(.bindMounts, into: &bindMounts)
         try read(.network, into: &network)
         try read(.endpoints, into: &endpoints)
+        try read(.networking, into: &networking)
         try read(.addedCapabilities, into: &addedCapabilities)
         try read(.droppedCapabilities, into: &droppedCapabilities)
         try read(.privileged, into: &privileged)

@@ -41,6 +41,8 @@ public struct ContainerDetails: Sendable, Hashable {
     public var snapshotter: String
     /// Its places in networks, while it runs, in the order of its interfaces.
     public var endpoints: [Endpoint]
+    /// The ids of the networks that it has or is to have places in, by name; without those that are gone.
+    public var networkIDs: [String: String]
     /// Further processes that can be asked about.
     public var executionIDs: [String]
 }
@@ -75,7 +77,13 @@ extension ContainerStore {
             environment: configuration.mergedEnvironment(image: document.imageExecution),
             labels: configuration.mergedLabels(image: document.imageExecution), directory: directory,
             logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil, snapshotter: document.snapshotter,
-            endpoints: services.sandboxes.endpoints(of: object.id), executionIDs: executions)
+            endpoints: services.sandboxes.endpoints(of: object.id), networkIDs: networkIDs(of: configuration), executionIDs: executions)
+    }
+
+    private func networkIDs(of configuration: ContainerConfiguration) -> [String: String] {
+        var ids: [String: String] = [:]
+        for endpoint in configuration.endpoints { ids[endpoint.network] = services.sandboxes.networks.id(named: endpoint.network) }
+        return ids
     }
 
     /// All containers, in no order. Waits for nothing.

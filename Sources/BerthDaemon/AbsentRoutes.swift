@@ -10,7 +10,6 @@ enum AbsentRoutes {
     /// Clients that look a name up everywhere are told that it is not here, and go on.
     private static var lookups: [Route] {
         [
-            Route(.GET, "/networks/{id}") { throw APIFailure.notFound("network \($0.subject) not found") },
             Route(.GET, "/volumes/{name}") { throw APIFailure.notFound("get \($0.subject): no such volume") },
             Route(.GET, "/plugins/{name}/json") { throw APIFailure.notFound("plugin \"\($0.subject)\" not found") },
         ]
@@ -37,9 +36,8 @@ enum AbsentRoutes {
         (.HEAD, "/containers/{id}/archive", "copying files"), (.GET, "/containers/{id}/archive", "copying files"),
         (.PUT, "/containers/{id}/archive", "copying files"), (.POST, "/containers/prune", "pruning containers: docker rm removes some"),
         (.GET, "/volumes", "volumes"), (.POST, "/volumes/create", "volumes"),
-        (.DELETE, "/volumes/{name}", "volumes"), (.POST, "/volumes/prune", "volumes"), (.GET, "/networks", "networks"),
-        (.POST, "/networks/create", "networks"), (.DELETE, "/networks/{id}", "networks"), (.POST, "/networks/prune", "networks"),
-        (.POST, "/networks/{id}/connect", "networks"), (.POST, "/networks/{id}/disconnect", "networks"), (.GET, "/plugins", "plugins"),
+        (.DELETE, "/volumes/{name}", "volumes"), (.POST, "/volumes/prune", "volumes"),
+        (.GET, "/plugins", "plugins"),
         (.GET, "/swarm", "swarms"), (.POST, "/swarm/init", "swarms"), (.POST, "/swarm/join", "swarms"), (.POST, "/swarm/leave", "swarms"),
         (.GET, "/nodes", "swarms"), (.GET, "/services", "swarms"), (.GET, "/tasks", "swarms"), (.GET, "/secrets", "swarms"),
         (.GET, "/configs", "swarms"),

@@ -40,6 +40,7 @@ public final class Daemon: Sendable {
         let router = Router(
             SystemRoutes(engine: engine, isDebugging: configuration.isDebugging).routes + ContainerRoutes(engine: engine).routes
                 + StreamRoutes(engine: engine).routes + ExecutionRoutes(engine: engine).routes
+                + NetworkRoutes(engine: engine).routes
                 + ImageRoutes(engine: engine, group: group).routes + ImageArchiveRoutes(engine: engine, group: group).routes
                 + BerthRoutes(engine: engine).routes + BerthImageRoutes(engine: engine).routes + AbsentRoutes.routes)
         let connections = Connections(router: router, server: "Berth/\(Engine.version) (linux)", log: log)

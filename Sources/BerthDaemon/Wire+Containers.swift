@@ -13,7 +13,7 @@ extension ContainerSummary {
         state = container.status.rawValue
         status = container.statusText(now: now)
         networkMode = container.configuration.network.description
-        networks = container.networks
+        networks = container.networks.mapValues(\.summary)
         mounts = container.configuration.bindMounts.map { MountPoint($0) }
     }
 }
@@ -33,11 +33,23 @@ extension ContainerDetails {
         }
     }
 
+    /// Its places in networks, by the networks' names.
     fileprivate var networks: [String: EndpointSettings] {
-        switch configuration.network {
-        case .none, .host: [configuration.network.description: EndpointSettings(networkID: "", endpointID: "")]
-        default: [:]
+        var found: [String: EndpointSettings] = [:]
+        for wanted in configuration.endpoints {
+            let endpoint = endpoints.first { $0.networkName == wanted.network }
+            found[wanted.network] = EndpointSettings(
+                wanted, endpoint, networkID: networkIDs[wanted.network] ?? "",
+                names: NetworkName.isUserDefined(wanted.network) ? names(of: wanted) : nil)
         }
+        return found
+    }
+
+    /// The names by which the others of a network know it.
+    private func names(of endpoint: EndpointConfiguration) -> [String] {
+        var names = [name]
+        for further in endpoint.aliases + [String(id.prefix(12)), hostname] where !names.contains(further) { names.append(further) }
+        return names
     }
 }
 
@@ -105,6 +117,7 @@ extension ContainerConfig {
         image = configuration.image
         workingDirectory = configuration.workingDirectory.flatMap { $0.isEmpty ? nil : $0 } ?? execution.workingDirectory ?? ""
         labels = container.labels
+        exposedPorts = Set((configuration.networking.exposedPorts + execution.exposedPorts.compactMap { Port($0) }).map { ContainerPort($0) })
         stopSignal = configuration.stopSignal ?? execution.stopSignal
         stopTimeoutSeconds = configuration.stopTimeoutSeconds.map { Int64($0) }
     }
@@ -112,6 +125,18 @@ extension ContainerConfig {
 
 extension ContainerConfiguration {
     fileprivate var sharesNetwork: Bool { if case .container = network { true } else { false } }
+}
+
+extension ContainerPort {
+    init(_ port: Port) {
+        let transport: Transport =
+            switch port.protocol {
+            case .tcp: .tcp
+            case .udp: .udp
+            case .sctp: .sctp
+            }
+        self.init(port.number, transport)
+    }
 }
 
 extension HostConfig {
@@ -125,6 +150,17 @@ extension HostConfig {
                 createsSource: false)
         }
         (logDriver, networkMode) = (configuration.logDriver.rawValue, configuration.network.description)
+        let networking = configuration.networking
+        var bindings: PortMap = [:]
+        for request in networking.publishedPorts {
+            let range = request.hostPorts.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+            bindings[ContainerPort(request.port), default: []].append(
+                PortBinding(hostAddress: request.hostAddress?.description ?? "", hostPort: range ?? ""))
+        }
+        (portBindings, publishesAllPorts) = (bindings, networking.publishesAllPorts)
+        nameServers = networking.nameServers.map(\.description)
+        (nameOptions, nameSearch) = (networking.nameOptions, networking.nameSearch)
+        extraHosts = networking.extraHosts.isEmpty ? nil : networking.extraHosts
         (autoRemove, privileged, readOnlyRoot) = (configuration.removesItself, configuration.privileged, configuration.readOnlyRoot)
         consoleSize = (Int64(configuration.initialTerminalRows ?? 0), Int64(configuration.initialTerminalColumns ?? 0))
         addedCapabilities = configuration.addedCapabilities.isEmpty ? nil : configuration.addedCapabilities

@@ -20,10 +20,11 @@ extension ContainerConfiguration {
         stopSignal = config.stopSignal.flatMap(Self.said)
         stopTimeoutSeconds = config.stopTimeoutSeconds.map { Int(clamping: $0) }
         network = NetworkMode(parsing: host.networkMode)
-        for name in request.endpoints.keys.sorted() where NetworkMode(parsing: name) != network {
-            throw .invalid("not supported here: a second network ('\(name)' beside '\(network)')")
+        // An object has no order: by name, so that interfaces have the same order each time.
+        endpoints = try request.endpoints.sorted { $0.key < $1.key }.map { name, settings throws(APIFailure) in
+            try EndpointConfiguration(settings, network: name == "default" ? "bridge" : name)
         }
-        try Self.refuseNetworks(request)
+        networking = try NetworkingConfiguration(request)
         bindMounts = try (host.binds ?? []).map { text throws(APIFailure) in try BindMount(parsing: text) }
         bindMounts += try host.mounts.map { mount throws(APIFailure) in try BindMount(mount) }
         (addedCapabilities, droppedCapabilities) = (host.addedCapabilities ?? [], host.droppedCapabilities ?? [])
@@ -36,23 +37,6 @@ extension ContainerConfiguration {
         resources = try Resources(host)
         initialTerminalRows = UInt16(exactly: host.consoleSize.rows).flatMap { $0 > 0 ? $0 : nil }
         initialTerminalColumns = UInt16(exactly: host.consoleSize.columns).flatMap { $0 > 0 ? $0 : nil }
-    }
-
-    /// What networks of one's own would have to do.
-    private static func refuseNetworks(_ request: ContainerCreateRequest) throws(APIFailure) {
-        let (config, host) = (request.config, request.host)
-        let asked: [(name: String, isAsked: Bool)] = [
-            ("ExposedPorts", !config.exposedPorts.isEmpty), ("MacAddress", !config.macAddress.isEmpty),
-            ("HostConfig.PortBindings", !(host.portBindings ?? [:]).isEmpty), ("HostConfig.PublishAllPorts", host.publishesAllPorts),
-            ("HostConfig.Dns", !(host.nameServers ?? []).isEmpty), ("HostConfig.DnsOptions", !(host.nameOptions ?? []).isEmpty),
-            ("HostConfig.DnsSearch", !(host.nameSearch ?? []).isEmpty), ("HostConfig.ExtraHosts", !(host.extraHosts ?? []).isEmpty),
-            ("HostConfig.Links", !(host.links ?? []).isEmpty),
-            ("NetworkingConfig.EndpointsConfig", !request.endpoints.values.allSatisfy(\.asksForNothing)),
-        ]
-        let names = asked.filter(\.isAsked).map(\.name)
-        guard names.isEmpty else {
-            throw .invalid("not supported here: \(names.joined(separator: ", ")) (leave out what sets it)")
-        }
     }
 
     private static func said(_ text: String) -> String? { text.isEmpty ? nil : text }
@@ -92,6 +76,49 @@ extension ContainerConfiguration {
         case ("apparmor", _), ("label", _), ("systempaths", _), ("writable-cgroups", _):
             throw .invalid("not supported here: --security-opt \(text)")
         default: throw .invalid("invalid --security-opt: \"\(text)\"")
+        }
+    }
+}
+
+extension NetworkingConfiguration {
+    fileprivate init(_ request: ContainerCreateRequest) throws(APIFailure) {
+        self.init()
+        let (config, host) = (request.config, request.host)
+        exposedPorts = Set(config.exposedPorts.map { Port($0) })
+        for (port, bindings) in (host.portBindings ?? [:]).sorted(by: { $0.key < $1.key }) {
+            // A port without a place is published anywhere.
+            for binding in bindings.isEmpty ? [PortBinding()] : bindings {
+                let address = try Self.hostAddress(binding.hostAddress)
+                publishedPorts.append(PortRequest(Port(port), hostAddress: address, hostPorts: binding.hostPorts))
+            }
+        }
+        publishesAllPorts = host.publishesAllPorts
+        nameServers = try (host.nameServers ?? []).map { text throws(APIFailure) in
+            guard let address = IPAddress(text) else { throw .invalid("bad format for dns: \(text): it must be an address") }
+            return address
+        }
+        (nameSearch, nameOptions) = (host.nameSearch ?? [], host.nameOptions ?? [])
+        extraHosts = host.extraHosts ?? []
+    }
+
+    private static func hostAddress(_ text: String) throws(APIFailure) -> IPAddress? {
+        // An address that says "all of version 4" means just that.
+        if text.isEmpty { return nil }
+        guard let address = IPAddress(text) else { throw .invalid("invalid IP address: \(text)") }
+        return address
+    }
+}
+
+extension Port {
+    init(_ port: ContainerPort) { self.init(port.number, port.transport.spoken) }
+}
+
+extension ContainerPort.Transport {
+    fileprivate var spoken: PortProtocol {
+        switch self {
+        case .tcp: .tcp
+        case .udp: .udp
+        case .sctp: .sctp
         }
     }
 }

@@ -113,6 +113,9 @@ public final class NetworkStore: Sendable {
         return found
     }
 
+    /// The id of the network of a name, if there is one. Waits for nothing.
+    public func id(named name: String) -> String? { index.withLock { $0.names[name] } }
+
     /// All networks, by name. Waits for nothing.
     public func all() -> [Network] { objects().map(\.network).sorted { $0.name < $1.name } }
 
@@ -129,14 +132,22 @@ public final class NetworkStore: Sendable {
 
     /// Whether a sandbox can have these places, as far as that can be said before it takes them.
     ///
+    /// - Parameter others: places that it has already, or is to have.
     /// - Throws: `notFound`, `invalid`.
-    public func check(_ endpoints: [EndpointConfiguration]) throws(NetworkError) {
+    public func check(_ endpoints: [EndpointConfiguration], beside others: [EndpointConfiguration] = []) throws(NetworkError) {
+        for endpoint in endpoints + others {
+            let object = try object(endpoint.network)
+            guard endpoints.count + others.count > 1 else { continue }
+            guard object.driver.hasNamespaces else {
+                throw NetworkError(.invalid, "container cannot be disconnected from host network or connected to host network")
+            }
+            guard !object.driver.addressVersions.isEmpty else {
+                throw NetworkError(
+                    .invalid, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
+            }
+        }
         for endpoint in endpoints {
             let object = try object(endpoint.network)
-            guard object.driver.hasNamespaces || endpoints.count == 1, !object.driver.addressVersions.isEmpty || endpoints.count == 1 else {
-                throw NetworkError(
-                    .invalid, "conflicting options: cannot attach both user-defined and non-user-defined network-modes")
-            }
             let network = object.network
             if network.isPredefined && !endpoint.aliases.isEmpty {
                 throw NetworkError(.invalid, "network-scoped alias is supported only for containers in user defined networks")
