@@ -133,7 +133,7 @@ let testTargets: [Target] = [
         ]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),
-    tests("BerthNetworkingTests", of: ["BerthNetworking", "BerthNetlink"]),
+    tests("BerthNetworkingTests", of: ["BerthNetworking", "BerthNetlink", "BerthLinux"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
@@ -145,7 +145,7 @@ let testTargets: [Target] = [
         "KernelTests",
         of: [
             "Berth", "BerthContainers", "BerthNetworking", "BerthNetlink", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux",
-            "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
+            "BerthReactor", "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
             "BerthImages", "BerthState", "BerthContracts",
         ]),
 ]

@@ -5,6 +5,7 @@
 
 #include "files.h"
 #include "hook.h"
+#include "internet.h"
 #include "netlink.h"
 #include "performer.h"
 #include "process.h"
