@@ -155,10 +155,13 @@ extension NetlinkSocket {
 
     /// Has the kernel forget flows: their next packet is a new one, which meets the rules as they are now. Repeating it forgets what has come since.
     ///
+    /// - Parameter isMeant: says of what the filter lets through whether it is meant.
     /// - Returns: how many were forgotten; what ended by itself meanwhile is not counted.
-    public mutating func forgetFlows(_ filter: FlowFilter) throws(NetlinkError) -> Int {
+    public mutating func forgetFlows(
+        _ filter: FlowFilter, where isMeant: (TrackedFlow) -> Bool = { _ in true }
+    ) throws(NetlinkError) -> Int {
         var count = 0
-        for flow in try flows(filter) {
+        for flow in try flows(filter) where isMeant(flow) {
             do throws(NetlinkError) {
                 try perform(flow.removal)
                 count += 1

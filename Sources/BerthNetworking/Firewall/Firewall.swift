@@ -1,0 +1,303 @@
+public import BerthNetlink
+internal import BerthReactor
+internal import Synchronization
+
+/// An engine's rules in the kernel: one table of nf_tables, changed in transactions, that nobody's flush takes away for long.
+///
+/// The table is there while there are networks, and it stays when this value, or its process, goes: containers run on. It is then ``restore(networks:ports:openings:)``
+/// that goes on with it. Calls wait in a lane of the firewall's own, one is made at a time, and each is whole or not at all.
+public final class Firewall: Sendable {
+    /// How the table is kept from others.
+    public enum Protection: String, Hashable, Sendable {
+        /// Nobody but this process can change it. Where the kernel has no such tables, it is watched.
+        case owned
+        /// Anybody can change it; what was changed is put right at once.
+        case watched
+    }
+
+    /// What the firewall has to say by itself.
+    public enum Event: Hashable, Sendable {
+        /// Somebody had changed or removed the table, and it is as it was.
+        case restored
+        /// It could not be put right, or not be watched; it is tried again with the next change.
+        case failed(String)
+        /// The kernel has no tables that are owned and persist: it is watched instead.
+        case isOnlyWatched(String)
+    }
+
+    private struct Contents: ~Copyable {
+        var state = FirewallState()
+        var socket: NetlinkSocket?
+        var protection: Protection
+        var watch: FirewallWatch?
+        /// Whether the kernel has what the state says, as far as is known here.
+        var isInForce = false
+        var isClosed = false
+    }
+
+    private let table: FirewallTable
+    private let namespace: NamespaceHandle?
+    private let onEvent: @Sendable (Event) -> Void
+    private let lane: Lane
+    private let contents: Mutex<Contents>
+
+    /// A firewall with no networks. Nothing is done in the kernel, and a table that is there stays as it is.
+    ///
+    /// - Parameters:
+    ///   - engineID: stands in the table's name.
+    ///   - namespace: the network namespace; `nil` for the process's own.
+    ///   - onEvent: is told what happens by itself, on a thread of the firewall's; it must not wait for the firewall.
+    /// - Throws: `invalid` if the engine's id makes no name.
+    public convenience init(
+        engineID: String, protection: Protection = .owned, in namespace: NamespaceHandle? = nil,
+        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+    ) throws(NetworkError) {
+        guard let table = FirewallTable(engineID: engineID) else {
+            throw NetworkError(.invalid, "the engine's id \(engineID) makes no name of a table")
+        }
+        self.init(table, protection, namespace, onEvent)
+    }
+
+    init(_ table: FirewallTable, _ protection: Protection, _ namespace: NamespaceHandle?, _ onEvent: @escaping @Sendable (Event) -> Void) {
+        (self.table, self.namespace, self.onEvent) = (table, namespace, onEvent)
+        lane = Lane(named: "the firewall")
+        contents = Mutex(Contents(protection: protection))
+    }
+
+    /// Leaves the table as it is.
+    deinit { contents.withLock { $0.watch?.end() } }
+
+    /// What is let through: what was asked for and done last.
+    public var state: FirewallState { contents.withLock { $0.state } }
+
+    /// Every way into every container from outside: see ``FirewallState/exposure``.
+    public var exposure: [Exposure] { state.exposure }
+
+    /// The name of the table, as the program `nft` writes it.
+    public var tableName: String { table.id.description }
+
+    /// How the table is kept from others.
+    public var protection: Protection { contents.withLock { $0.protection } }
+}
+
+// MARK: Changes
+
+extension Firewall {
+    /// Makes changes, all in one transaction. The table is made with the first network and goes with the last.
+    ///
+    /// One port costs one element, whatever others there are. Repeating a change changes nothing more.
+    /// - Throws: `conflict`, `notFound` and `invalid` as the changes are, `system` if the kernel refuses, `busy`; then nothing has changed.
+    public func apply(_ changes: [FirewallChange]) async throws(NetworkError) {
+        try await inLane { (contents) throws(NetworkError) in
+            var next = contents.state
+            var removed: [FirewallElements] = []
+            var added: [FirewallElements] = []
+            var flows: [StaleFlows] = []
+            for change in changes {
+                let difference = try next.apply(change)
+                removed.append(difference.removed)
+                added.append(difference.added)
+                flows += difference.flows
+            }
+            // Each change in its order: what one adds, a later one may take.
+            try self.commit(zip(removed, added).map { ($0, $1) }, next, &contents)
+            contents.state = next
+            try self.forget(flows, &contents)
+        }
+    }
+
+    /// Makes the table what these say, whatever it contains now: for the engine's start. A table that a killed engine has left is taken over; connections
+    /// go on.
+    ///
+    /// - Throws: `conflict` and `notFound` where they contradict each other; `system` if the kernel refuses, which it does while another process has
+    ///   the table as its own. Then nothing has changed.
+    public func restore(
+        networks: [FirewallNetwork], ports: [PublishedPort], openings: [ForwardingOpening] = []
+    ) async throws(NetworkError) {
+        let next = try FirewallState(networks: networks, ports: ports, openings: openings)
+        try await inLane { (contents) throws(NetworkError) in
+            try self.replace(with: next, &contents)
+            contents.state = next
+        }
+    }
+
+    /// Takes the table away, and all that is let through with it. Repeating is fine.
+    public func remove() async throws(NetworkError) {
+        try await inLane { (contents) throws(NetworkError) in
+            try self.replace(with: FirewallState(), &contents)
+            contents.state = FirewallState()
+        }
+    }
+
+    /// Ends the use of the firewall. The table stays, for containers that run on; whoever comes after can take it over. Repeating is fine; other
+    /// calls after it are refused as `conflict`.
+    public func close() async {
+        let watch = contents.withLock { contents -> FirewallWatch? in
+            contents.isClosed = true
+            contents.socket = nil
+            return contents.watch.take()
+        }
+        watch?.end()
+    }
+
+    private func inLane(_ body: @escaping @Sendable (inout Contents) throws(NetworkError) -> Void) async throws(NetworkError) {
+        try await lane.run { [self] () throws(NetworkError) in
+            try contents.withLock { (contents) throws(NetworkError) in
+                guard !contents.isClosed else { throw NetworkError(.conflict, "the firewall is closed") }
+                try body(&contents)
+            }
+        }
+    }
+}
+
+// MARK: The kernel
+
+extension Firewall {
+    /// How often a transaction is tried that somebody else's change came between.
+    private static let attempts = 16
+
+    private func commit(
+        _ steps: [(removed: FirewallElements, added: FirewallElements)], _ next: FirewallState, _ contents: inout Contents
+    ) throws(NetworkError) {
+        guard contents.isInForce, !next.isEmpty else { return try replace(with: next, &contents) }
+        let steps = steps.filter { !$0.removed.isEmpty || !$0.added.isEmpty }
+        guard !steps.isEmpty else { return }
+        var transaction = NfTransaction()
+        for step in steps { table.change(removing: step.removed, adding: step.added, in: &transaction) }
+        do throws(NetlinkError) {
+            try contents.socket?.commit(transaction)
+        } catch {
+            switch error.code {
+            // Somebody has been at the table, or it is not known what was done: it is made anew.
+            case .notFound, .exists, .lost, .timedOut: try replace(with: next, &contents)
+            default: throw NetworkError(firewall: error)
+            }
+        }
+    }
+
+    /// One transaction after which the table is what the state says. A state without networks is no table.
+    private func replace(with next: FirewallState, _ contents: inout Contents) throws(NetworkError) {
+        if next.isEmpty, contents.socket == nil, try !isThere() { return }
+        try open(&contents)
+        for attempt in 1...Self.attempts {
+            do throws(NetlinkError) {
+                try replaceOnce(next, &contents)
+                contents.isInForce = !next.isEmpty
+                return
+            } catch {
+                let mayBeTriedAgain = [.changed, .lost, .timedOut, .notFound, .exists].contains(error.code)
+                if mayBeTriedAgain, attempt < Self.attempts { continue }
+                if contents.protection == .owned, error.code == .unsupported || error.code == .invalid {
+                    contents.protection = .watched
+                    onEvent(.isOnlyWatched(error.description))
+                    try watch(&contents)
+                    continue
+                }
+                throw NetworkError(firewall: error)
+            }
+        }
+    }
+
+    private func replaceOnce(_ next: FirewallState, _ contents: inout Contents) throws(NetlinkError) {
+        guard let generation = try contents.socket?.generation() else { return }
+        let isThere = try contents.socket?.table(table.id) != nil
+        if next.isEmpty {
+            if isThere { try contents.socket?.commit(table.removal(expecting: generation)) }
+            return
+        }
+        let flags: NfTable.Flags = contents.protection == .owned ? [.owner, .persist] : []
+        try contents.socket?.commit(table.replacement(next.elements, flags: flags, isThere: isThere, expecting: generation))
+    }
+
+    private func isThere() throws(NetworkError) -> Bool {
+        do throws(NetlinkError) {
+            var socket = try makeSocket(.netfilter)
+            return try socket.table(table.id) != nil
+        } catch {
+            throw NetworkError(firewall: error)
+        }
+    }
+
+    private func open(_ contents: inout Contents) throws(NetworkError) {
+        if contents.socket == nil {
+            do throws(NetlinkError) { contents.socket = try makeSocket(.netfilter) } catch { throw NetworkError(firewall: error) }
+        }
+        if contents.protection == .watched { try watch(&contents) }
+    }
+
+    private func makeSocket(_ family: NetlinkSocket.Family) throws(NetlinkError) -> NetlinkSocket {
+        if let namespace { try NetlinkSocket(family, in: namespace) } else { try NetlinkSocket(family) }
+    }
+
+    /// Has the kernel forget connections. Where it tracks none there is nothing to forget.
+    private func forget(_ flows: [StaleFlows], _ contents: inout Contents) throws(NetworkError) {
+        guard !flows.isEmpty, contents.socket != nil else { return }
+        do throws(NetlinkError) {
+            var local: Set<IPAddress> = []
+            if flows.contains(where: \.needsLocalAddresses) {
+                var socket = try makeSocket(.route)
+                local = Set(try socket.addresses().map(\.prefix.address))
+            }
+            for version in IPAddress.Version.allCases {
+                let ours = flows.filter { $0.version == version }
+                if ours.isEmpty { continue }
+                _ = try contents.socket?.forgetFlows(FlowFilter(version: version)) { flow in
+                    ours.contains { $0.contain(flow, local: local) }
+                }
+            }
+        } catch {
+            if error.code != .unsupported, error.code != .invalid { throw NetworkError(firewall: error) }
+        }
+    }
+}
+
+// MARK: Watching
+
+extension Firewall {
+    private func watch(_ contents: inout Contents) throws(NetworkError) {
+        guard contents.watch == nil, let port = contents.socket?.port else { return }
+        contents.watch = try FirewallWatch(table.id, ownPort: port, in: namespace) { [weak self] in
+            self?.repair()
+        } onFailure: { [onEvent] reason in
+            onEvent(.failed(reason))
+        }
+    }
+
+    /// Puts the table right if it is not what it is to be. On the watching thread.
+    private func repair() {
+        let event: Event? = contents.withLock { contents in
+            guard !contents.isClosed, contents.isInForce else { return nil }
+            do throws(NetworkError) {
+                if isIntact(&contents) { return nil }
+                try replace(with: contents.state, &contents)
+                return .restored
+            } catch {
+                contents.isInForce = false
+                return .failed(error.description)
+            }
+        }
+        if let event { onEvent(event) }
+    }
+
+    /// What cannot be read is not intact.
+    private func isIntact(_ contents: inout Contents) -> Bool {
+        guard var socket = contents.socket.take() else { return false }
+        var isIntact = false
+        do throws(NetlinkError) { isIntact = try table.isIntact(contents.state.elements, in: &socket) } catch { isIntact = false }
+        contents.socket = consume socket
+        return isIntact
+    }
+}
+
+extension NetworkError {
+    /// What the kernel said of the firewall.
+    init(firewall error: NetlinkError) {
+        let hint =
+            switch error.code {
+            case .denied: ": the right to (CAP_NET_ADMIN) is missing, or another process has the table as its own"
+            case .unsupported: ": this kernel lacks a part of nf_tables"
+            default: ""
+            }
+        self.init(.system, "\(error)\(hint)")
+    }
+}

@@ -1,0 +1,92 @@
+public import BerthNetlink
+
+/// A way into containers from outside the host.
+public struct Exposure: Hashable, Sendable, CustomStringConvertible {
+    /// Where packets are sent to.
+    public enum Place: Hashable, Sendable {
+        /// Every address of the host's of a version.
+        case everyHostAddress(IPAddress.Version)
+        /// One address of the host's.
+        case hostAddress(IPAddress)
+        /// A container's own address, by whoever has a route to it.
+        case containerAddress(IPAddress)
+        /// Every container of a network, by whoever has a route to it.
+        case subnet(Subnet)
+    }
+
+    /// Where packets are sent to.
+    public var place: Place
+    /// The protocol; `nil` of every one.
+    public var transport: PublishedPort.Transport?
+    /// The port they are sent to; `nil` of every one.
+    public var port: UInt16?
+    /// The network.
+    public var networkID: String
+    /// The sandbox; `nil` of every one in the network.
+    public var sandboxID: String?
+    /// Whose address the container has there, and its port.
+    public var target: PublishedPort?
+    /// What lets them in, in words.
+    public var reason: String
+
+    /// As `tcp 0.0.0.0:80 …: reason`.
+    public var description: String {
+        let where_ =
+            switch place {
+            case .everyHostAddress(let version): version == .v4 ? "0.0.0.0" : "[::]"
+            case .hostAddress(let address), .containerAddress(let address): address.version == .v4 ? "\(address)" : "[\(address)]"
+            case .subnet(let subnet): "\(subnet)"
+            }
+        return "\(transport?.rawValue ?? "any") \(where_):\(port.map { "\($0)" } ?? "any"): \(reason)"
+    }
+}
+
+extension FirewallState {
+    /// Every way into every container from outside, as far as our rules decide: what is published on the loopback is none. Other tables may drop what
+    /// these let in. In an order that depends on nothing but the state.
+    public var exposure: [Exposure] {
+        let ofNetworks = networks.values.sorted { $0.id < $1.id }.flatMap(Self.exposure)
+        let ofPorts = ports.sorted(by: Self.isBefore).compactMap { port in
+            networks[port.networkID].flatMap { Self.exposure(of: port, in: $0) }
+        }
+        return ofPorts + ofNetworks
+    }
+
+    private static func isBefore(_ one: PublishedPort, _ other: PublishedPort) -> Bool {
+        (one.hostPort, one.transport.rawValue, one.description, one.networkID, one.sandboxID)
+            < (other.hostPort, other.transport.rawValue, other.description, other.networkID, other.sandboxID)
+    }
+
+    private static func exposure(of network: FirewallNetwork) -> [Exposure] {
+        network.subnets.compactMap { subnet in
+            switch network.reach(subnet.version) {
+            case .everything:
+                Exposure(
+                    place: .subnet(subnet), networkID: network.id,
+                    reason: "the gateway mode \(GatewayMode.natUnprotected.rawValue) leaves every port open to whoever has a route")
+            case .routed, .closed, .none, .published: nil
+            }
+        }
+    }
+
+    private static func exposure(of port: PublishedPort, in network: FirewallNetwork) -> Exposure? {
+        func exposure(_ place: Exposure.Place, _ number: UInt16, _ reason: String) -> Exposure {
+            Exposure(
+                place: place, transport: port.transport, port: number, networkID: port.networkID, sandboxID: port.sandboxID, target: port,
+                reason: reason)
+        }
+        if port.isLoopback { return nil }
+        switch network.reach(port.version) {
+        case .closed, .none: return nil
+        case .routed:
+            return exposure(
+                .containerAddress(port.containerAddress), port.containerPort, "the port is published and the gateway mode is routed")
+        case .published, .everything:
+            guard let address = port.hostAddress else {
+                return exposure(.everyHostAddress(port.version), port.hostPort, "the port is published on every address")
+            }
+            let how = address.version == port.version ? "the port is published on this address" : "a socket of ours on this address relays"
+            return exposure(address.value == 0 ? .everyHostAddress(address.version) : .hostAddress(address), port.hostPort, how)
+        }
+    }
+}
