@@ -130,7 +130,7 @@ extension ContainerConfiguration {
 extension ContainerPort {
     init(_ port: Port) {
         let transport: Transport =
-            switch port.protocol {
+            switch port.transport {
             case .tcp: .tcp
             case .udp: .udp
             case .sctp: .sctp

@@ -114,7 +114,7 @@ extension Port {
 }
 
 extension ContainerPort.Transport {
-    fileprivate var spoken: PortProtocol {
+    fileprivate var spoken: PublishedPort.Transport {
         switch self {
         case .tcp: .tcp
         case .udp: .udp

@@ -158,7 +158,7 @@ final class FirewallScene {
     ) async throws -> Firewall {
         let table = try #require(FirewallTable(engineID: engineID, without: guards))
         let firewall = Firewall(table, protection, host, onEvent)
-        try await firewall.apply(
+        try firewall.apply(
             (networks ?? [Self.network("a"), Self.network("b")]).map { .addNetwork($0) } + Self.usualPorts.map { .publish($0) }
                 + openings.map { .open($0) })
         return firewall

@@ -40,7 +40,7 @@ struct FirewallTests {
         try scene.expectAnswer("c3 10.88.2.1", from: "host", "10.88.2.13", 80)
         // What is published on one address is not on another.
         try scene.expectNothing(from: "host", "127.0.0.1", 8083)
-        try await firewall.remove()
+        try firewall.remove()
         #expect(try NetlinkScene.run(in: scene.host, "nft list tables") == "")
         try scene.expectNothing(from: "outside", "192.0.2.1", 8080)
     }

@@ -1,11 +1,10 @@
 public import BerthNetlink
-internal import BerthReactor
 internal import Synchronization
 
 /// An engine's rules in the kernel: one table of nf_tables, changed in transactions, that nobody's flush takes away for long.
 ///
 /// The table is there while there are networks, and it stays when this value, or its process, goes: containers run on. It is then ``restore(networks:ports:openings:)``
-/// that goes on with it. Calls wait in a lane of the firewall's own, one is made at a time, and each is whole or not at all.
+/// that goes on with it. Calls block; one is made at a time, and each is whole or not at all.
 public final class Firewall: Sendable {
     /// How the table is kept from others.
     public enum Protection: String, Hashable, Sendable {
@@ -38,7 +37,6 @@ public final class Firewall: Sendable {
     private let table: FirewallTable
     private let namespace: NamespaceHandle?
     private let onEvent: @Sendable (Event) -> Void
-    private let lane: Lane
     private let contents: Mutex<Contents>
 
     /// A firewall with no networks. Nothing is done in the kernel, and a table that is there stays as it is.
@@ -60,7 +58,6 @@ public final class Firewall: Sendable {
 
     init(_ table: FirewallTable, _ protection: Protection, _ namespace: NamespaceHandle?, _ onEvent: @escaping @Sendable (Event) -> Void) {
         (self.table, self.namespace, self.onEvent) = (table, namespace, onEvent)
-        lane = Lane(named: "the firewall")
         contents = Mutex(Contents(protection: protection))
     }
 
@@ -87,8 +84,8 @@ extension Firewall {
     ///
     /// One port costs one element, whatever others there are. Repeating a change changes nothing more.
     /// - Throws: `conflict`, `notFound` and `invalid` as the changes are, `system` if the kernel refuses, `busy`; then nothing has changed.
-    public func apply(_ changes: [FirewallChange]) async throws(NetworkError) {
-        try await inLane { (contents) throws(NetworkError) in
+    public func apply(_ changes: [FirewallChange]) throws(NetworkError) {
+        try inTurn { (contents) throws(NetworkError) in
             var next = contents.state
             var removed: [FirewallElements] = []
             var added: [FirewallElements] = []
@@ -113,17 +110,17 @@ extension Firewall {
     ///   the table as its own. Then nothing has changed.
     public func restore(
         networks: [FirewallNetwork], ports: [PublishedPort], openings: [ForwardingOpening] = []
-    ) async throws(NetworkError) {
+    ) throws(NetworkError) {
         let next = try FirewallState(networks: networks, ports: ports, openings: openings)
-        try await inLane { (contents) throws(NetworkError) in
+        try inTurn { (contents) throws(NetworkError) in
             try self.replace(with: next, &contents)
             contents.state = next
         }
     }
 
     /// Takes the table away, and all that is let through with it. Repeating is fine.
-    public func remove() async throws(NetworkError) {
-        try await inLane { (contents) throws(NetworkError) in
+    public func remove() throws(NetworkError) {
+        try inTurn { (contents) throws(NetworkError) in
             try self.replace(with: FirewallState(), &contents)
             contents.state = FirewallState()
         }
@@ -131,7 +128,7 @@ extension Firewall {
 
     /// Ends the use of the firewall. The table stays, for containers that run on; whoever comes after can take it over. Repeating is fine; other
     /// calls after it are refused as `conflict`.
-    public func close() async {
+    public func close() {
         let watch = contents.withLock { contents -> FirewallWatch? in
             contents.isClosed = true
             contents.socket = nil
@@ -140,12 +137,10 @@ extension Firewall {
         watch?.end()
     }
 
-    private func inLane(_ body: @escaping @Sendable (inout Contents) throws(NetworkError) -> Void) async throws(NetworkError) {
-        try await lane.run { [self] () throws(NetworkError) in
-            try contents.withLock { (contents) throws(NetworkError) in
-                guard !contents.isClosed else { throw NetworkError(.conflict, "the firewall is closed") }
-                try body(&contents)
-            }
+    private func inTurn(_ body: (inout Contents) throws(NetworkError) -> Void) throws(NetworkError) {
+        try contents.withLock { (contents) throws(NetworkError) in
+            guard !contents.isClosed else { throw NetworkError(.conflict, "the firewall is closed") }
+            try body(&contents)
         }
     }
 }

@@ -1,9 +1,9 @@
 public import BerthNetlink
 
 /// A port of a container's that is published.
-public struct PublishedPort: Hashable, Sendable, CustomStringConvertible {
+public struct PublishedPort: Hashable, Sendable, Codable, CustomStringConvertible {
     /// A protocol with ports.
-    public enum Transport: String, Hashable, Sendable, CaseIterable {
+    public enum Transport: String, Hashable, Sendable, Codable, CaseIterable {
         /// TCP.
         case tcp
         /// UDP.
@@ -60,9 +60,6 @@ public struct PublishedPort: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension IPAddress {
-    /// Whether it means this machine itself: 127.0.0.0/8, ::1.
-    var isLoopback: Bool { version == .v4 ? value >> 24 == 127 : value == 1 }
-
     /// As it is written with a port.
     func withPort(_ port: UInt16) -> String { version == .v4 ? "\(self):\(port)" : "[\(self)]:\(port)" }
 }

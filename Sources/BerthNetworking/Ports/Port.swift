@@ -1,28 +1,18 @@
-/// What is spoken at a port.
-public enum PortProtocol: String, Hashable, Sendable, Codable, CaseIterable {
-    /// The transmission control protocol.
-    case tcp
-    /// The user datagram protocol.
-    case udp
-    /// The stream control transmission protocol.
-    case sctp
-}
-
 /// A port of a sandbox's, as text and JSON `80/tcp`.
 public struct Port: Hashable, Sendable, Comparable, CustomStringConvertible, Codable {
     /// Its number.
     public let number: UInt16
     /// What is spoken there.
-    public let `protocol`: PortProtocol
+    public let transport: PublishedPort.Transport
 
     /// A port of these.
-    public init(_ number: UInt16, _ protocol: PortProtocol) { (self.number, self.protocol) = (number, `protocol`) }
+    public init(_ number: UInt16, _ transport: PublishedPort.Transport) { (self.number, self.transport) = (number, transport) }
 
     /// Reads `80/tcp`, or `80`, which is the same; `nil` for anything else.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts[0].utf8.allSatisfy({ (48...57).contains($0) }), let number = UInt16(parts[0]) else { return nil }
-        guard let spoken = parts.count == 2 ? PortProtocol(rawValue: parts[1].lowercased()) : .tcp else { return nil }
+        guard let spoken = parts.count == 2 ? PublishedPort.Transport(rawValue: parts[1].lowercased()) : .tcp else { return nil }
         self.init(number, spoken)
     }
 
@@ -41,8 +31,8 @@ public struct Port: Hashable, Sendable, Comparable, CustomStringConvertible, Cod
     }
 
     /// As it is written.
-    public var description: String { "\(number)/\(`protocol`.rawValue)" }
+    public var description: String { "\(number)/\(transport.rawValue)" }
 
     /// By number, then by what is spoken.
-    public static func < (a: Port, b: Port) -> Bool { (a.number, a.protocol.rawValue) < (b.number, b.protocol.rawValue) }
+    public static func < (a: Port, b: Port) -> Bool { (a.number, a.transport.rawValue) < (b.number, b.transport.rawValue) }
 }
