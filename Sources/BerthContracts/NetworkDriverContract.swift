@@ -57,13 +57,13 @@ public enum NetworkDriverContract {
                 let namespace = try SandboxNamespace.make()
                 try driver.attach(endpoint, of: network, to: namespace)
                 let attached = try namespace.interfaces().count
-                try driver.removeAll(except: [network], endpoints: [endpoint])
+                try driver.recover([network], endpoints: [endpoint])
                 try checking.same(try namespace.interfaces().count, attached, "the number of interfaces of a sandbox that is kept")
-                try driver.removeAll(except: [network], endpoints: [])
+                try driver.recover([network], endpoints: [])
                 try checking.that(
                     try namespace.interfaces().allSatisfy { $0.name != endpoint.interface },
                     "the interface of a sandbox of nobody's is there")
-                try driver.removeAll(except: [], endpoints: [])
+                try driver.recover([], endpoints: [])
                 try driver.make(network)
                 try driver.remove(network)
             },

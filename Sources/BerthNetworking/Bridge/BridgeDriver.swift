@@ -2,7 +2,8 @@ internal import BerthLinux
 internal import BerthNetlink
 internal import Synchronization
 
-/// Networks of one host: a bridge each, and for each sandbox a pair of interfaces, one end of which is a port of the bridge.
+/// Networks of one host: a bridge each, and for each sandbox a pair of interfaces, one end of which is a port of the bridge. What may go where is the
+/// firewall's to say: it is told of a network before its bridge passes anything on.
 public final class BridgeDriver: NetworkDriver {
     /// `bridge`.
     public let name = "bridge"
@@ -13,10 +14,21 @@ public final class BridgeDriver: NetworkDriver {
 
     private let engineID: String
     private let host: HostNetwork
+    /// What lets through, and keeps out.
+    let firewall: Firewall
+    private let forwarding: Forwarding
     /// The bridges' numbers, by network: asked for once.
     private let bridges = Mutex<[String: Int32]>([:])
 
-    init(engineID: String, host: HostNetwork) { (self.engineID, self.host) = (engineID, host) }
+    /// - Parameter log: is told of what is changed on the host for all, and of what the firewall has to say.
+    init(engineID: String, host: HostNetwork, log: @escaping @Sendable (String) -> Void = { _ in }) throws(NetworkError) {
+        (self.engineID, self.host) = (engineID, host)
+        firewall = try Firewall(engineID: engineID) { event in log(event.description) }
+        forwarding = Forwarding { change in log("a setting of the kernel was changed, so that containers reach others: \(change)") }
+    }
+
+    /// Lets go of the firewall's table, which stays.
+    public func close() { firewall.close() }
 
     /// Whether the options can be.
     ///
@@ -46,13 +58,24 @@ public final class BridgeDriver: NetworkDriver {
         do throws(NetworkError) {
             let index = if let found { found.index } else { try makeBridge(name, alias, options) }
             if network.part(.v6) == nil { try set("ipv6/conf/\(name)/disable_ipv6", "1") }
-            try set("ipv6/conf/\(name)/accept_ra", "0")
+            try forwarding.prepare(bridge: name, versions: network.versions)
+            try firewall.apply([.addNetwork(FirewallNetwork(network, name, options))] + openings(network, besides: name))
             try addAddresses(network, options, to: index)
             bridges.withLock { $0[network.id] = index }
         } catch {
             if found == nil { try? remove(network) }  // what went wrong first is told
             throw error
         }
+    }
+
+    /// Has the host's interfaces forward what is for sandboxes of the network, and nothing else.
+    private func openings(_ network: Network, besides bridge: InterfaceName) throws(NetworkError) -> [FirewallChange] {
+        if network.configuration.isInternal { return [] }
+        let ours = Set(firewall.state.networks.values.map(\.bridge) + [bridge])
+        let outer = try forwarding.outerInterfaces(besides: ours)
+        var changes: [FirewallChange] = []
+        for version in network.versions { changes += try forwarding.open(outer, version).map { .open($0) } }
+        return changes
     }
 
     /// The name of a network's bridge.
@@ -91,8 +114,11 @@ public final class BridgeDriver: NetworkDriver {
     public func remove(_ network: Network) throws(NetworkError) {
         bridges.withLock { $0[network.id] = nil }
         let name = try bridgeName(network, try BridgeOptions(network.configuration.options))
-        guard let link = try link(name), InterfaceAlias(link.alias, engineID: engineID) == .network(network.id) else { return }
-        try removeLink(.index(link.index))
+        if let link = try link(name), InterfaceAlias(link.alias, engineID: engineID) == .network(network.id) {
+            try removeLink(.index(link.index))
+        }
+        // Last, for until it is gone it passes on.
+        try firewall.apply([.removeNetwork(network.id)])
     }
 
     // MARK: Sandboxes
@@ -110,7 +136,8 @@ public final class BridgeDriver: NetworkDriver {
             let pair = NewLink(
                 LinkEnd(name: outer, mtu: options.mtu), .veth(peer: peer), isUp: true, master: try bridge(of: network))
             try ask { (socket) throws(NetlinkError) in
-                try socket.perform([.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))])
+                let isolated = options.allowsInterContainer ? [] : [NetlinkRequest.changeBridgePort(.name(outer), BridgePortChange(isIsolated: true))]
+                try socket.perform([.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))] + isolated)
             }
             if endpoint.ipv6 != nil { try namespace.set([("ipv6/conf/\(inner)/disable_ipv6", "0")]) }
             do throws(NetlinkError) {
@@ -126,6 +153,7 @@ public final class BridgeDriver: NetworkDriver {
                     try socket.perform(requests)
                 }
             } catch { throw NetworkError(error) }
+            if !endpoint.ports.isEmpty { try firewall.apply(endpoint.ports.map { .publish($0) }) }
         } catch {
             try? detach(endpoint, of: network)  // what went wrong first is told; what stays is found at the next start
             throw error
@@ -142,19 +170,33 @@ public final class BridgeDriver: NetworkDriver {
     /// Takes the pair away.
     public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {
         guard let outer = InterfaceName(endpoint.hostInterface) else { return }
+        let released = endpoint.ports.isEmpty ? [] : endpoint.addresses.map { FirewallChange.releaseAddress($0) }
+        if !endpoint.ports.isEmpty { try firewall.apply(endpoint.ports.map { .unpublish($0) } + released) }
         try removeLink(.name(outer))
     }
 
-    /// Removes bridges of networks, and interfaces of endpoints, that are not among these.
-    public func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {
-        let (networks, endpoints) = (Set(networks.map(\.id)), Set(endpoints.map(\.id)))
+    /// Removes bridges and interfaces of nobody's, and has the firewall let through what these networks and endpoints have, and nothing else.
+    public func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {
+        let endpointIDs = Set(endpoints.map(\.id))
+        let known = Dictionary(networks.map { ($0.id, $0) }) { $1 }
+        var present: [FirewallNetwork] = []
+        var leftovers: [Int32] = []
         for link in try ask({ (socket) throws(NetlinkError) in try socket.links() }) {
             switch InterfaceAlias(link.alias, engineID: engineID) {
-            case .network(let id) where !networks.contains(id): try removeLink(.index(link.index))
-            case .sandbox(_, let endpoint) where !endpoints.contains(endpoint): try removeLink(.index(link.index))
-            default: continue
+            case .network(let id):
+                guard let network = known[id], let name = InterfaceName(link.name) else {
+                    leftovers.append(link.index)
+                    continue
+                }
+                let options = try BridgeOptions(network.configuration.options, isInternal: network.configuration.isInternal)
+                present.append(FirewallNetwork(network, name, options))
+            case .sandbox(_, let endpoint): if !endpointIDs.contains(endpoint) { leftovers.append(link.index) }
+            case nil: continue
             }
         }
+        for index in leftovers { try removeLink(.index(index)) }
+        let ids = Set(present.map(\.id))
+        try firewall.restore(networks: present, ports: endpoints.filter { ids.contains($0.networkID) }.flatMap(\.ports))
     }
 
     // MARK: The kernel

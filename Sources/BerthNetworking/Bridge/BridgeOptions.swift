@@ -2,18 +2,6 @@ internal import BerthNetlink
 
 /// What the creator of a bridge network says to its driver, by Docker's names.
 struct BridgeOptions: Hashable, Sendable {
-    /// How sandboxes are reached, and reach others (Docker 28: `gateway_mode_ipv4` and `_ipv6`).
-    enum GatewayMode: String, Sendable {
-        /// By the host's addresses, at published ports.
-        case nat
-        /// The same, but ports that are not published can be reached by a route to the sandboxes.
-        case natUnprotected = "nat-unprotected"
-        /// By their own addresses, at published ports.
-        case routed
-        /// Not at all; not even the host has an address in the network.
-        case isolated
-    }
-
     /// The bridge's own name; `nil` for one that follows from the network's id.
     var bridgeName: InterfaceName?
     /// Whether packets to elsewhere get an address of the host's.
@@ -32,7 +20,9 @@ struct BridgeOptions: Hashable, Sendable {
     var interfacePrefix = "eth"
     /// Whether the bridge gets no address of version 4.
     var hasNoAddress4 = false
+    /// How sandboxes are reached, and reach others, by version 4.
     var gatewayMode4 = GatewayMode.nat
+    /// The same by version 6.
     var gatewayMode6 = GatewayMode.nat
 
     private static let bridge = "com.docker.network.bridge."
@@ -107,5 +97,16 @@ struct BridgeOptions: Hashable, Sendable {
         }
         guard mode != .isolated || isInternal else { throw refusal(key, value, "only an internal network can be isolated") }
         return mode
+    }
+}
+
+extension FirewallNetwork {
+    /// What the firewall has to know of a bridge network.
+    init(_ network: Network, _ bridge: InterfaceName, _ options: BridgeOptions) {
+        self.init(
+            id: network.id, bridge: bridge, subnets: network.parts.map(\.subnet), isInternal: network.configuration.isInternal,
+            allowsInterContainer: options.allowsInterContainer,
+            v4: Gateway(options.gatewayMode4, masquerades: options.masquerades, source: options.source4),
+            v6: Gateway(options.gatewayMode6, masquerades: options.masquerades, source: options.source6))
     }
 }

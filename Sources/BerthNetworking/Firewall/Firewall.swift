@@ -15,13 +15,22 @@ public final class Firewall: Sendable {
     }
 
     /// What the firewall has to say by itself.
-    public enum Event: Hashable, Sendable {
+    public enum Event: Hashable, Sendable, CustomStringConvertible {
         /// Somebody had changed or removed the table, and it is as it was.
         case restored
         /// It could not be put right, or not be watched; it is tried again with the next change.
         case failed(String)
         /// The kernel has no tables that are owned and persist: it is watched instead.
         case isOnlyWatched(String)
+
+        /// A sentence for people.
+        public var description: String {
+            switch self {
+            case .restored: "somebody had changed or removed the engine's firewall table: it is as it was"
+            case .failed(let reason): "the engine's firewall table could not be put right, and is tried again with the next change: \(reason)"
+            case .isOnlyWatched(let reason): "the engine's firewall table is watched, for this kernel cannot keep it from others: \(reason)"
+            }
+        }
     }
 
     private struct Contents: ~Copyable {

@@ -27,6 +27,8 @@ public struct Network: Hashable, Sendable {
     /// Its subnets, in order. Those of the drivers `host` and `null` have none.
     public let parts: [Part]
 
+    /// The versions of which it has a subnet.
+    var versions: Set<IPAddress.Version> { Set(parts.map(\.subnet.version)) }
     /// Its name.
     public var name: String { configuration.name }
     /// The subnet of a version.

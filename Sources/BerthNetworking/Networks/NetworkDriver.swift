@@ -3,7 +3,7 @@
 /// The walk through a network's life: ``check(_:)`` before anything is made, ``make(_:)`` before its first sandbox comes (and again after every start of an
 /// engine, for a reboot takes it away), ``attach(_:of:to:)`` and ``detach(_:of:)`` for each sandbox, ``remove(_:)``. Names and addresses are decided before
 /// a driver is called; what it makes outside of its sandboxes' namespaces carries the engine's id and that of the network or sandbox, so that what belongs to
-/// nobody can be found: ``removeAll(except:endpoints:)``. All calls but ``check(_:)`` may block, and are made where that holds up nothing else.
+/// nobody can be found: ``recover(_:endpoints:)``. All calls but ``check(_:)`` may block, and are made where that holds up nothing else.
 public protocol NetworkDriver: Sendable {
     /// The name by which a network's creator chooses it.
     var name: String { get }
@@ -27,8 +27,9 @@ public protocol NetworkDriver: Sendable {
     func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError)
     /// Takes the interface away. Repeating is fine, also for one that was never attached, and when the namespace is gone.
     func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError)
-    /// Removes everything of this engine's that belongs to none of these networks and endpoints: what a kill has left.
-    func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError)
+    /// Takes up what an earlier engine has left: these networks and endpoints are as they were, and everything else of this engine's is removed. Once, when
+    /// an engine starts; repeating is fine.
+    func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError)
 }
 
 /// Versions of the Internet protocol.
@@ -63,8 +64,8 @@ public struct NullDriver: NetworkDriver {
     public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
     /// There is no interface.
     public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
-    /// There is nothing to remove.
-    public func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
+    /// There is nothing to take up.
+    public func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
 }
 
 /// The host's own network.
@@ -87,8 +88,8 @@ public struct HostDriver: NetworkDriver {
     public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
     /// The host's interfaces stay.
     public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
-    /// There is nothing to remove.
-    public func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
+    /// There is nothing to take up.
+    public func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
 }
 
 extension NetworkError {

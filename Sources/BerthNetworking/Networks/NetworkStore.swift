@@ -23,6 +23,7 @@ public final class NetworkStore: Sendable {
     public let drivers: NetworkDrivers
     let index = Mutex(Index())
     let host: HostNetwork
+    private let bridges: BridgeDriver
     private let engineID: String
     private let documents: DocumentStore<NetworkDocument>
     private let events: EventHub
@@ -40,7 +41,10 @@ public final class NetworkStore: Sendable {
     public init(root: String, engineID: String, events: EventHub, drivers: [any NetworkDriver] = []) throws(NetworkError) {
         (self.engineID, self.events) = (engineID, events)
         host = try HostNetwork()
-        self.drivers = NetworkDrivers([NullDriver(), HostDriver(), BridgeDriver(engineID: engineID, host: host)] + drivers)
+        bridges = try BridgeDriver(engineID: engineID, host: host) { message in
+            events.publish(Event(type: "daemon", action: "warning", actorID: engineID, attributes: ["message": message]))
+        }
+        self.drivers = NetworkDrivers([NullDriver(), HostDriver(), bridges] + drivers)
         let identifier = UInt64(engineID.prefix(10), radix: 16) ?? 0  // an engine's id is hexadecimal
         choice = SubnetChoice(SubnetChoice.standard + [SubnetChoice.uniqueLocal(identifier: identifier)])
         let loaded: (found: [(id: String, document: NetworkDocument)], setAside: [DocumentStore<NetworkDocument>.SetAside])
@@ -86,6 +90,9 @@ public final class NetworkStore: Sendable {
             index.names[network.name] = id
         }
     }
+
+    /// Lets go of what is held of the kernel's. What was made stays, for containers run on.
+    public func close() { bridges.close() }
 
     // MARK: Finding
 

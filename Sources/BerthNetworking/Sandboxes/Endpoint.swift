@@ -57,6 +57,8 @@ public struct Endpoint: Hashable, Sendable, Codable {
     public var gateway6: IPAddress?
     /// Of several, which one's gateways are used: the highest, of equals the first by the network's name.
     public var gatewayPriority: Int
+    /// Its ports that are published.
+    public var ports: [PublishedPort] = []
     /// What was asked for.
     public var configuration: EndpointConfiguration
 

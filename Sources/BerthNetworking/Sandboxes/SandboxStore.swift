@@ -31,7 +31,10 @@ public final class SandboxStore: Sendable {
     public func isAttached(_ id: String) -> Bool { sandboxes.withLock { $0[id] != nil } }
 
     /// Lets go of the namespaces that were made ahead. What is attached stays so.
-    public func close() { pool.close() }
+    public func close() {
+        pool.close()
+        networks.close()
+    }
 
     // MARK: Attaching
 
@@ -202,7 +205,8 @@ public final class SandboxStore: Sendable {
         // Documents that cannot be read keep their claims: with one of them, nothing of a network's is removed.
         guard networks.unreadable.isEmpty else { return }
         for driver in networks.drivers.all {
-            try driver.removeAll(except: known.filter { $0.configuration.driver == driver.name }, endpoints: all)
+            let own = known.filter { $0.configuration.driver == driver.name }
+            try driver.recover(own, endpoints: all.filter { endpoint in own.contains { $0.id == endpoint.networkID } })
         }
     }
 
