@@ -71,15 +71,35 @@ struct Completion: Verb {
         if first == "image", ["diff", "history", "inspect", "layers", "rebase", "rm", "save", "squash", "tag"].contains(entry.names[0]) {
             return try imageNames(daemon)
         }
+        if first == "network" {
+            // The first word is a network, and of two the second is a container.
+            let words = before.dropFirst(2).filter { !$0.hasPrefix("-") }
+            let isOfTwo = ["connect", "disconnect"].contains(entry.names[0])
+            switch entry.names[0] {
+            case "inspect", "rm", "connect", "disconnect":
+                if !isOfTwo || words.isEmpty { return try networkNames(daemon) }
+                return words.count == 1 ? try containerNames(daemon) : []
+            default: return []
+            }
+        }
+        if before.last == "--network" || before.last == "--net" { return try networkNames(daemon) }
         switch entry.names[0] {
-        case "attach", "commit", "diff", "exec", "export", "kill", "logs", "rm", "start", "stop", "wait", "inspect":
-            return try daemon.call("GET", "/containers/json", query: [("all", "1")]).elements
-                .flatMap { ($0["Names"]?.elements ?? []).compactMap(\.text) }.map { String($0.drop { $0 == "/" }) }
+        case "attach", "commit", "diff", "exec", "export", "kill", "logs", "port", "rm", "start", "stop", "wait", "inspect":
+            return try containerNames(daemon)
         case "run", "create", "history", "rmi", "save", "tag", "images":
             return try imageNames(daemon)
         case "completion": return ["bash", "zsh", "fish"]
         default: return []
         }
+    }
+
+    private static func containerNames(_ daemon: Daemon) throws -> [String] {
+        try daemon.call("GET", "/containers/json", query: [("all", "1")]).elements
+            .flatMap { ($0["Names"]?.elements ?? []).compactMap(\.text) }.map { String($0.drop { $0 == "/" }) }
+    }
+
+    private static func networkNames(_ daemon: Daemon) throws -> [String] {
+        try daemon.call("GET", "/networks").elements.compactMap { $0["Name"]?.text }
     }
 
     private static func imageNames(_ daemon: Daemon) throws -> [String] {

@@ -6,6 +6,7 @@ func help(_ text: String, _ valueName: String = "string") -> ArgumentHelp { Argu
 
 /// What `run` and `create` say of a container.
 struct ContainerFlags: ParsableArguments {
+    @Option(help: help("Add a custom host-to-IP mapping (host:ip)", "list")) var addHost: [String] = []
     @Option(name: [.short, .long], help: help("Attach to STDIN, STDOUT or STDERR", "list")) var attach: [String] = []
     @Option(help: help("Add Linux capabilities", "list")) var capAdd: [String] = []
     @Option(help: help("Drop Linux capabilities", "list")) var capDrop: [String] = []
@@ -16,15 +17,25 @@ struct ContainerFlags: ParsableArguments {
     @Option(help: help("Number of CPUs", "decimal")) var cpus: String?
     @Option(help: help("CPUs in which to allow execution (0-3, 0,1)")) var cpusetCpus: String?
     @Option(help: help("MEMs in which to allow execution (0-3, 0,1)")) var cpusetMems: String?
+    @Option(help: help("Set custom DNS servers", "list")) var dns: [String] = []
+    @Option(name: [.customLong("dns-option"), .customLong("dns-opt")], help: help("Set DNS options", "list")) var dnsOption: [String] = []
+    @Option(help: help("Set custom DNS search domains", "list")) var dnsSearch: [String] = []
     @Option(help: help("Container NIS domain name")) var domainname: String?
     @Option(help: help("Overwrite the default ENTRYPOINT of the image")) var entrypoint: String?
     @Option(name: [.short, .long], help: help("Set environment variables", "list")) var env: [String] = []
     @Option(help: help("Read in a file of environment variables", "list")) var envFile: [String] = []
+    @Option(help: help("Expose a port or a range of ports", "list")) var expose: [String] = []
     @Option(name: [.customShort("h"), .long], help: help("Container host name")) var hostname: String?
     @Flag(name: [.short, .long], help: "Keep STDIN open even if not attached") var interactive = false
+    @Option(help: help("IPv4 address (e.g., 172.30.100.104)")) var ip: String?
+    @Option(name: .customLong("ip6"), help: help("IPv6 address (e.g., 2001:db8::33)")) var ip6: String?
     @Option(name: [.short, .long], help: help("Set meta data on a container", "list")) var label: [String] = []
     @Option(help: help("Read in a line delimited file of labels", "list")) var labelFile: [String] = []
+    @Option(help: help("Add link to another container", "list")) var link: [String] = []
+    @Option(name: .customLong("link-local-ip"), help: help("Container IPv4/IPv6 link-local addresses", "list"))
+    var linkLocalIP: [String] = []
     @Option(help: help("Where the output is kept: json-file or none")) var logDriver: String?
+    @Option(help: help("Container MAC address (e.g., 92:d0:c6:0a:29:33)")) var macAddress: String?
     @Option(name: [.short, .long], help: help("Memory limit: a number of bytes, or one with k, m or g", "bytes")) var memory: String?
     @Option(help: help("Memory soft limit", "bytes")) var memoryReservation: String?
     @Option(help: help("Swap limit equal to memory plus swap: '-1' to enable unlimited swap", "bytes")) var memorySwap: String?
@@ -33,12 +44,18 @@ struct ContainerFlags: ParsableArguments {
     @Option(help: help("Assign a name to the container")) var name: String?
     @Option(
         name: [.customLong("network"), .customLong("net")],
-        help: help("The network: none, host or container:NAME; others do not exist yet", "network"))
-    var network: String?
+        help: help("Connect a container to a network: NAME, none, host, container:NAME, or name=NAME,alias=NAME,ip=ADDRESS…", "network"))
+    var network: [String] = []
+    @Option(
+        name: [.customLong("network-alias"), .customLong("net-alias")],
+        help: help("Add network-scoped alias for the container", "list"))
+    var networkAlias: [String] = []
     @Flag(help: "Disable OOM Killer") var oomKillDisable = false
     @Option(help: help("Tune container pids limit (set -1 for unlimited)", "int")) var pidsLimit: Int64?
     @Option(help: help("Take the image for this platform, as os[/arch[/variant]]")) var platform: String?
     @Flag(help: "Give extended privileges to this container") var privileged = false
+    @Option(name: [.customShort("p"), .long], help: help("Publish a container's port(s) to the host", "list")) var publish: [String] = []
+    @Flag(name: [.customShort("P"), .long], help: "Publish all exposed ports to random ports") var publishAll = false
     @Option(help: help("Pull image before running: missing or never (images cannot be pulled yet)")) var pull: String = "missing"
     @Flag(help: "Mount the container's root filesystem as read only") var readOnly = false
     @Option(help: help("Restart policy: only no is there yet")) var restart: String = "no"
@@ -55,11 +72,6 @@ struct ContainerFlags: ParsableArguments {
 
     /// What Docker has besides.
     static let absent: [AbsentFlag] = [
-        .value("publish", "p", why: bridges), .boolean("publish-all", "P", why: bridges), .value("expose", why: bridges),
-        .value("add-host", why: bridges), .value("dns", why: bridges), .value("dns-option", aliases: ["dns-opt"], why: bridges),
-        .value("dns-search", why: bridges), .value("ip", why: bridges), .value("ip6", why: bridges), .value("link", why: bridges),
-        .value("link-local-ip", why: bridges), .value("mac-address", why: bridges),
-        .value("network-alias", aliases: ["net-alias"], why: bridges),
         .value("volumes-from", why: volumes), .value("volume-driver", why: volumes), .value("storage-opt", why: volumes),
         .value("tmpfs", why: "temporary file systems cannot be mounted yet"),
         .value("device", why: devices), .value("device-cgroup-rule", why: devices), .value("device-read-bps", why: blocks),
@@ -81,7 +93,6 @@ struct ContainerFlags: ParsableArguments {
         .value("annotation", why: "annotations are not kept yet"),
         .boolean("disable-content-trust", why: "images cannot be pulled yet"), .boolean("use-api-socket", why: "it cannot be shared yet"),
     ]
-    private static let bridges = "containers cannot be given a network of their own yet, only --network none, host or container:NAME"
     private static let volumes = "there are no volumes yet; -v and --mount take directories of the host's"
     private static let devices = "devices cannot be given to containers yet, but for --privileged"
     private static let blocks = "limits of block devices cannot be set yet"

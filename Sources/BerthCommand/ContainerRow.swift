@@ -50,16 +50,12 @@ enum ContainerRow {
         return Listing.Row(fields: .object(fields), methods: ["Label": label])
     }
 
-    /// Ports one by one, in the order of their numbers.
     private static func ports(_ ports: [JSONTree]) -> String {
-        let sorted = ports.sorted {
-            ($0["PrivatePort"]?.integer ?? 0, $0["Type"]?.text ?? "") < ($1["PrivatePort"]?.integer ?? 0, $1["Type"]?.text ?? "")
-        }
-        return sorted.map { port in
-            let inside = "\(port["PrivatePort"]?.integer ?? 0)/\(port["Type"]?.text ?? "tcp")"
-            guard let outside = port["PublicPort"]?.integer, outside > 0 else { return inside }
-            let address = port["IP"]?.text ?? ""
-            return "\(address.contains(":") && !address.hasPrefix("::") ? "[\(address)]" : address):\(outside)->\(inside)"
-        }.joined(separator: ", ")
+        PortListing.text(
+            ports.map { port in
+                PortListing.Entry(
+                    address: port["IP"]?.text ?? "", inside: port["PrivatePort"]?.integer ?? 0, outside: port["PublicPort"]?.integer ?? 0,
+                    transport: port["Type"]?.text ?? "tcp")
+            })
     }
 }

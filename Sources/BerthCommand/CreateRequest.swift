@@ -11,9 +11,11 @@ struct CreateRequest {
     private let flags: ContainerFlags
     private let image: String
     private let command: [String]
+    private let names: NetworkNames
 
     init(_ flags: ContainerFlags, image: String, command: [String]) throws {
         (self.flags, self.image, self.command) = (flags, image, command)
+        names = try NetworkNames(flags)
         let streams = try flags.attach.map { text throws(Failure) in
             let name = text.lowercased()
             guard ["stdin", "stdout", "stderr"].contains(name) else {
@@ -35,38 +37,46 @@ struct CreateRequest {
         }
     }
 
-    /// The request's body.
-    func body(terminalSize: TerminalSize?) throws -> JSONTree {
+    /// The request's body, for a daemon that speaks a version of the API.
+    func body(terminalSize: TerminalSize?, version: String) throws -> JSONTree {
         let entrypoint: JSONTree? = flags.entrypoint.map { .texts([$0]) }
         let volumes = try Volumes(flags.volume)
+        let networking = try Networking(flags, names, version: version)
         let config: [(String, JSONTree?)] = [
             ("Hostname", .string(flags.hostname ?? "")), ("Domainname", .string(flags.domainname ?? "")),
             ("User", .string(flags.user ?? "")), ("AttachStdin", .bool(attachesInput)), ("AttachStdout", .bool(attachesOutput)),
-            ("AttachStderr", .bool(attachesErrors)), ("Tty", .bool(flags.tty)), ("OpenStdin", .bool(flags.interactive)),
+            ("AttachStderr", .bool(attachesErrors)), ("ExposedPorts", networking.exposedPorts), ("Tty", .bool(flags.tty)),
+            ("OpenStdin", .bool(flags.interactive)),
             ("StdinOnce", .bool(flags.interactive && attachesInput)),
             ("Env", .texts(try EnvironmentList.entries(files: flags.envFile, flags: flags.env))),
             ("Cmd", command.isEmpty ? .null : .texts(command)), ("Image", .string(image)),
             ("Volumes", .object(volumes.anonymous.map { ($0, .object([JSONTree.Member]())) })),
             ("WorkingDir", .string(flags.workdir ?? "")),
-            ("Entrypoint", entrypoint ?? .null), ("Labels", try EnvironmentList.labels(files: flags.labelFile, flags: flags.label)),
+            ("Entrypoint", entrypoint ?? .null), ("MacAddress", networking.macAddress),
+            ("Labels", try EnvironmentList.labels(files: flags.labelFile, flags: flags.label)),
             ("StopSignal", flags.stopSignal.map(JSONTree.string)), ("StopTimeout", flags.stopTimeout.map(JSONTree.integer)),
         ]
-        let host = try hostConfiguration(binds: volumes.binds, terminalSize)
-        let network: [(String, JSONTree?)] = [("EndpointsConfig", .object([JSONTree.Member]()))]
+        let host = try hostConfiguration(binds: volumes.binds, networking.portBindings, terminalSize)
+        let network: [(String, JSONTree?)] = [("EndpointsConfig", networking.endpoints)]
         return .object(config + [("HostConfig", host), ("NetworkingConfig", .object(network))])
     }
 
-    private func hostConfiguration(binds: [String], _ terminalSize: TerminalSize?) throws -> JSONTree {
+    private func hostConfiguration(binds: [String], _ portBindings: JSONTree, _ terminalSize: TerminalSize?) throws -> JSONTree {
         func bytes(_ text: String?) -> JSONTree { .integer(text.flatMap(ValueKind.bytes) ?? 0) }
         let log: [(String, JSONTree?)] = [("Type", .string(flags.logDriver ?? "")), ("Config", .object([JSONTree.Member]()))]
         let restart: [(String, JSONTree?)] = [("Name", .string("no")), ("MaximumRetryCount", .integer(0))]
         let size = terminalSize.map { [JSONTree.integer($0.rows), .integer($0.columns)] } ?? [.integer(0), .integer(0)]
         return .object([
             ("Binds", binds.isEmpty ? .null : .texts(binds)), ("ContainerIDFile", .string(flags.cidfile ?? "")),
-            ("LogConfig", .object(log)), ("NetworkMode", .string(flags.network ?? "default")), ("RestartPolicy", .object(restart)),
+            ("LogConfig", .object(log)), ("NetworkMode", .string(names.networks.mode)), ("PortBindings", portBindings),
+            ("RestartPolicy", .object(restart)),
             ("AutoRemove", .bool(flags.rm)), ("ConsoleSize", .array(size)),
             ("CapAdd", flags.capAdd.isEmpty ? .null : .texts(flags.capAdd)),
-            ("CapDrop", flags.capDrop.isEmpty ? .null : .texts(flags.capDrop)), ("Privileged", .bool(flags.privileged)),
+            ("CapDrop", flags.capDrop.isEmpty ? .null : .texts(flags.capDrop)), ("Dns", .texts(names.servers)),
+            ("DnsOptions", .texts(flags.dnsOption)), ("DnsSearch", .texts(names.searchDomains)),
+            ("ExtraHosts", names.extraHosts.isEmpty ? .null : .texts(names.extraHosts)),
+            ("Links", names.networks.links.isEmpty ? .null : .texts(names.networks.links)), ("Privileged", .bool(flags.privileged)),
+            ("PublishAllPorts", .bool(flags.publishAll)),
             ("ReadonlyRootfs", .bool(flags.readOnly)), ("SecurityOpt", try securityOptions()), ("ShmSize", bytes(flags.shmSize)),
             ("CpuShares", .integer(flags.cpuShares ?? 0)), ("Memory", bytes(flags.memory)),
             ("NanoCpus", .integer(flags.cpus.flatMap(ValueKind.billionths) ?? 0)), ("CpuPeriod", .integer(flags.cpuPeriod ?? 0)),

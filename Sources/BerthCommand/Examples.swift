@@ -19,6 +19,48 @@ extension Completion {
     ]
 }
 
+extension ConnectNetwork {
+    static let examples = [
+        "berth network connect back web", "berth network connect --ip 172.20.0.9 --alias api --alias www back web",
+        "berth network connect --gw-priority 1 outside web       # its default route is there",
+    ]
+}
+
+extension CreateNetwork {
+    static let examples = [
+        "berth network create back", "berth network create --internal --subnet 172.20.0.0/16 --gateway 172.20.0.1 back",
+        "berth network create --ipv6 --subnet 172.21.0.0/16,fd00:21::/64 both",
+    ]
+}
+
+extension DisconnectNetwork {
+    static let examples = ["berth network disconnect back web"]
+}
+
+extension InspectNetwork {
+    static let examples = [
+        "berth network inspect back", "berth network inspect --format '{{range .Containers}}{{println .Name .IPv4Address}}{{end}}' back",
+    ]
+}
+
+extension ListNetworks {
+    static let examples = [
+        "berth network ls", "berth network ls -q --filter driver=bridge", "berth network ls --format 'table {{.Name}}\\t{{.Internal}}'",
+    ]
+}
+
+extension Port {
+    static let examples = ["berth port web", "berth port web 80/tcp"]
+}
+
+extension PruneNetworks {
+    static let examples = ["berth network prune", "berth network prune -f --filter until=24h"]
+}
+
+extension RemoveNetwork {
+    static let examples = ["berth network rm back", "berth network rm -f back front"]
+}
+
 extension Create {
     static let examples = ["berth create --name web --network none debian sleep infinity", "berth create -it --network none debian bash"]
 }
@@ -87,7 +129,10 @@ extension Info {
 }
 
 extension Inspect {
-    static let examples = ["berth inspect web", "berth inspect --format '{{.State.Status}}' web", "berth inspect --type image debian"]
+    static let examples = [
+        "berth inspect web", "berth inspect --format '{{.State.Status}}' web", "berth inspect --type image debian",
+        "berth inspect --type network back",
+    ]
 }
 
 extension InspectContainer {
@@ -143,6 +188,7 @@ extension RemoveImage {
 extension Run {
     static let examples = [
         "berth run --rm -it --network none debian bash", "berth run -d --name web --network host -v /srv/www:/www:ro debian sleep infinity",
+        "berth run -d --network back --network-alias www -p 127.0.0.1:8080:80 debian sleep 1h",
         "tar -c . | berth run --rm -i --network none -m 256m debian tar -t",
     ]
 }

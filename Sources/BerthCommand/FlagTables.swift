@@ -26,18 +26,32 @@ extension ContainerFlags {
     /// What both that make a container have.
     static var written: String {
         """
-        attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal \
-        cpuset-cpus=string cpuset-mems=string domainname=string entrypoint=string env,e=list env-file=list hostname,h=string \
-        interactive,i label,l=list label-file=list log-driver=string memory,m=bytes memory-reservation=bytes memory-swap=bytes \
-        mount=mount name=string network|net=network oom-kill-disable pids-limit=int platform=string privileged pull=string read-only \
-        restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string \
-        volume,v=list \
-        workdir,w=string
+        add-host=list attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int \
+        cpus=decimal cpuset-cpus=string cpuset-mems=string dns=list dns-option|dns-opt=list dns-search=list domainname=string \
+        entrypoint=string env,e=list env-file=list expose=list hostname,h=string interactive,i ip=string ip6=string label,l=list \
+        label-file=list link=list link-local-ip=list log-driver=string mac-address=string memory,m=bytes memory-reservation=bytes \
+        memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list oom-kill-disable pids-limit=int \
+        platform=string privileged publish,p=list publish-all,P pull=string read-only restart=string rm security-opt=list \
+        shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string volume,v=list workdir,w=string
+        """
+    }
+}
+extension ConnectNetwork {
+    static var writtenFlags: String? {
+        "alias=strings driver-opt=strings gw-priority=int ip=string ip6=string link=list link-local-ip=strings"
+    }
+}
+extension CreateNetwork {
+    static var writtenFlags: String? {
+        """
+        attachable aux-address=map config-from=string config-only driver,d=string gateway=strings ingress internal ip-range=strings \
+        ipam-driver=string ipam-opt=map ipv4!no-ipv4 ipv6!no-ipv6 label=list opt,o=map scope=string subnet=strings
         """
     }
 }
 extension Create { static var writtenFlags: String? { ContainerFlags.written } }
 extension Diff { static var writtenFlags: String? { "" } }
+extension DisconnectNetwork { static var writtenFlags: String? { "force,f" } }
 extension DiskUsage { static var writtenFlags: String? { "format=string verbose,v" } }
 extension Events { static var writtenFlags: String? { "filter,f=filter format=string since=string until=string" } }
 extension Exec {
@@ -55,15 +69,20 @@ extension Info { static var writtenFlags: String? { "format,f=string" } }
 extension Inspect { static var writtenFlags: String? { "format,f=string size,s type=string" } }
 extension InspectContainer { static var writtenFlags: String? { "format,f=string size,s" } }
 extension InspectImage { static var writtenFlags: String? { "format,f=string platform=string" } }
+extension InspectNetwork { static var writtenFlags: String? { "format,f=string verbose,v" } }
 extension Jobs { static var writtenFlags: String? { "format=string no-trunc quiet,q" } }
 extension Kill { static var writtenFlags: String? { "signal,s=string" } }
 extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
+extension ListNetworks { static var writtenFlags: String? { "filter,f=filter format=string no-trunc quiet,q" } }
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
 extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
+extension Port { static var writtenFlags: String? { "" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
+extension PruneNetworks { static var writtenFlags: String? { "filter=filter force,f" } }
 extension RebaseImage { static var writtenFlags: String? { "from=image onto=image platform=string tag,t=string" } }
 extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
 extension RemoveImage { static var writtenFlags: String? { "force,f no-prune platform=list" } }
+extension RemoveNetwork { static var writtenFlags: String? { "force,f" } }
 extension Run {
     static var writtenFlags: String? {
         ContainerFlags.written + " detach,d detach-keys=string quiet,q sig-proxy!no-sig-proxy"

@@ -18,7 +18,8 @@ enum Front {
         Entry(names: ["history"], type: History.self),
         Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
         Entry(names: ["info"], type: Info.self), Entry(names: ["inspect"], type: Inspect.self), Entry(names: ["kill"], type: Kill.self),
-        Entry(names: ["load"], type: Load.self), Entry(names: ["logs"], type: Logs.self), Entry(names: ["ps"], type: List.self),
+        Entry(names: ["load"], type: Load.self), Entry(names: ["logs"], type: Logs.self), Entry(names: ["port"], type: Port.self),
+        Entry(names: ["ps"], type: List.self),
         Entry(names: ["rm"], type: Remove.self),
         Entry(names: ["rmi"], type: RemoveImage.self), Entry(names: ["run"], type: Run.self), Entry(names: ["save"], type: Save.self),
         Entry(names: ["start"], type: Start.self),
@@ -36,7 +37,8 @@ enum Front {
                 Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
                 Entry(names: ["inspect"], type: InspectContainer.self),
                 Entry(names: ["kill"], type: Kill.self), Entry(names: ["logs"], type: Logs.self),
-                Entry(names: ["ls", "list", "ps"], type: List.self), Entry(names: ["rm", "remove"], type: Remove.self),
+                Entry(names: ["ls", "list", "ps"], type: List.self), Entry(names: ["port"], type: Port.self),
+                Entry(names: ["rm", "remove"], type: Remove.self),
                 Entry(names: ["run"], type: Run.self), Entry(names: ["start"], type: Start.self), Entry(names: ["stop"], type: Stop.self),
                 Entry(names: ["wait"], type: Wait.self),
             ]
@@ -52,6 +54,15 @@ enum Front {
                 Entry(names: ["rm", "remove"], type: RemoveImage.self),
                 Entry(names: ["save"], type: Save.self), Entry(names: ["squash"], type: SquashImage.self),
                 Entry(names: ["tag"], type: Tag.self),
+            ]
+        ),
+        (
+            "network", "Manage networks",
+            [
+                Entry(names: ["connect"], type: ConnectNetwork.self), Entry(names: ["create"], type: CreateNetwork.self),
+                Entry(names: ["disconnect"], type: DisconnectNetwork.self), Entry(names: ["inspect"], type: InspectNetwork.self),
+                Entry(names: ["ls", "list"], type: ListNetworks.self), Entry(names: ["prune"], type: PruneNetworks.self),
+                Entry(names: ["rm", "remove"], type: RemoveNetwork.self),
             ]
         ),
         (
@@ -71,8 +82,6 @@ enum Front {
             "registries cannot be used yet; make an image with `berth import`, or load one with `berth load`"
         ),
         (["build", "builder", "buildx"], "images cannot be built yet; make one with `berth import` or `berth commit`"),
-        (["network"], "there are no networks of one's own yet, only --network none, host or container:NAME"),
-        (["port"], "ports cannot be published yet"),
         (["volume"], "there are no volumes yet; -v and --mount take directories of the host's"),
         (["cp"], "files cannot be copied yet; a directory of the host's can be mounted with -v"),
         (["pause", "unpause"], "containers cannot be paused yet"), (["restart"], "say `berth stop` and `berth start`"),

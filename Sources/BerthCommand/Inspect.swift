@@ -11,21 +11,23 @@ struct InspectFlags: ParsableArguments {
 /// `berth inspect`.
 struct Inspect: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Return low-level information on containers and images", helpNames: .customLong("help"))
+        commandName: "inspect", abstract: "Return low-level information on containers, images and networks", helpNames: .customLong("help"))
     static let synopsis = "[OPTIONS] NAME|ID [NAME|ID...]"
     static let wordCount = WordCount.atLeast(1)
 
     @OptionGroup var flags: InspectFlags
-    @Option(help: help("Return JSON for specified type: container or image")) var type: String?
+    @Option(help: help("Return JSON for specified type: container, image or network")) var type: String?
     @Argument var names: [String]
 
     func perform(_ session: Session) throws -> Int32 {
         switch type {
-        case nil, "": return try Inspection(kinds: [.container, .image], flags: flags).show(names, session)
+        case nil, "": return try Inspection(kinds: [.container, .image, .network], flags: flags).show(names, session)
         case "container": return try Inspection(kinds: [.container], flags: flags).show(names, session)
         case "image": return try Inspection(kinds: [.image], flags: flags).show(names, session)
+        case "network": return try Inspection(kinds: [.network], flags: flags).show(names, session)
         case let other?:
-            throw Failure("\"\(other)\" is not a valid value for --type: there are containers and images, and nothing else yet", status: 1)
+            throw Failure(
+                "\"\(other)\" is not a valid value for --type: there are containers, images and networks, and nothing else yet", status: 1)
         }
     }
 }
@@ -64,11 +66,12 @@ struct InspectImage: Verb {
 
 /// Looks objects up and shows them.
 struct Inspection {
-    enum Kind: String { case container, image }
+    enum Kind: String { case container, image, network }
 
     let kinds: [Kind]
     let flags: InspectFlags
     var imageQuery: [(String, String)] = []
+    var networkQuery: [(String, String)] = []
 
     func show(_ names: [String], _ session: Session) throws -> Int32 {
         let daemon = try session.daemon()
@@ -87,10 +90,13 @@ struct Inspection {
 
     private func look(up name: String, _ daemon: Daemon) throws -> JSONTree {
         for kind in kinds {
-            let path = kind == .container ? "/containers/\(Daemon.escaped(name))/json" : "/images/\(Daemon.escapedPath(name))/json"
-            do throws(ClientError) {
-                return try daemon.call("GET", path, query: kind == .image ? imageQuery : flags.size ? [("size", "1")] : [])
-            } catch {
+            let (path, query) =
+                switch kind {
+                case .container: ("/containers/\(Daemon.escaped(name))/json", flags.size ? [("size", "1")] : [])
+                case .image: ("/images/\(Daemon.escapedPath(name))/json", imageQuery)
+                case .network: ("/networks/\(Daemon.escaped(name))", networkQuery)
+                }
+            do throws(ClientError) { return try daemon.call("GET", path, query: query) } catch {
                 // That an image is there for other platforms only is to be told.
                 guard error.status == 404, imageQuery.isEmpty else { throw error }
             }

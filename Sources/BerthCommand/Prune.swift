@@ -18,7 +18,7 @@ struct PruneImages: Verb {
         let filters = try Filters.query(filter, adding: [("dangling", all ? "false" : "true")])
         let what = all ? "all images without at least one container associated to them" : "all dangling images"
         var reclaimed: Int64 = 0
-        if try force || Self.confirms("WARNING! This will remove \(what).\nAre you sure you want to continue?") {
+        if try force || Confirmation.isGiven("WARNING! This will remove \(what).\nAre you sure you want to continue?") {
             let report = try session.daemon().call("POST", "/images/prune", query: filters.map { [$0] } ?? [])
             reclaimed = report["SpaceReclaimed"]?.integer ?? 0
             let items = report["ImagesDeleted"]?.elements ?? []
@@ -31,11 +31,5 @@ struct PruneImages: Verb {
         }
         try Output.line("Total reclaimed space: \(HumanText.size(reclaimed, digits: 4))")
         return 0
-    }
-
-    /// Asks. Anything but `y` is no.
-    private static func confirms(_ question: String) throws -> Bool {
-        try Output.text(question + " [y/N] ")
-        return readLine()?.lowercased() == "y"
     }
 }

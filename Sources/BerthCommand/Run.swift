@@ -19,7 +19,9 @@ struct Create: Verb {
     func perform(_ session: Session) throws -> Int32 {
         let request = try CreateRequest(flags, image: image, command: command)
         let size = flags.tty ? Terminal.size() : nil
-        try Output.line(try Creation.create(session.daemon(), flags, request.body(terminalSize: size), image: image))
+        let daemon = try session.daemon()
+        let body = try request.body(terminalSize: size, version: daemon.version())
+        try Output.line(try Creation.create(daemon, flags, body, image: image))
         return 0
     }
 }
@@ -104,7 +106,8 @@ struct Run: Verb {
         let id: String
         do {
             daemon = try session.daemon()
-            id = try Creation.create(daemon, flags, request.body(terminalSize: flags.tty ? Terminal.size() : nil), image: image)
+            let body = try request.body(terminalSize: flags.tty ? Terminal.size() : nil, version: daemon.version())
+            id = try Creation.create(daemon, flags, body, image: image)
         } catch {
             throw Self.told(error, session, status: 125, withHelp: true)
         }

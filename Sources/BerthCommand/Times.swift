@@ -27,6 +27,19 @@ enum Times {
         return "\(date(parts)) \(clock(parts)) \(offset(parts, separator: "")) \(parts.zone)"
     }
 
+    /// As `2026-11-24 13:49:25.5 +0000 UTC`, by the clock of the text itself. What is no such text is given back.
+    static func long(rfc3339 text: String) -> String {
+        let halves = text.split(separator: "T", maxSplits: 1, omittingEmptySubsequences: false)
+        guard halves.count == 2, let end = halves[1].firstIndex(where: { "Z+-".contains($0) }) else { return text }
+        var clock = halves[1][..<end]
+        if clock.contains(".") {
+            while clock.last == "0" { clock = clock.dropLast() }
+            if clock.last == "." { clock = clock.dropLast() }
+        }
+        let offset = halves[1][end...].filter { $0 != ":" }
+        return "\(halves[0]) \(clock) " + (offset == "Z" ? "+0000 UTC" : "\(offset) \(offset)")
+    }
+
     /// As `2026-11-24T13:49:25.123456789Z`, with the local offset.
     static func stamp(nanoseconds: Int64) -> String {
         let time = Timestamp(nanoseconds: nanoseconds)

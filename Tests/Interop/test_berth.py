@@ -7,9 +7,10 @@ import pytest
 from conftest import BIN
 
 COMMANDS = [
-    "attach", "commit", "create", "diff", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "ps", "rm",
+    "attach", "commit", "create", "diff", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "port", "ps", "rm",
     "rmi", "run", "save", "start", "stop", "tag", "version", "wait", "completion", "container run", "container ls", "container inspect", "image history",
-    "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash", "system check", "system info", "system jobs",
+    "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash",
+    "network connect", "network create", "network disconnect", "network inspect", "network ls", "network prune", "network rm", "system check", "system info", "system jobs",
 ]
 
 
@@ -27,7 +28,7 @@ def test_help_shows_usage_flags_and_examples(command):
     assert "\nOptions:\n" in done.stdout
     options = done.stdout.split("\nOptions:\n")[1].split("\n\n")[0]
     # Each flag is on a line of its own, with words about it, and none in the parser's own form.
-    assert not re.search(r"--[a-z-]+ +--|--[a-z-]+$|/--no-|default: -[a-zA-Z-]", options, re.M), options
+    assert not re.search(r"--[a-z0-9-]+ +--|--[a-z0-9-]+$|/--no-|default: -[a-zA-Z-]", options, re.M), options
     examples = done.stdout.split("\nExamples:\n")[1].splitlines()
     assert examples and all(re.search(r"\bberth [a-z]", line) for line in examples)
     assert berth("help", *command.split()).stdout == done.stdout
@@ -35,7 +36,7 @@ def test_help_shows_usage_flags_and_examples(command):
 
 def test_every_command_is_in_the_help():
     listed = re.findall(r"^  ([a-z]+) {2,}", berth("--help").stdout, re.M)
-    assert set(listed) == {command for command in COMMANDS if " " not in command} | {"container", "image", "system"}
+    assert set(listed) == {command for command in COMMANDS if " " not in command} | {"container", "image", "network", "system"}
 
 
 @pytest.mark.parametrize("words, hint", [
@@ -68,11 +69,11 @@ def test_completion_in_bash():
         COMP_WORDS=(berth completion ''); COMP_CWORD=2; _berth; echo "${COMPREPLY[*]}"
     """
     done = subprocess.run(["bash", "-u"], input=script, capture_output=True, text=True, env={"PATH": f"{BIN}:/usr/bin:/bin"}, timeout=20)
-    assert done.stdout.splitlines() == ["start stop", "--network", "bash zsh fish"], done.stderr
+    assert done.stdout.splitlines() == ["start stop", "--network --network-alias", "bash zsh fish"], done.stderr
 
 
 @pytest.mark.parametrize("command, words", [
-    ("pull", "berth import"), ("build", "berth import"), ("network", "--network none"), ("volume", "-v and --mount"), ("restart", "berth stop"),
+    ("pull", "berth import"), ("build", "berth import"), ("volume", "-v and --mount"), ("restart", "berth stop"),
     ("nothing", "is not a berth command"), ("strat", "Did you mean 'berth start'?"),
 ])
 def test_commands_that_are_not_there_say_why(command, words):
@@ -85,9 +86,9 @@ def test_commands_that_are_not_there_say_why(command, words):
 def test_help_fits_a_terminal_and_shows_each_flag_once(command):
     text = berth(*command.split(), "--help").stdout
     assert all(len(line) <= 100 for line in text.splitlines())
-    flags = re.findall(r"^  (?:-., )?(--[a-z-]+)", text, re.M)
+    flags = re.findall(r"^  (?:-., )?(--[a-z0-9-]+)", text, re.M)
     assert len(flags) == len(set(flags)) and not [flag for flag in flags if flag.replace("--no-", "--") in flags and flag.startswith("--no-")]
-    assert not re.search(r"^  --[a-z-]+$", text, re.M), "a flag without words on its line"
+    assert not re.search(r"^  --[a-z0-9-]+$", text, re.M), "a flag without words on its line"
 
 
 def test_what_the_commands_have_written_down_of_their_flags_is_what_they_declare():

@@ -43,6 +43,51 @@ LINES = [
     ["run", "-d", "--net", "none", "box"],
     ["run", "-d", "--net=host", "box"],
     ["run", "-d", "--network", "container:other", "box"],
+    ["run", "-d", "-p", "80:80", "box"],
+    ["run", "-dp80:80", "-p", "81:80/tcp", "-p", "82:80/UDP", "--publish=80", "box"],
+    ["run", "-d", "-p", "127.0.0.1::80", "-p", "127.0.0.1:1:80", "-p", "[::1]:1:80", "-p", "[::1]::80/sctp", "box"],
+    ["run", "-d", "-p", "8080-8090:80", "-p", "8080-8081:90-91/udp", "-p", "100-102", "-p", "0080:0080", "box"],
+    ["run", "-d", "-p", "target=8080", "-p", "published=80,target=8081,protocol=udp,mode=host", "box"],
+    ["run", "-d", "-P", "--expose", "90", "--expose=100-102/udp", "--expose", "80", "-p", "80:80", "box"],
+    ["run", "-d", "--dns", "1.1.1.1", "--dns=2001:DB8::0:1", "--dns-search", "a.b.", "--dns-search=.", "--dns-opt", "ndots:2", "--dns-option=use-vc", "box"],
+    ["run", "-d", "--add-host", "a:1.2.3.4", "--add-host=d:host-gateway", "--add-host", "e:::1", "box"],
+    ["run", "-d", "--add-host", "b=::1", "--add-host", "c=[::1]", "--add-host", "a:[::1]", "box"],
+    ["run", "-d", "--link", "a", "--link=b:c", "--link", "/d:/e/f", "box"],
+    ["run", "-d", "--network", "n", "--ip", "1.2.3.4", "--ip6", "2001:DB8::1", "--link-local-ip", "169.254.1.1", "--network-alias", "a", "--net-alias=b",
+     "--link", "x:y", "box"],
+    ["run", "-d", "--network", "n", "--mac-address", "02:42:ac:11:00:02", "box"],
+    ["run", "-d", "--network", "name=n,alias=A,alias=b,ip=1.2.3.4,ip6=2001:DB8::1,driver-opt=K=V,link-local-ip=169.254.1.1", "box"],
+    ["run", "-d", "--network", "name=n,mac-address=02:42:AC:11:00:02,gw-priority=5", "box"],
+    ["run", "-d", "--network", 'name=n,"driver-opt=a=b,c=d"', "box"],
+    ["run", "-d", "--network", "name=n", "box"],
+    ["run", "-d", "--network", "name=n,ip=1.2.3.4", "--network-alias", "a", "box"],
+    ["run", "-d", "--network", "n", "--network", "m", "box"],
+    ["run", "-d", "--network", "bridge", "--network", "host", "box"],
+    ["run", "-d", "--network", "none", "-p", "80:80", "box"],
+    ["run", "-d", "--network", "container:x", "-h", "a", "box"],
+    ["network", "create", "n"],
+    ["network", "create", "-d", "bridge", "--subnet", "172.20.0.0/16", "--gateway=172.20.0.1", "--ip-range", "172.20.5.0/24", "--aux-address", "r=172.20.0.2",
+     "--aux-address=s=172.20.0.3", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16,2001:db8::/64", "--gateway", "2001:db8::1,172.20.0.1", "--ipv6", "n"],
+    ["network", "create", "--internal", "--attachable", "--label", "a=b", "--label=c", "-o", "x=y", "--opt=z", "--ipam-driver", "d", "--ipam-opt", "e=f", "n"],
+    ["network", "create", "--ingress", "--scope", "swarm", "--config-only", "--config-from", "base", "n"],
+    ["network", "create", "--subnet", "x", "n"],
+    ["network", "create", "--ipv4", "n"],
+    ["network", "create", "--ipv6=false", "n"],
+    ["network", "ls", "-q", "--no-trunc", "-f", "driver=bridge", "--filter=name=x"],
+    ["network", "list"],
+    ["network", "rm", "a", "b"],
+    ["network", "remove", "a"],
+    ["network", "rm", "-f", "a"],
+    ["network", "inspect", "a", "b"],
+    ["network", "inspect", "-v", "-f", "{{.Name}}", "a"],
+    ["network", "prune", "-f", "--filter", "until=24h", "--filter=label=x"],
+    ["network", "connect", "n", "c"],
+    ["network", "connect", "--ip", "1.2.3.4", "--ip6=::1", "--alias", "a,b", "--alias=c", "--link", "x:y", "--link=z", "--link-local-ip", "169.254.1.1,169.254.1.2",
+     "--driver-opt", "a=b", "--driver-opt=c=d", "n", "c"],
+    ["network", "disconnect", "n", "c"],
+    ["network", "disconnect", "-f", "n", "c"],
+    ["inspect", "--type", "network", "n"],
     ["run", "-d", "--cap-add", "NET_ADMIN", "--cap-add=SYS_TIME", "--cap-drop", "ALL", "box"],
     ["run", "-d", "--privileged", "--read-only", "box"],
     ["run", "-d", "--security-opt", "no-new-privileges", "--security-opt=seccomp=unconfined", "box"],
@@ -121,6 +166,71 @@ MISTAKES = [
     ["run", "-d", "-a", "stdout", "box"],
     ["run", "-e", "=x", "box"],
     ["run", "--env-file", "/nonexistent", "box"],
+    ["run", "-p", "80:80/x", "box"],
+    ["run", "-p", "80:x", "box"],
+    ["run", "-p", "x:80", "box"],
+    ["run", "-p", "70000:80", "box"],
+    ["run", "-p", "80-81:80-82", "box"],
+    ["run", "-p", "82-81:80", "box"],
+    ["run", "-p", "1.2.3:80:80", "box"],
+    ["run", "-p", "[::1:80:80", "box"],
+    ["run", "-p", ":", "box"],
+    ["run", "-p", "80:", "box"],
+    ["run", "-p", "", "box"],
+    ["run", "-p", "published=80", "box"],
+    ["run", "-p", "x=80,foo", "box"],
+    ["run", "--expose", "x", "box"],
+    ["run", "--expose", "80:80", "box"],
+    ["run", "--expose", "70000", "box"],
+    ["run", "--expose", "/tcp", "box"],
+    ["run", "--expose", "", "box"],
+    ["run", "--dns-search", "ex_ample", "box"],
+    ["run", "--dns-search", "--", "box"],
+    ["run", "--dns-search", "", "box"],
+    ["run", "--add-host", "a", "box"],
+    ["run", "--add-host", "a:", "box"],
+    ["run", "--add-host", "a:x", "box"],
+    ["run", "--add-host", ":1.2.3.4", "box"],
+    ["run", "--link", "a:b:c", "box"],
+    ["run", "--link", "", "box"],
+    ["run", "--mac-address", "x", "box"],
+    ["run", "--network", "name=n,foo=bar", "box"],
+    ["run", "--network", "alias=x", "box"],
+    ["run", "--network", "name=n,alias", "box"],
+    ["run", "--network", "name=n,driver-opt=x", "box"],
+    ["run", "--network", "name=n,alias=x", "--network-alias", "y", "box"],
+    ["run", "--network", "name=n,ip=1.2.3.4", "--ip", "1.2.3.5", "box"],
+    ["run", "--network", "name=host,alias=x", "box"],
+    ["run", "--network", "n", "--network", "n", "box"],
+    ["run", "--network", "n", "--network", "host", "box"],
+    ["run", "--network", "", "box"],
+    ["run", "--network", " ", "box"],
+    ["run", "--network", "bridge", "--network-alias", "x", "box"],
+    ["network", "create"],
+    ["network", "create", "a", "b"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--subnet", "172.20.1.0/24", "n"],
+    ["network", "create", "--gateway", "172.20.0.1", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--gateway", "x", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--gateway", "1.2.3.4", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--subnet", "172.21.0.0/16", "--gateway", "172.20.0.1", "--gateway", "172.20.0.2", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--ip-range", "1.2.3.0/24", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--ip-range", "x/24", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--subnet", "172.21.0.0/16", "--ip-range", "172.20.1.0/24", "--ip-range", "172.20.2.0/24", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--aux-address", "r=1.2.3.4", "n"],
+    ["network", "create", "--subnet", "172.20.0.0/16", "--aux-address", "r", "n"],
+    ["network", "create", "--label", "=x", "n"],
+    ["network", "create", "--label", "a b=c", "n"],
+    ["network", "ls", "a"],
+    ["network", "ls", "-f", "x"],
+    ["network", "rm"],
+    ["network", "inspect"],
+    ["network", "prune", "x"],
+    ["network", "connect", "n"],
+    ["network", "connect", "--driver-opt", "x", "n", "c"],
+    ["network", "connect", "--link", "a:b:c", "n", "c"],
+    ["network", "disconnect", "n"],
+    ["port"],
+    ["port", "a", "b", "c"],
     ["run"],
     ["run", "-d"],
     ["create"],
@@ -148,10 +258,8 @@ MISTAKES = [
 
 # Flags of Docker's that are read and then refused by name.
 ABSENT = [
-    (["run", "-dp", "80:80", "box"], "publish"),
-    (["run", "-itp80:80", "box"], "publish"),
-    (["run", "-dp80:80", "--rm", "box", "-x"], "publish"),
-    (["run", "-P", "box"], "publish-all"),
+    (["run", "--oom-score-adj", "5", "box"], "oom-score-adj"),
+    (["run", "-d", "--tmpfs=/x", "--rm", "box", "-x"], "tmpfs"),
     (["run", "--init=true", "box"], "init"),
     (["run", "--gpus=all", "box"], "gpus"),
 ]
@@ -233,6 +341,13 @@ def meaning(value):
     whether the client or the daemon completes the name of a capability."""
     if isinstance(value, dict):
         kept = {key: meaning(item) for key, item in value.items() if key != "OnBuild"}
+        # Sets, whose members say nothing but that they are there; of the network that there is anyway, newer clients say so.
+        if kept.get("ExposedPorts") == {} and value["ExposedPorts"]:
+            kept["ExposedPorts"] = sorted(value["ExposedPorts"])
+        if "EndpointsConfig" in kept:
+            kept["Networks"] = sorted(name for name in value["EndpointsConfig"] if name != "default")
+        if "Config" in kept and isinstance(value["Config"], list):
+            kept["Config"].sort(key=lambda subnet: subnet.get("Subnet", ""))
         for name in ("CapAdd", "CapDrop"):
             if kept.get(name):
                 kept[name] = [item.removeprefix("CAP_") for item in kept[name]]
@@ -264,10 +379,20 @@ def effects(asked):
     return sorted(found, key=repr)
 
 
+# What came later to docker than Debian's.
+LATER = ("./here:/b", "b=::1", "--ipv4", "name=n,mac-address=02:42:AC:11:00:02,gw-priority=5",
+         "name=n,alias=A,alias=b,ip=1.2.3.4,ip6=2001:DB8::1,driver-opt=K=V,link-local-ip=169.254.1.1")
+
+# What newer ones leave to the daemons of their own time.
+EARLIER = ("--mac-address", "name=n,mac-address=02:42:AC:11:00:02,gw-priority=5")
+
+
 @pytest.mark.parametrize("words", LINES, ids=" ".join)
 def test_read_as_docker_reads_it(docker, server, place, words):
-    if docker == DEBIAN and "./here:/b" in words:
-        pytest.skip("relative paths came later to docker")
+    if docker == DEBIAN and (set(LATER) & set(words) or words == ["network", "rm", "-f", "a"]):
+        pytest.skip("this came later to docker")
+    if docker != DEBIAN and set(EARLIER) & set(words):
+        pytest.skip("this server speaks an older version of the API")
     status, complaint, asked = typed(docker, words, server, place)
     own_status, own_complaint, own_asked = typed(str(BIN / "berth"), words, server, place)
     assert effects(own_asked) == effects(asked), own_complaint + complaint
