@@ -18,6 +18,19 @@ public enum MonitorRequest: Hashable, Sendable {
     case attach(StreamChoice)
     /// Asks what the monitor knows.
     case state
+    /// Hands sockets over, at most ``HeldSocket/maximumCountPerMessage``; they come as descriptors in the same order. All are taken, or none.
+    case hold([HeldSocket])
+    /// Closes sockets by their keys, at most ``HeldSocket/maximumKeyCount``, and ends what goes through them. Keys that name nothing are fine.
+    case drop([UInt64])
+    /// Asks for duplicates of sockets that are kept, by their keys, as many as ``hold(_:)`` takes. The answer describes those that there are and
+    /// brings the descriptors of the kept ones among them in the same order.
+    case lend([UInt64])
+    /// Asks what is held, from this key on.
+    case held(from: UInt64)
+    /// Has the monitor stay after its container's end as long as it holds something. With it comes a directory in which it listens too.
+    case keepSandbox
+    /// Takes that back: after the container's end the monitor closes what it holds and ends.
+    case releaseSandbox
 
     /// Who the monitor is for.
     public struct Identity: Hashable, Sendable {
@@ -103,6 +116,8 @@ public enum MonitorAnswer: Hashable, Sendable {
     case exited(ExitStatus)
     /// News: an execution has ended.
     case executionExited(number: UInt64, ExitStatus)
+    /// What is held, by ascending keys; whether there is more after them.
+    case held([HeldSocket], hasMore: Bool)
 
     /// How a process ended.
     public struct ExitStatus: Hashable, Sendable {
@@ -161,10 +176,10 @@ private func open(_ bytes: [UInt8]) throws(MonitorProtocolError) -> (kind: UInt8
 }
 
 extension PlanReader {
-    fileprivate mutating func value() throws(MonitorProtocolError) -> UInt64 {
+    mutating func value() throws(MonitorProtocolError) -> UInt64 {
         do { return try number() } catch { throw .malformed }
     }
-    fileprivate mutating func value<Value: FixedWidthInteger>(as: Value.Type) throws(MonitorProtocolError) -> Value {
+    mutating func value<Value: FixedWidthInteger>(as: Value.Type) throws(MonitorProtocolError) -> Value {
         Value(truncatingIfNeeded: try value())
     }
     fileprivate mutating func text() throws(MonitorProtocolError) -> String {
@@ -229,7 +244,30 @@ extension MonitorRequest {
             out.number(UInt64(streams.rawValue))
             return out.bytes
         case .state: return header(9, number).bytes
+        case .hold(let sockets):
+            var out = header(10, number)
+            out.sockets(sockets)
+            return out.bytes
+        case .drop(let keys):
+            var out = header(11, number)
+            out.keys(keys)
+            return out.bytes
+        case .lend(let keys):
+            var out = header(12, number)
+            out.keys(keys)
+            return out.bytes
+        case .held(let key):
+            var out = header(13, number)
+            out.number(key)
+            return out.bytes
+        case .keepSandbox: return header(14, number).bytes
+        case .releaseSandbox: return header(15, number).bytes
         }
+    }
+
+    /// The number of a request, also of one of a kind that is not known here; `nil` where the bytes are none of this version.
+    public static func number(of bytes: [UInt8]) -> UInt64? {
+        try? open(bytes).number  // what is no request has no number
     }
 
     /// Reads a request. The bytes may be anything.
@@ -253,6 +291,12 @@ extension MonitorRequest {
                 rows: try fields.value(as: UInt16.self), columns: try fields.value(as: UInt16.self), execution: try fields.value())
         case 8: request = .attach(StreamChoice(rawValue: try fields.value(as: UInt8.self)))
         case 9: request = .state
+        case 10: request = .hold(try fields.sockets(atMost: HeldSocket.maximumCountPerMessage))
+        case 11: request = .drop(try fields.keys(atMost: HeldSocket.maximumKeyCount))
+        case 12: request = .lend(try fields.keys(atMost: HeldSocket.maximumCountPerMessage))
+        case 13: request = .held(from: try fields.value())
+        case 14: request = .keepSandbox
+        case 15: request = .releaseSandbox
         default: throw .unknownKind(kind)
         }
         try fields.finish()
@@ -288,6 +332,11 @@ extension MonitorAnswer {
             out.number(execution)
             out.status(status)
             return out.bytes
+        case .held(let sockets, let hasMore):
+            var out = header(134, number)
+            out.sockets(sockets)
+            out.number(hasMore ? 1 : 0)
+            return out.bytes
         }
     }
 
@@ -307,6 +356,8 @@ extension MonitorAnswer {
                 processID: try fields.value(as: Int32.self), startTicks: try fields.value(), startedAt: try fields.value(as: Int64.self))
         case 132: answer = .exited(try fields.status())
         case 133: answer = .executionExited(number: try fields.value(), try fields.status())
+        case 134:
+            answer = .held(try fields.sockets(atMost: HeldSocket.maximumCountPerAnswer), hasMore: try fields.value() != 0)
         default: throw .unknownKind(kind)
         }
         try fields.finish()

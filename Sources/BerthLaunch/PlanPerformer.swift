@@ -24,12 +24,13 @@ public enum PlanPerformer {
     /// - Parameters:
     ///   - root: the detached mount that becomes the root.
     ///   - target: the process whose namespaces are entered.
+    ///   - fileLimit: how many descriptors the child may have where the plan says nothing of it; `nil`: as many as this process.
     public static func perform(
-        _ plan: borrowing EncodedPlan, root: borrowing OwnedDescriptor?, target: borrowing OwnedDescriptor?
+        _ plan: borrowing EncodedPlan, root: borrowing OwnedDescriptor?, target: borrowing OwnedDescriptor?, fileLimit: UInt64? = nil
     ) throws(LaunchFailure) -> LaunchedProcess {
         var slots = berth_slots(
             root: -1, target: -1, standard: (-1, -1, -1), terminal: -1, channel: -1, root_directory: -1, namespace_root: -1,
-            is_child: 0)
+            is_child: 0, file_limit: fileLimit ?? 0)
         if root != nil { slots.root = root!.withRawDescriptor { $0 } }
         if target != nil { slots.target = target!.withRawDescriptor { $0 } }
         var failed: UInt32 = 0

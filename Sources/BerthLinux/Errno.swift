@@ -73,6 +73,8 @@ extension Errno {
     public static var EINVAL: Errno { Errno(rawValue: Glibc.EINVAL) }
     /// Too many open files.
     public static var EMFILE: Errno { Errno(rawValue: Glibc.EMFILE) }
+    /// Too many open files in system.
+    public static var ENFILE: Errno { Errno(rawValue: Glibc.ENFILE) }
     /// Inappropriate ioctl for device.
     public static var ENOTTY: Errno { Errno(rawValue: Glibc.ENOTTY) }
     /// File too large.

@@ -1,7 +1,7 @@
 internal import CBerth
 internal import Glibc
 
-/// A Unix socket of whole messages, each with at most 8 descriptors (`SOCK_SEQPACKET`).
+/// A Unix socket of whole messages, each with at most 32 descriptors (`SOCK_SEQPACKET`).
 public struct MessageSocket: ~Copyable, Sendable {
     /// The socket itself, to wait on.
     public let descriptor: OwnedDescriptor
@@ -10,7 +10,7 @@ public struct MessageSocket: ~Copyable, Sendable {
     public init(adopting descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
 
     /// What came: the bytes and the descriptors.
-    public struct Message: ~Copyable {
+    public struct Message: ~Copyable, Sendable {
         /// The bytes. None at all: the peer has gone.
         public let bytes: [UInt8]
         private var numbers: [CInt]
@@ -27,6 +27,8 @@ public struct MessageSocket: ~Copyable, Sendable {
 
     /// The most bytes that a message may have.
     public static var maximumByteCount: Int { 64 << 10 }
+    /// The most descriptors that a message may bring.
+    public static var maximumDescriptorCount: Int { Int(BERTH_MESSAGE_DESCRIPTORS) }
 
     /// Sends one message with the descriptors that `body` adds.
     ///
@@ -47,7 +49,9 @@ public struct MessageSocket: ~Copyable, Sendable {
         try send(bytes, numbers: [])
     }
 
-    private borrowing func send(_ bytes: [UInt8], numbers: [CInt]) throws(Errno) {
+    /// Sends one message with the descriptors of these numbers, which the caller holds open until this returns; at most
+    /// ``maximumDescriptorCount``, else `EINVAL`.
+    public borrowing func send(_ bytes: [UInt8], numbers: [CInt]) throws(Errno) {
         _ = try descriptor.withRawDescriptor { (raw) throws(Errno) in
             try check { unsafe berth_send_message(raw, bytes, bytes.count, numbers, CInt(numbers.count), 0) }
         }
@@ -56,10 +60,13 @@ public struct MessageSocket: ~Copyable, Sendable {
     /// Receives one message. A message that is too large is `EMSGSIZE`, and its descriptors are closed.
     public borrowing func receive(waiting: Bool) throws(Errno) -> Message {
         var bytes = [UInt8](repeating: 0, count: Self.maximumByteCount)
-        var numbers = [CInt](repeating: -1, count: 8)
+        var numbers = [CInt](repeating: -1, count: Self.maximumDescriptorCount)
         var count: CInt = 0
         let size = try descriptor.withRawDescriptor { (raw) throws(Errno) in
-            try check { unsafe berth_receive_message(raw, &bytes, bytes.count, &numbers, 8, &count, waiting ? 0 : CInt(MSG_DONTWAIT)) }
+            try check {
+                unsafe berth_receive_message(
+                    raw, &bytes, bytes.count, &numbers, BERTH_MESSAGE_DESCRIPTORS, &count, waiting ? 0 : CInt(MSG_DONTWAIT))
+            }
         }
         return Message(bytes: Array(bytes[..<size]), numbers: Array(numbers[..<Int(count)]))
     }

@@ -6,7 +6,8 @@ internal import Glibc
 /// The parent of one container's first process, and what outlives every engine: terminal, pipes, log and exit record.
 ///
 /// Single-threaded: the process that clones is small, and nothing in it waits for anything but events. It ends by itself, once the
-/// container has ended and every client has been told, or when the engine goes away before anything was started.
+/// container has ended and every client has been told, or when the engine goes away before anything was started. With a sandbox to keep it stays
+/// after its container, as long as it holds a socket of the sandbox's, and has then little else.
 @safe public final class Monitor {
     private var connections: [Connection] = []
     private var listener: OwnedDescriptor?
@@ -22,6 +23,9 @@ internal import Glibc
     private var memoryEventsPath = ""
     private var exitStatus: MonitorAnswer.ExitStatus?
     private var lingersUntil: Int64 = 0
+    private let held = HeldSockets()
+    /// Where the next engine finds a monitor that stays: there only while it is to stay.
+    private var sandboxListener: OwnedDescriptor?
     /// Whether more memory was needed than waiting needs.
     private var hasSpareMemory = false
     /// The most clients that can come before the start.
@@ -40,6 +44,10 @@ internal import Glibc
         /// and it can connect again and ask.
         func send(_ answer: MonitorAnswer, number: UInt64) {
             do { try socket.send(answer.encoded(number: number)) } catch { hasGone = true }
+        }
+
+        func send(_ answer: MonitorAnswer, number: UInt64, numbers: [Int32]) {
+            do { try socket.send(answer.encoded(number: number), numbers: numbers) } catch { hasGone = true }
         }
 
         func send(_ answer: MonitorAnswer, number: UInt64, _ descriptor: borrowing OwnedDescriptor) {
@@ -80,14 +88,18 @@ internal import Glibc
 
     private var isFinished: Bool {
         guard exitStatus != nil else { return main == nil && connections.isEmpty }
-        let hasWaitingClients = processes.contains { $0.clients.contains { $0.pendingByteCount > 0 && !$0.hasGone } }
-        return !hasWaitingClients || monotonicNanoseconds() >= lingersUntil
+        return !isStaying && !hasWaitingClients
     }
+
+    /// Whether the container has ended and its sandbox has not.
+    private var isStaying: Bool { exitStatus != nil && sandboxListener != nil && !held.isEmpty }
+
+    private var hasWaitingClients: Bool { processes.contains { $0.clients.contains { $0.pendingByteCount > 0 && !$0.hasGone } } }
 
     private var processes: [MonitoredProcess] { (main.map { [$0] } ?? []) + executions }
 
     private enum Watched {
-        case signals, listener
+        case signals, listener, sandboxListener, relay
         case connection(Connection)
         case output(MonitoredProcess, MonitoredProcess.Source)
         case input(MonitoredProcess)
@@ -108,6 +120,8 @@ internal import Glibc
         }
         watch(.signals, childSignals, POLLIN)
         if listener != nil { watch(.listener, listener!, POLLIN) }
+        if sandboxListener != nil { watch(.sandboxListener, sandboxListener!, POLLIN) }
+        if let relay = held.relay { watch(.relay, relay.epoll, POLLIN) }
         for connection in connections { watch(.connection(connection), connection.socket.descriptor, POLLIN) }
         for process in processes {
             if !process.isHeldBack {
@@ -127,29 +141,40 @@ internal import Glibc
                 watch(.client(process, client), client.socket, events)
             }
         }
-        // With an exit recorded, only slow clients are waited for, and not for ever. A log that had no room is tried again, whether or not more comes.
-        let hasMissing = log?.hasMissing ?? false
-        let timeout: Int32 =
-            exitStatus != nil ? Int32(clamping: max(0, (lingersUntil - monotonicNanoseconds()) / 1_000_000)) : hasMissing ? 1000 : -1
-        if hasMissing { log?.sayWhatIsMissing() }
+        let timeout = timeout()
         if unsafe poll(&polled, nfds_t(polled.count), timeout) < 0 {
             guard Errno.current == .EINTR else { throw .current }
             return
         }
         for (what, events) in zip(watched, polled) where events.revents != 0 { handle(what, Int32(events.revents)) }
+        // The relay's own clock may have come to something without any news.
+        if let relay = held.relay, let deadline = relay.nextDeadline, deadline <= monotonicNanoseconds() { unsafe relay.serve(buffer) }
+        if exitStatus != nil, monotonicNanoseconds() >= lingersUntil { for process in processes { process.clients = [] } }
         connections.removeAll { $0.hasGone }
         for process in processes { process.clients.removeAll { $0.hasGone || ($0.hasEnded && $0.pendingByteCount == 0) } }
         executions.removeAll { $0.exit != nil && !$0.hasOpenOutput && $0.clients.isEmpty }
     }
 
+    /// How long news may be waited for, in milliseconds; -1: as long as it takes.
+    private func timeout() -> Int32 {
+        var deadline = held.relay?.nextDeadline
+        func wake(at time: Int64) { deadline = min(deadline ?? .max, time) }
+        // A log that had no room is tried again, whether or not more comes.
+        if log?.hasMissing ?? false {
+            log?.sayWhatIsMissing()
+            if exitStatus == nil { wake(at: monotonicNanoseconds() + 1_000_000_000) }
+        }
+        // With an exit recorded, slow clients are waited for, but not for ever.
+        if exitStatus != nil, hasWaitingClients { wake(at: lingersUntil) }
+        return deadline.map { Int32(clamping: max(0, ($0 - monotonicNanoseconds() + 999_999) / 1_000_000)) } ?? -1
+    }
+
     private func handle(_ what: Watched, _ events: Int32) {
         switch what {
         case .signals: reap()
-        case .listener:
-            // A connection that fails at once is the connecting side's to notice.
-            if let accepted = try? listener!.acceptConnection(), let connection = try? Connection(MessageSocket(adopting: accepted)) {
-                connections.append(connection)
-            }
+        case .listener: if listener != nil { accept(from: listener!) }
+        case .sandboxListener: if sandboxListener != nil { accept(from: sandboxListener!) }
+        case .relay: if let relay = held.relay { unsafe relay.serve(buffer) }
         case .connection(let connection): serve(connection)
         case .output(let process, let source): if !pump(process, source) { endIfDone(process) }
         case .input(let process): process.writeInput()
@@ -158,6 +183,13 @@ internal import Glibc
             if events & (POLLIN | POLLHUP | POLLERR) != 0 {
                 for frame in unsafe client.receive(into: buffer) { process.take(frame, from: client) }
             }
+        }
+    }
+
+    private func accept(from listener: borrowing OwnedDescriptor) {
+        // A connection that fails at once is the connecting side's to notice.
+        if let accepted = try? listener.acceptConnection(), let connection = try? Connection(MessageSocket(adopting: accepted)) {
+            connections.append(connection)
         }
     }
 
@@ -212,8 +244,18 @@ internal import Glibc
             finish(execution)
         }
         synchronizeRecord()
-        // A client that is slow to read keeps the monitor, not the root.
+        // A client that is slow to read keeps the monitor, not the root; neither does a sandbox.
         root = nil
+        if sandboxListener == nil { held.dropAll() }
+        if isStaying { keepOnlyTheSandbox() }
+    }
+
+    /// The container is over: what there was for it alone goes, its directories and its log too.
+    private func keepOnlyTheSandbox() {
+        engineDirectory = nil
+        stateDirectory = nil
+        log = nil
+        hasSpareMemory = true
     }
 
     private func record(_ status: MonitorAnswer.ExitStatus) {
@@ -265,7 +307,14 @@ internal import Glibc
                 connection.hasGone = true
                 return
             }
-            let (number, request) = try MonitorRequest.decode(message.bytes)
+            let (number, request): (UInt64, MonitorRequest)
+            do { (number, request) = try MonitorRequest.decode(message.bytes) } catch MonitorProtocolError.unknownKind(let kind) {
+                // From a later engine, which can do without: nothing else of the connection is wrong.
+                guard let number = MonitorRequest.number(of: message.bytes) else { throw Errno.EPROTO }
+                let reason = "\(MonitorProtocolError.unknownKind(kind))"
+                return connection.send(
+                    .failed(stage: LaunchFailure.Stage.preparation.rawValue, errno: Errno.ENOSYS.rawValue, reason: reason), number: number)
+            }
             do {
                 try perform(request, number, connection, &message)
             } catch let failure as LaunchFailure {
@@ -332,6 +381,27 @@ internal import Glibc
                     number: number)
             }
             return
+        case .hold(let sockets):
+            guard exitStatus == nil || isStaying else { throw Errno.ESRCH }
+            try held.hold(sockets, &message)
+        case .drop(let keys):
+            held.drop(keys)
+            hasSpareMemory = true
+        case .lend(let keys):
+            held.lend(keys) { sockets, numbers in connection.send(.held(sockets, hasMore: false), number: number, numbers: numbers) }
+            return
+        case .held(let key):
+            connection.send(held.list(from: key), number: number)
+            return
+        case .keepSandbox:
+            guard exitStatus == nil || isStaying, let received = message.takeDescriptor() else { throw Errno.ESRCH }
+            let directory = Directory(adopting: received)
+            // A name that is there is an earlier one of ours, or of a monitor that has gone.
+            do throws(Errno) { try directory.removeFile("monitor.sock") } catch { guard error == .ENOENT else { throw error } }
+            sandboxListener = try directory.listenForMessages(at: "monitor.sock")
+        case .releaseSandbox:
+            sandboxListener = nil
+            if exitStatus != nil { held.dropAll() }
         }
         connection.send(.done, number: number)
     }
@@ -355,7 +425,7 @@ internal import Glibc
         let plan = try EncodedPlan(checking: try file.readToEnd(limit: LaunchPlan.maximumByteCount))
         if !launch.logName.isEmpty { log = try LogFile(appendingTo: try PathBytes(launch.logName), in: stateDirectory!) }
         memoryEventsPath = launch.memoryEventsPath
-        let launched = try PlanPerformer.perform(plan, root: root, target: nil)
+        let launched = try PlanPerformer.perform(plan, root: root, target: nil, fileLimit: held.fileLimitBefore)
         let process = try MonitoredProcess(launched, number: 0, input: launch.input)
         process.clients = earlyClients
         earlyClients = []
@@ -379,7 +449,7 @@ internal import Glibc
         guard execution.number != 0, !executions.contains(where: { $0.number == execution.number }) else { throw Errno.EINVAL }
         let plan = try EncodedPlan(checking: try file.readToEnd(limit: LaunchPlan.maximumByteCount))
         let target: OwnedDescriptor? = try main.handle.descriptor.duplicate()
-        let launched = try PlanPerformer.perform(plan, root: nil, target: target)
+        let launched = try PlanPerformer.perform(plan, root: nil, target: target, fileLimit: held.fileLimitBefore)
         let process = try MonitoredProcess(launched, number: execution.number, input: .once)
         executions.append(process)
         let answer = MonitorAnswer.started(processID: process.handle.id, startTicks: process.startTicks, startedAt: process.startedAt)

@@ -8,14 +8,15 @@ final class MonitorConnection: Sendable {
     /// An answer with what came with it.
     final class Received: Sendable {
         let answer: MonitorAnswer
-        private let descriptor: Mutex<OwnedDescriptor?>
+        private let message: Mutex<MessageSocket.Message>
 
-        init(_ answer: MonitorAnswer, _ descriptor: consuming OwnedDescriptor?) {
+        init(_ answer: MonitorAnswer, _ message: consuming MessageSocket.Message) {
             self.answer = answer
-            self.descriptor = Mutex(descriptor)
+            self.message = Mutex(message)
         }
 
-        func takeDescriptor() -> OwnedDescriptor? { descriptor.withLock { $0.take() } }
+        /// The next descriptor, in the order of sending.
+        func takeDescriptor() -> OwnedDescriptor? { message.withLock { $0.takeDescriptor() } }
     }
 
     private enum End: Sendable { case exited(MonitorAnswer.ExitStatus), lost, closed }
@@ -37,6 +38,7 @@ final class MonitorConnection: Sendable {
         var isOver = false
         var endWaiters: [UInt64: CheckedContinuation<End?, Never>] = [:]
         var executions: [UInt64: Execution] = [:]
+        var overWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     }
     private let socket: MessageSocket
     private let reactor: Reactor
@@ -92,7 +94,12 @@ final class MonitorConnection: Sendable {
     ///
     /// - Throws: what the monitor says, `notRunning` if it has gone, `busy` if it has not taken earlier requests, `cancelled`: what was asked may
     ///   still be done then.
-    func request(_ request: MonitorRequest, sending memory: [UInt8]? = nil) async throws(RuntimeError) -> Received {
+    /// - Parameters:
+    ///   - memory: goes along as a file.
+    ///   - sockets: go along as descriptors.
+    func request(
+        _ request: MonitorRequest, sending memory: [UInt8]? = nil, handing sockets: [HandedSocket] = []
+    ) async throws(RuntimeError) -> Received {
         let number = state.withLock {
             $0.lastNumber += 1
             return $0.lastNumber
@@ -111,7 +118,7 @@ final class MonitorConnection: Sendable {
                     if let memory {
                         try socket.send(bytes, try HostFile.inMemory(named: "plan", memory))
                     } else {
-                        try socket.send(bytes)
+                        try socket.send(bytes, handing: sockets)
                     }
                 } catch {
                     answer(number, .failure(error == .EPIPE || error == .ECONNRESET ? .gone : .notTaken))
@@ -169,6 +176,32 @@ final class MonitorConnection: Sendable {
         }
     }
 
+    /// Waits until the monitor has gone, or this connection was closed.
+    ///
+    /// - Throws: `cancelled`.
+    func over() async throws(RuntimeError) {
+        let number = state.withLock {
+            $0.lastNumber += 1
+            return $0.lastNumber
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state -> Bool in
+                    if !state.isOver { state.overWaiters[number] = continuation }
+                    return state.isOver
+                }
+                if isOver { continuation.resume() } else if Task.isCancelled { stopWaitingForOver(number) }
+            }
+        } onCancel: {
+            stopWaitingForOver(number)
+        }
+        guard state.withLock({ $0.isOver }) else { throw RuntimeError(.cancelled, "the wait was cancelled") }
+    }
+
+    private func stopWaitingForOver(_ number: UInt64) {
+        state.withLock { $0.overWaiters.removeValue(forKey: number) }?.resume()
+    }
+
     private func stopWaiting(_ number: UInt64) {
         state.withLock { $0.endWaiters.removeValue(forKey: number) }?.resume(returning: nil)
     }
@@ -206,11 +239,11 @@ final class MonitorConnection: Sendable {
     private func receive() -> Bool {
         while true {
             do throws(Errno) {
-                var message = try socket.receive(waiting: false)
+                let message = try socket.receive(waiting: false)
                 if message.bytes.isEmpty { return false }
                 // What a later monitor says and this engine does not know is not for this engine.
                 guard let (number, answer) = try? MonitorAnswer.decode(message.bytes) else { continue }
-                take(number, answer, message.takeDescriptor())
+                take(number, answer, message)
             } catch {
                 switch error {
                 case .EAGAIN: return true
@@ -227,9 +260,9 @@ final class MonitorConnection: Sendable {
         }
     }
 
-    private func take(_ number: UInt64, _ answer: MonitorAnswer, _ descriptor: consuming OwnedDescriptor?) {
+    private func take(_ number: UInt64, _ answer: MonitorAnswer, _ message: consuming MessageSocket.Message) {
         if number > 1 {
-            let received = Received(answer, descriptor)
+            let received = Received(answer, message)
             return self.answer(number, .success(received))
         }
         switch answer {
@@ -246,26 +279,30 @@ final class MonitorConnection: Sendable {
     }
 
     private func finish(_ end: End) {
-        let (waiting, ends, executions) = state.withLock { state in
+        let (waiting, ends, executions, overs) = state.withLock { state in
             state.end = state.end ?? end
             // After the container's end the monitor still answers; once it has gone nobody does.
             var waiting: [Waiter] = []
             var executions: [CheckedContinuation<MonitorAnswer.ExitStatus?, Never>] = []
+            var overs: [CheckedContinuation<Void, Never>] = []
             if case .exited = end {
             } else {
                 state.isOver = true
                 waiting = Array(state.waiting.values)
                 state.waiting = [:]
+                overs = Array(state.overWaiters.values)
+                state.overWaiters = [:]
                 for number in state.executions.keys {
                     executions += state.executions[number]?.waiters ?? []
                     state.executions[number]?.waiters = []
                 }
             }
             defer { state.endWaiters = [:] }
-            return (waiting, state.endWaiters.values.map { ($0, state.end) }, executions)
+            return (waiting, state.endWaiters.values.map { ($0, state.end) }, executions, overs)
         }
         for continuation in waiting { continuation.resume(returning: .failure(.gone)) }
         for (continuation, end) in ends { continuation.resume(returning: end) }
         for continuation in executions { continuation.resume(returning: nil) }
+        for continuation in overs { continuation.resume() }
     }
 }

@@ -27,8 +27,8 @@ public final class Runtime: Sendable {
     public let cgroups: CgroupLayout
     /// The group below which all of this engine's are.
     public let cgroupParent: String
-    private let configuration: RuntimeConfiguration
-    private let reactor: Reactor
+    let configuration: RuntimeConfiguration
+    let reactor: Reactor
     private let hardLimits: [UInt32: UInt64]
     private let filters = FilterCache()
 
@@ -73,6 +73,8 @@ public final class Runtime: Sendable {
         public var input: MonitorRequest.InputPolicy
         /// Clients that see all output from the very first byte, at most 64: ``RuntimeContainer/takeInitialStreams()``.
         public var initialStreams: [MonitorRequest.StreamChoice] = []
+        /// Sockets that the monitor holds from before the container starts; see ``SandboxMonitor``.
+        public var heldSockets: [HandedSocket] = []
         /// Asked, with the mounted root, for the specification: there users and groups can be resolved. Runs where it may block.
         public var specification: @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
 
@@ -252,7 +254,12 @@ public final class Runtime: Sendable {
                 }
                 streams.append(try AttachStream(stream, reactor: reactor))
             }
-            let number = UInt64(3 + streams.count)
+            var number = UInt64(3 + streams.count)
+            for sockets in start.heldSockets.messages {
+                try socket.send(MonitorRequest.hold(sockets.map(\.socket)).encoded(number: number), handing: sockets)
+                _ = try Self.receive(socket, expecting: number)
+                number += 1
+            }
             try socket.send(MonitorRequest.launch(launch).encoded(number: number), try HostFile.inMemory(named: "plan", plan.encoded()))
             guard case .started(let id, let ticks, let at) = try Self.receive(socket, expecting: number).answer else {
                 throw RuntimeError(.monitor, "the monitor's answer to a launch makes no sense")
@@ -319,12 +326,12 @@ public final class Runtime: Sendable {
         -> MonitorConnection.Received
     {
         do {
-            var message = try socket.receive(waiting: true)
+            let message = try socket.receive(waiting: true)
             guard !message.bytes.isEmpty else { throw RuntimeError(.monitor, "the monitor ended before it could be used") }
             let (found, answer) = try MonitorAnswer.decode(message.bytes)
             guard found == number else { throw RuntimeError(.monitor, "the monitor answered out of turn") }
             if case .failed(let stage, let errno, let reason) = answer { throw MonitorConnection.error(stage, errno, reason) }
-            return MonitorConnection.Received(answer, message.takeDescriptor())
+            return MonitorConnection.Received(answer, message)
         } catch let error as RuntimeError {
             throw error
         } catch {
@@ -420,7 +427,7 @@ public final class Runtime: Sendable {
     }
 
     /// Connects to a monitor and asks how things are. `nil`: nobody listens. No answer within five seconds: it is busy.
-    private static func ask(_ directory: borrowing Directory) throws(Errno) -> (SocketHolder, MonitorAnswer?)? {
+    static func ask(_ directory: borrowing Directory) throws(Errno) -> (SocketHolder, MonitorAnswer?)? {
         do throws(Errno) {
             let socket = try directory.connectForMessages(to: "monitor.sock")
             try socket.send(MonitorRequest.state.encoded(number: 1))

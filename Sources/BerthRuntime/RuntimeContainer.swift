@@ -44,6 +44,9 @@ public final class RuntimeContainer: Sendable {
     /// When it was started, in nanoseconds since 1970.
     public var startedAt: Int64 { facts.startedAt }
 
+    /// What its monitor holds for its sandbox. It goes on being of use after the container's end where the monitor stays.
+    public var sandbox: SandboxMonitor { SandboxMonitor(connection) }
+
     /// Waits for the end.
     ///
     /// - Returns: how it ended, or `nil` if the monitor went without saying so: ``Runtime/recordLoss(_:in:)`` is for that.

@@ -770,6 +770,37 @@ int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, 
     return 0;
 }
 
+// Of what the parent has open the child needs its slots alone. A parent that holds thousands of sockets would leave it no room to open
+// anything below its own limit, and each of them would stay open for a moment longer than the parent wants.
+static void close_all_but(const struct berth_slots *slots) {
+    int kept[] = {
+        slots->root, slots->target, slots->standard[0], slots->standard[1], slots->standard[2], slots->terminal, slots->channel,
+        slots->root_directory, slots->namespace_root,
+    };
+    enum { COUNT = sizeof kept / sizeof *kept };
+    for (int done = 1; done < COUNT; done++)
+        for (int index = done; index > 0 && kept[index] < kept[index - 1]; index--) {
+            int other = kept[index];
+            kept[index] = kept[index - 1];
+            kept[index - 1] = other;
+        }
+    unsigned next = 3;
+    for (int index = 0; index < COUNT; index++) {
+        if (kept[index] < (int)next) continue;
+        // Where the call is refused they are closed at the end, by the program's execution.
+        if (kept[index] > (int)next) (void)syscall(SYS_close_range, next, (unsigned)kept[index] - 1, 0u);
+        next = (unsigned)kept[index] + 1;
+    }
+    (void)syscall(SYS_close_range, next, ~0u, 0u);
+}
+
+static int limit_files(uint64_t limit) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return -1;
+    files.rlim_cur = limit < files.rlim_max ? limit : files.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int berth_clone_and_perform(uint64_t namespaces, int cgroup, const uint8_t *steps, size_t size, struct berth_slots *slots, int *pidfd) {
     struct {
         uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
@@ -785,6 +816,9 @@ int berth_clone_and_perform(uint64_t namespaces, int cgroup, const uint8_t *step
     slots->is_child = 1;
     uint32_t answer[2] = {0, 0};
     umask(0022);
+    close_all_but(slots);
+    // Nothing can be wrong with a limit that was in force before.
+    if (slots->file_limit) (void)limit_files(slots->file_limit);
     berth_perform(steps, size, slots, &answer[0]);
     answer[1] = (uint32_t)errno;
     // Nobody may be listening any more; the exit status is the other way to be heard.

@@ -28,7 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAXIMUM_DESCRIPTORS 8
 #define MAXIMUM_PATH 4096
 
 // ---- Starting a program
@@ -205,11 +204,11 @@ int berth_reap(int *code, int *signal) {
 ssize_t berth_send_message(int socket, const void *data, size_t size, const int *descriptors, int count, int flags) {
     union {
         struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int) * MAXIMUM_DESCRIPTORS)];
+        char space[CMSG_SPACE(sizeof(int) * BERTH_MESSAGE_DESCRIPTORS)];
     } control;
     struct iovec part = {(void *)data, size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (count < 0 || count > MAXIMUM_DESCRIPTORS) {
+    if (count < 0 || count > BERTH_MESSAGE_DESCRIPTORS) {
         errno = EINVAL;
         return -1;
     }
@@ -228,7 +227,7 @@ ssize_t berth_send_message(int socket, const void *data, size_t size, const int 
 ssize_t berth_receive_message(int socket, void *data, size_t capacity, int *descriptors, int capacity_count, int *count, int flags) {
     union {
         struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int) * MAXIMUM_DESCRIPTORS)];
+        char space[CMSG_SPACE(sizeof(int) * BERTH_MESSAGE_DESCRIPTORS)];
     } control;
     struct iovec part = {data, capacity};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};

@@ -9,6 +9,7 @@
 #include "netlink.h"
 #include "performer.h"
 #include "process.h"
+#include "relay.h"
 #include "signals.h"
 
 #endif

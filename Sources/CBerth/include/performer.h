@@ -57,6 +57,7 @@ struct berth_slots {
     int root_directory;  // set by ATTACH_ROOT
     int namespace_root;  // set by PROPAGATION
     int is_child;
+    uint64_t file_limit; // how many descriptors the child may have, where the plan has nothing else; 0: as many as its parent
 };
 
 /// Performs steps in order. 0, or -1 with the index of the step that failed in `*failed` and errno set.

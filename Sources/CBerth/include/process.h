@@ -22,7 +22,10 @@ int berth_pidfd_send_signal(int pidfd, int signal);
 /// Waits for a child without blocking: its pid, 0 if none has ended, -1 with errno. `*code` is the exit code, or `*signal` the signal that ended it.
 int berth_reap(int *code, int *signal);
 
-/// One message of a SOCK_SEQPACKET socket with at most 8 descriptors.
+/// The most descriptors that one message carries.
+#define BERTH_MESSAGE_DESCRIPTORS 32
+
+/// One message of a SOCK_SEQPACKET socket with at most BERTH_MESSAGE_DESCRIPTORS descriptors.
 ssize_t berth_send_message(int socket, const void *data, size_t size, const int *descriptors, int count, int flags);
 /// -1 with EMSGSIZE if the message or its descriptors did not fit. Received descriptors are close-on-exec. 0 is the peer's end.
 ssize_t berth_receive_message(int socket, void *data, size_t capacity, int *descriptors, int capacity_count, int *count, int flags);
