@@ -1,5 +1,6 @@
 internal import BerthImages
 internal import BerthLinux
+internal import BerthNetlink
 internal import BerthNetworking
 internal import BerthOCI
 
@@ -40,6 +41,7 @@ extension ContainerStore {
         }
         try checkMounts(configuration.bindMounts)
         try checkSeccomp(configuration.seccomp)
+        try checkNames(configuration.networking, configuration.network)
         return try sandboxOwner(of: &configuration)
     }
 
@@ -81,6 +83,24 @@ extension ContainerStore {
     static func checkSources(_ mounts: [BindMount]) throws(ContainerError) {
         for mount in mounts where !mount.createsSource && !HostFile.exists(mount.source) {
             throw ContainerError(.invalid, "invalid mount config for type \"bind\": bind source path does not exist: \(mount.source)")
+        }
+    }
+
+    /// Whether names and links can be what is said of them.
+    private func checkNames(_ networking: NetworkingConfiguration, _ mode: NetworkMode) throws(ContainerError) {
+        do throws(NetworkError) {
+            // With any address for the host's: which it is shows when it is started.
+            for text in networking.extraHosts { _ = try HostsFile.added(text, gateway: [IPAddress(.v4, 0)]) }
+        } catch { throw ContainerError(error) }
+        guard !networking.links.isEmpty else { return }
+        guard mode == .default || mode.networkName == "bridge" else {
+            throw ContainerError(.invalid, "conflicting options: links of the default network and the network mode")
+        }
+        for link in networking.links {
+            let target = EndpointConfiguration.parts(ofLink: link).target
+            do throws(ContainerError) { _ = try object(target) } catch {
+                throw ContainerError(.invalid, "could not get container for \(target): \(error.description)")
+            }
         }
     }
 

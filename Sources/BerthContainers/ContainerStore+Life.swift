@@ -101,7 +101,7 @@ extension ContainerStore {
             let process = try? self.object(owner).runningProcess()  // one that is gone does not run
             wish = .shared(SandboxRequest.Peer(id: owner, processID: process?.processID))
         }
-        let (request, sandboxes) = (SandboxRequest(id: object.id, name: document.name, wish), services.sandboxes)
+        let (request, sandboxes) = (try sandboxRequest(object.id, document, wish), services.sandboxes)
         do throws(NetworkError) {
             return try await object.lane.run { () throws(NetworkError) in try sandboxes.attach(request) }
         } catch {
@@ -133,6 +133,7 @@ extension ContainerStore {
         let snapshots = services.snapshots
         let root = try await object.lane.run { () throws(ContainerError) -> RootMount in
             try self.restoreFiles(document, id)
+            if let files = attachment.files { try self.write(files, id) }
             do throws(SnapshotError) {
                 try Self.makeSources(configuration.bindMounts)
                 switch try snapshots.mounts(of: WritableLayer(id: id)) {
@@ -161,6 +162,7 @@ extension ContainerStore {
         // The namespace is held until the container is in it.
         defer { extendLifetime(attachment) }
         do throws(RuntimeError) {
+            start.heldSockets = try RuntimeContainer.handed(attachment.sockets)
             return try await services.runtime.start(start, in: object.lane)
         } catch {
             throw ContainerError(error, executing: configuration.arguments(image: document.imageExecution))

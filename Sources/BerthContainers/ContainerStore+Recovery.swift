@@ -65,6 +65,7 @@ extension ContainerStore {
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
                 state.unknown = nil
             }
+            try await answerNames(of: object, by: process)
             watch(object, process)
         case .ended(let record), .lost(let record):
             object.state.withLock { state in

@@ -17,6 +17,8 @@ public struct NetworkingConfiguration: Sendable, Hashable {
     public var nameOptions: [String] = []
     /// Further lines of `/etc/hosts`: `name:address`, of which the address may be `host-gateway`. Default: none.
     public var extraHosts: [String] = []
+    /// Other containers in the default network by names of its own, as `container:name`: they run when it is started. Default: none.
+    public var links: [String] = []
 
     /// Nothing said.
     public init() {}
@@ -24,7 +26,7 @@ public struct NetworkingConfiguration: Sendable, Hashable {
 
 extension NetworkingConfiguration: Codable {
     private enum CodingKeys: String, CodingKey {
-        case exposedPorts, publishedPorts, publishesAllPorts, nameServers, nameSearch, nameOptions, extraHosts
+        case exposedPorts, publishedPorts, publishesAllPorts, nameServers, nameSearch, nameOptions, extraHosts, links
     }
 
     /// Decodes; what is absent has its default.
@@ -37,5 +39,6 @@ extension NetworkingConfiguration: Codable {
         nameSearch = try values.decodeIfPresent([String].self, forKey: .nameSearch) ?? []
         nameOptions = try values.decodeIfPresent([String].self, forKey: .nameOptions) ?? []
         extraHosts = try values.decodeIfPresent([String].self, forKey: .extraHosts) ?? []
+        links = try values.decodeIfPresent([String].self, forKey: .links) ?? []
     }
 }

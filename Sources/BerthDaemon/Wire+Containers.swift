@@ -14,6 +14,7 @@ extension ContainerSummary {
         status = container.statusText(now: now)
         networkMode = container.configuration.network.description
         networks = container.networks.mapValues(\.summary)
+        ports = container.portSummaries
         mounts = container.configuration.bindMounts.map { MountPoint($0) }
     }
 }
@@ -43,6 +44,34 @@ extension ContainerDetails {
                 names: NetworkName.isUserDefined(wanted.network) ? names(of: wanted) : nil)
         }
         return found
+    }
+
+    /// Ports that it can be spoken to at, whether or not they are published.
+    private var exposedPorts: Set<Port> {
+        configuration.networking.exposedPorts.union(image.exposedPorts.compactMap { Port($0) })
+    }
+
+    /// Its ports while it runs, and where each is published.
+    fileprivate var portMap: PortMap {
+        guard status == .running else { return [:] }
+        var map: PortMap = [:]
+        for port in exposedPorts { map[ContainerPort(port)] = [] }
+        for port in endpoints.flatMap(\.ports) {
+            map[ContainerPort(Port(port.containerPort, port.transport)), default: []].append(
+                PortBinding(hostAddress: port.writtenHostAddress, hostPort: String(port.hostPort)))
+        }
+        return map
+    }
+
+    fileprivate var portSummaries: [PortSummary] {
+        guard status == .running else { return [] }
+        let published = endpoints.flatMap(\.ports)
+        let bare = exposedPorts.filter { port in !published.contains { Port($0.containerPort, $0.transport) == port } }
+        return bare.sorted().map { PortSummary(ContainerPort($0)) }
+            + published.map { port in
+                PortSummary(
+                    ContainerPort(Port(port.containerPort, port.transport)), hostAddress: port.writtenHostAddress, hostPort: port.hostPort)
+            }
     }
 
     /// The names by which the others of a network know it.
@@ -78,6 +107,7 @@ extension ContainerInspect {
         network.sandboxKey = container.processID.map { "/proc/\($0)/ns/net" } ?? ""
         network.sandboxID = network.sandboxKey.isEmpty ? "" : container.id
         network.networks = container.networks
+        network.ports = container.portMap
     }
 }
 
@@ -117,7 +147,8 @@ extension ContainerConfig {
         image = configuration.image
         workingDirectory = configuration.workingDirectory.flatMap { $0.isEmpty ? nil : $0 } ?? execution.workingDirectory ?? ""
         labels = container.labels
-        exposedPorts = Set((configuration.networking.exposedPorts + execution.exposedPorts.compactMap { Port($0) }).map { ContainerPort($0) })
+        exposedPorts = Set(
+            (configuration.networking.exposedPorts + execution.exposedPorts.compactMap { Port($0) }).map { ContainerPort($0) })
         stopSignal = configuration.stopSignal ?? execution.stopSignal
         stopTimeoutSeconds = configuration.stopTimeoutSeconds.map { Int64($0) }
     }
@@ -125,6 +156,10 @@ extension ContainerConfig {
 
 extension ContainerConfiguration {
     fileprivate var sharesNetwork: Bool { if case .container = network { true } else { false } }
+}
+
+extension PublishedPort {
+    fileprivate var writtenHostAddress: String { (hostAddress ?? IPAddress(version, 0)).description }
 }
 
 extension ContainerPort {
@@ -161,6 +196,7 @@ extension HostConfig {
         nameServers = networking.nameServers.map(\.description)
         (nameOptions, nameSearch) = (networking.nameOptions, networking.nameSearch)
         extraHosts = networking.extraHosts.isEmpty ? nil : networking.extraHosts
+        links = networking.links.isEmpty ? nil : networking.links
         (autoRemove, privileged, readOnlyRoot) = (configuration.removesItself, configuration.privileged, configuration.readOnlyRoot)
         consoleSize = (Int64(configuration.initialTerminalRows ?? 0), Int64(configuration.initialTerminalColumns ?? 0))
         addedCapabilities = configuration.addedCapabilities.isEmpty ? nil : configuration.addedCapabilities

@@ -99,6 +99,7 @@ extension NetworkingConfiguration {
         }
         (nameSearch, nameOptions) = (host.nameSearch ?? [], host.nameOptions ?? [])
         extraHosts = host.extraHosts ?? []
+        links = host.links ?? []
     }
 
     private static func hostAddress(_ text: String) throws(APIFailure) -> IPAddress? {

@@ -99,10 +99,11 @@ public final class Engine: Sendable {
                 reactor: reactor)
             self.images = images
             networks = try NetworkStore(root: configuration.root, engineID: document.id, events: events)
-            sandboxes = try SandboxStore(networks: networks, execRoot: execRoot)
+            sandboxes = try SandboxStore(networks: networks, execRoot: execRoot, reactor: reactor)
             containers = try ContainerStore(
                 .init(
-                    root: configuration.root, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes, reactor: reactor, events: events,
+                    root: configuration.root, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes, reactor: reactor,
+                    events: events,
                     images: images, layers: layers))
         } catch {
             throw EngineError(
@@ -113,7 +114,7 @@ public final class Engine: Sendable {
     /// Lets go of the root: what runs goes on, and the next engine finds it. Nothing may be asked of this one any more. Closing again does nothing.
     public func close() async {
         await containers.close()
-        sandboxes.close()
+        await sandboxes.close()
         await runtime.removeParentGroups(in: Lane(named: "closing"))
         locks.withLock { $0 = [] }
     }

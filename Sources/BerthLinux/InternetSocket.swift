@@ -18,7 +18,7 @@ public struct InternetEndpoint: Hashable, Sendable {
 
     init(_ endpoint: berth_endpoint) {
         let size = Int(min(endpoint.address_size, 16))
-        address = unsafe withUnsafeBytes(of: endpoint.address) { Array(unsafe $0.prefix(size)) }
+        address = unsafe withUnsafeBytes(of: endpoint.address) { unsafe Array($0.prefix(size)) }
         (port, scope) = (endpoint.port, endpoint.scope)
     }
 
@@ -45,6 +45,27 @@ public enum InternetSocket {
         case stream
         /// UDP.
         case datagrams
+    }
+
+    /// What can be reserved.
+    public enum Reservation: CInt, Sendable {
+        /// A port of TCP.
+        case tcp = 0
+        /// A port of UDP.
+        case udp = 1
+        /// A port of SCTP.
+        case sctp = 2
+    }
+
+    /// A socket that has a port of the host's, so that nobody else can: it listens, but for UDP, which does not. One for version 6 leaves version 4 alone.
+    ///
+    /// - Throws: `EADDRINUSE` where another has it, `EADDRNOTAVAIL` where no link has the address, `EACCES` without the right to so low a port,
+    ///   `EPROTONOSUPPORT` and `EAFNOSUPPORT` where the kernel lacks it.
+    public static func reserve(_ kind: Reservation, _ endpoint: InternetEndpoint, waitingCount: Int32 = 4096) throws(Errno)
+        -> OwnedDescriptor
+    {
+        var kernel = endpoint.kernel
+        return OwnedDescriptor(adopting: try check { unsafe berth_internet_reserve(kind.rawValue, &kernel, waitingCount) })
     }
 
     /// A socket for addresses of 4 or 16 bytes.

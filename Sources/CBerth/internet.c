@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef SIOCGSKNS
 #define SIOCGSKNS 0x894C
@@ -53,6 +54,26 @@ static int from_kernel(struct berth_endpoint *endpoint, const struct sockaddr_st
 
 int berth_internet_socket(int address_size, int is_stream) {
     return socket(address_size == 4 ? AF_INET : AF_INET6, (is_stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+int berth_internet_reserve(int transport, const struct berth_endpoint *endpoint, int waiting_count) {
+    struct sockaddr_storage address;
+    socklen_t size = to_kernel(&address, endpoint);
+    int type = transport == 1 ? SOCK_DGRAM : SOCK_STREAM;
+    int made = socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, transport == 2 ? IPPROTO_SCTP : 0);
+    if (made < 0) return -1;
+    int on = 1;
+    int failed = address.ss_family == AF_INET6 && setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0;
+    // With it, two sockets of UDP could have one port.
+    if (!failed && transport != 1) failed = setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0;
+    if (!failed) failed = bind(made, (struct sockaddr *)&address, size) < 0;
+    // Bound only, it could be stolen by whoever reuses addresses as well.
+    if (!failed && transport != 1) failed = listen(made, waiting_count) < 0;
+    if (!failed) return made;
+    int error = errno;
+    close(made);
+    errno = error;
+    return -1;
 }
 
 int berth_internet_bind(int socket, const struct berth_endpoint *endpoint, int is_free) {

@@ -136,7 +136,8 @@ public final class BridgeDriver: NetworkDriver {
             let pair = NewLink(
                 LinkEnd(name: outer, mtu: options.mtu), .veth(peer: peer), isUp: true, master: try bridge(of: network))
             try ask { (socket) throws(NetlinkError) in
-                let isolated = options.allowsInterContainer ? [] : [NetlinkRequest.changeBridgePort(.name(outer), BridgePortChange(isIsolated: true))]
+                let isolated =
+                    options.allowsInterContainer ? [] : [NetlinkRequest.changeBridgePort(.name(outer), BridgePortChange(isIsolated: true))]
                 try socket.perform([.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))] + isolated)
             }
             if endpoint.ipv6 != nil { try namespace.set([("ipv6/conf/\(inner)/disable_ipv6", "0")]) }
@@ -153,7 +154,8 @@ public final class BridgeDriver: NetworkDriver {
                     try socket.perform(requests)
                 }
             } catch { throw NetworkError(error) }
-            if !endpoint.ports.isEmpty { try firewall.apply(endpoint.ports.map { .publish($0) }) }
+            let ports = endpoint.redirectedPorts
+            if !ports.isEmpty { try firewall.apply(ports.map { .publish($0) }) }
         } catch {
             try? detach(endpoint, of: network)  // what went wrong first is told; what stays is found at the next start
             throw error
@@ -171,8 +173,18 @@ public final class BridgeDriver: NetworkDriver {
     public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {
         guard let outer = InterfaceName(endpoint.hostInterface) else { return }
         let released = endpoint.ports.isEmpty ? [] : endpoint.addresses.map { FirewallChange.releaseAddress($0) }
-        if !endpoint.ports.isEmpty { try firewall.apply(endpoint.ports.map { .unpublish($0) } + released) }
+        if !endpoint.ports.isEmpty { try firewall.apply(endpoint.redirectedPorts.map { .unpublish($0) } + released) }
         try removeLink(.name(outer))
+    }
+
+    /// Has the firewall redirect ports.
+    public func publish(_ ports: [PublishedPort], of network: Network) throws(NetworkError) {
+        try firewall.apply(ports.map { .publish($0) })
+    }
+
+    /// Has it redirect them no more.
+    public func unpublish(_ ports: [PublishedPort], of network: Network) throws(NetworkError) {
+        try firewall.apply(ports.map { .unpublish($0) })
     }
 
     /// Removes bridges and interfaces of nobody's, and has the firewall let through what these networks and endpoints have, and nothing else.
@@ -196,7 +208,7 @@ public final class BridgeDriver: NetworkDriver {
         }
         for index in leftovers { try removeLink(.index(index)) }
         let ids = Set(present.map(\.id))
-        try firewall.restore(networks: present, ports: endpoints.filter { ids.contains($0.networkID) }.flatMap(\.ports))
+        try firewall.restore(networks: present, ports: endpoints.filter { ids.contains($0.networkID) }.flatMap(\.redirectedPorts))
     }
 
     // MARK: The kernel

@@ -37,7 +37,10 @@ struct BridgeOptions: Hashable, Sendable {
             case Self.bridge + "name": bridgeName = try Self.name(key, value)
             case Self.bridge + "enable_ip_masquerade": masquerades = try Self.flag(key, value)
             case Self.bridge + "enable_icc": allowsInterContainer = try Self.flag(key, value)
-            case Self.bridge + "host_binding_ipv4": publishesAt = try Self.address(key, value, .v4)
+            case Self.bridge + "host_binding_ipv4":
+                let address = try Self.address(key, value, .v4)
+                // Docker's word for "everywhere": of both versions.
+                publishesAt = address == IPAddress(.v4, 0) ? nil : address
             case "com.docker.network.host_ipv4": source4 = try Self.address(key, value, .v4)
             case "com.docker.network.host_ipv6": source6 = try Self.address(key, value, .v6)
             case "com.docker.network.driver.mtu", "mtu": mtu = try Self.size(key, value)

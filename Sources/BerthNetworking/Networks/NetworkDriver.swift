@@ -27,9 +27,20 @@ public protocol NetworkDriver: Sendable {
     func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError)
     /// Takes the interface away. Repeating is fine, also for one that was never attached, and when the namespace is gone.
     func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError)
+    /// Publishes ports of a sandbox that is attached. Repeating is fine. Those that an endpoint has when it is attached are published with it.
+    func publish(_ ports: [PublishedPort], of network: Network) throws(NetworkError)
+    /// Takes them back. Repeating is fine.
+    func unpublish(_ ports: [PublishedPort], of network: Network) throws(NetworkError)
     /// Takes up what an earlier engine has left: these networks and endpoints are as they were, and everything else of this engine's is removed. Once, when
     /// an engine starts; repeating is fine.
     func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError)
+}
+
+extension NetworkDriver {
+    /// Networks of most kinds publish nothing: their sandboxes are reached by their own addresses, or not at all. As Docker has it, that is no error.
+    public func publish(_ ports: [PublishedPort], of network: Network) throws(NetworkError) {}
+    /// Nothing was published.
+    public func unpublish(_ ports: [PublishedPort], of network: Network) throws(NetworkError) {}
 }
 
 /// Versions of the Internet protocol.

@@ -2,6 +2,18 @@ internal import BerthNetlink
 internal import BerthState
 internal import Synchronization
 
+extension SandboxRequest {
+    /// The names by which the others of a network find the sandbox: its container's, what else it is called there, and its id's first twelve digits.
+    fileprivate func names(in configuration: EndpointConfiguration) -> [String] {
+        var names: [String] = []
+        for further in [name] + configuration.aliases + [String(id.prefix(12)), naming.hostname]
+        where !further.isEmpty && !names.contains(further) {
+            names.append(further)
+        }
+        return names
+    }
+}
+
 extension NetworkObject {
     /// Takes addresses and names for a place in the network. Nothing is made.
     ///
@@ -29,7 +41,7 @@ extension NetworkObject {
                 ipv4: part4.flatMap { part in ipv4.flatMap { IPPrefix($0, length: part.subnet.prefixLength) } },
                 ipv6: part6.flatMap { part in ipv6.flatMap { IPPrefix($0, length: part.subnet.prefixLength) } },
                 gateway4: isInternal ? nil : part4?.gateway, gateway6: isInternal ? nil : part6?.gateway,
-                gatewayPriority: configuration.gatewayPriority, configuration: configuration)
+                gatewayPriority: configuration.gatewayPriority, configuration: configuration, names: request.names(in: configuration))
             state.plan = plan
             state.endpoints[id] = endpoint
             return endpoint

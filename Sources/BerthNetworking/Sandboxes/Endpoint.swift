@@ -21,6 +21,13 @@ public struct EndpointConfiguration: Hashable, Sendable, Codable {
     /// Other containers by names of its own, `container:name`.
     public var links: [String]
 
+    /// What `container:name` says: whom, and what it is called; without a name of its own, as itself.
+    public static func parts(ofLink text: String) -> (target: String, alias: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let target = parts[0].hasPrefix("/") ? String(parts[0].dropFirst()) : parts[0]
+        return (target, parts.count == 2 ? parts[1].split(separator: "/").last.map(String.init) ?? target : target)
+    }
+
     /// A place in a network, everything else by default.
     public init(network: String) {
         self.network = network
@@ -61,6 +68,11 @@ public struct Endpoint: Hashable, Sendable, Codable {
     public var ports: [PublishedPort] = []
     /// What was asked for.
     public var configuration: EndpointConfiguration
+
+    /// All names by which the others of its network find it: its own first.
+    public var names: [String] = []
+    /// Its ports that the kernel redirects. Where the host's address is of another version than the sandbox's, only the sockets lead to it.
+    var redirectedPorts: [PublishedPort] { ports.filter { ($0.hostAddress?.version ?? $0.version) == $0.version } }
 
     /// Its addresses.
     public var addresses: [IPAddress] { [ipv4, ipv6].compactMap { $0?.address } }

@@ -46,6 +46,12 @@ struct DefaultRoutes: Equatable {
     }
     private(set) var hops: [Hop] = []
 
+    /// Which of a sandbox's endpoints leads to everywhere else: that of version 4, or else of version 6.
+    static func endpoint(of endpoints: [Endpoint]) -> Int? {
+        let hops = DefaultRoutes(endpoints).hops
+        return hops.first.flatMap { hop in endpoints.firstIndex { $0.interface == hop.interface } }
+    }
+
     /// Of each version that of the highest priority, of equals the first by its network's name.
     init(_ endpoints: [Endpoint]) {
         let ordered = endpoints.sorted { ($1.gatewayPriority, $0.networkName) < ($0.gatewayPriority, $1.networkName) }

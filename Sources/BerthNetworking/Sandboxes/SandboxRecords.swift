@@ -1,14 +1,31 @@
 internal import BerthLinux
 internal import FoundationEssentials
 
+/// What is known of a sandbox that is attached.
+struct SandboxRecord: Codable, Sendable {
+    var version = 1
+    /// The name of the container that made it.
+    var name: String
+    /// How it is called, and whom it asks.
+    var naming: SandboxNaming
+    /// What is to be published.
+    var portRequests: [PortRequest]
+    /// Its places in networks, in the order of its interfaces.
+    var endpoints: [Endpoint] = []
+    /// The sockets of its published ports.
+    var portKeys: [UInt64] = []
+    /// The key of the next socket.
+    var nextKey = SandboxSocket.firstPortKey
+    /// Whether it has a name server of ours.
+    var hasNameServer = false
+
+    init(_ request: SandboxRequest) { (name, naming, portRequests) = (request.name, request.naming, request.ports) }
+}
+
 /// What the sandboxes of this boot have (`sandboxes/<id>.json` in the exec-root). It is not synced: a reboot takes away what it tells of.
 struct SandboxRecords: Sendable {
-    private struct Record: Codable {
-        var version = 1
-        var endpoints: [Endpoint]
-    }
     /// The largest record that is read.
-    private static let maximumByteCount = 4 << 20
+    private static let maximumByteCount = 16 << 20
 
     private let path: String
 
@@ -21,9 +38,9 @@ struct SandboxRecords: Sendable {
     }
 
     /// Writes down what a sandbox has, before it is made.
-    func write(_ endpoints: [Endpoint], id: String) throws(NetworkError) {
+    func write(_ record: SandboxRecord, id: String) throws(NetworkError) {
         do {
-            let bytes = Array(try JSONEncoder().encode(Record(endpoints: endpoints)))
+            let bytes = Array(try JSONEncoder().encode(record))
             try unsafe Directory.open(path).replaceFile(try PathBytes(id + ".json"), with: bytes.span.bytes, durability: .none)
         } catch { throw NetworkError(.storage, "cannot write down what sandbox \(id.prefix(12)) has: \(error)") }
     }
@@ -35,17 +52,17 @@ struct SandboxRecords: Sendable {
         }
     }
 
-    /// The sandboxes of this boot. One whose record cannot be read has no endpoints: what is left of them is removed.
-    func all() throws(NetworkError) -> [(id: String, endpoints: [Endpoint])] {
+    /// The sandboxes of this boot; `nil` for one whose record cannot be read: what is left of it is removed.
+    func all() throws(NetworkError) -> [(id: String, record: SandboxRecord?)] {
         do throws(Errno) {
             let directory = try Directory.open(path)
-            var found: [(id: String, endpoints: [Endpoint])] = []
+            var found: [(id: String, record: SandboxRecord?)] = []
             for entry in try directory.entries() {
                 let name = entry.name.description
                 guard name.hasSuffix(".json"), !name.hasPrefix(".") else { continue }
                 let bytes = try directory.readFile(entry.name, limit: Self.maximumByteCount)
-                let record = try? JSONDecoder().decode(Record.self, from: Data(bytes))  // of no version that we know: nothing is known of it
-                found.append((String(name.dropLast(5)), record?.version == 1 ? record?.endpoints ?? [] : []))
+                let record = try? JSONDecoder().decode(SandboxRecord.self, from: Data(bytes))  // nothing is known of it then
+                found.append((String(name.dropLast(5)), record?.version == 1 ? record : nil))
             }
             return found
         } catch { throw NetworkError(.storage, "cannot read '\(path)': \(error)") }

@@ -1,4 +1,6 @@
+internal import BerthLinux
 internal import BerthNetlink
+public import BerthReactor
 internal import BerthState
 internal import Synchronization
 
@@ -6,41 +8,47 @@ internal import Synchronization
 ///
 /// All calls but the questions block: they are made where that holds up nobody but the container that they are for.
 public final class SandboxStore: Sendable {
-    private struct Sandbox {
-        var endpoints: [Endpoint]
+    struct Sandbox {
+        var record: SandboxRecord
+        var nameServer: NameServer?
     }
 
     /// The networks.
     public let networks: NetworkStore
-    private let records: SandboxRecords
+    let records: SandboxRecords
+    let reactor: Reactor
+    let sandboxes = Mutex<[String: Sandbox]>([:])
     private let pool = NamespacePool()
-    private let sandboxes = Mutex<[String: Sandbox]>([:])
 
-    /// The sandboxes of a store's networks; nothing is known yet of those that an earlier engine has left: ``recover(running:)``.
+    /// The sandboxes of a store's networks; nothing is known yet of those that an earlier engine has left: ``load()``.
     ///
     /// - Throws: `storage`.
-    public init(networks: NetworkStore, execRoot: String) throws(NetworkError) {
-        self.networks = networks
+    public init(networks: NetworkStore, execRoot: String, reactor: Reactor) throws(NetworkError) {
+        (self.networks, self.reactor) = (networks, reactor)
         records = try SandboxRecords(execRoot: execRoot)
     }
 
     /// What a sandbox has, in the order of its interfaces; nothing if it is not attached.
-    public func endpoints(of id: String) -> [Endpoint] { sandboxes.withLock { $0[id]?.endpoints ?? [] } }
+    public func endpoints(of id: String) -> [Endpoint] { sandboxes.withLock { $0[id]?.record.endpoints ?? [] } }
 
     /// Whether a sandbox is attached to anything. Waits for nothing.
     public func isAttached(_ id: String) -> Bool { sandboxes.withLock { $0[id] != nil } }
 
-    /// Lets go of the namespaces that were made ahead. What is attached stays so.
-    public func close() {
+    /// Lets go of the namespaces that were made ahead, and answers no more questions: they wait for the next engine. What is attached stays so.
+    public func close() async {
         pool.close()
         networks.close()
+        let servers = sandboxes.withLock { sandboxes in
+            sandboxes.keys.compactMap { id in sandboxes[id]?.nameServer.take() }
+        }
+        for server in servers { await server.close() }
     }
 
     // MARK: Attaching
 
     /// Attaches a sandbox, before its container starts. On failure nothing of it is left.
     ///
-    /// - Throws: `notFound` for a network that does not exist, `invalid` and `conflict` for addresses that cannot be had or do not go together,
+    /// - Throws: `notFound` for a network that does not exist, `invalid` and `conflict` for addresses and ports that cannot be had or do not go together,
     ///   `conflict` if a peer does not run, `system`.
     public func attach(_ request: SandboxRequest) throws(NetworkError) -> SandboxAttachment {
         switch request.wish {
@@ -79,138 +87,88 @@ public final class SandboxStore: Sendable {
         try detach(request.id)
         if objects.isEmpty { return SandboxAttachment(.new) }
         for (_, object) in objects { try networks.prepare(object) }
+        return try join(objects, request, in: try pool.take())
+    }
 
-        let namespace = try pool.take()
-        var endpoints: [Endpoint] = []
+    private func join(
+        _ objects: [(EndpointConfiguration, NetworkObject)], _ request: SandboxRequest, in namespace: SandboxNamespace
+    ) throws(NetworkError) -> SandboxAttachment {
+        var record = SandboxRecord(request)
+        var sockets: [SandboxSocket] = []
         do throws(NetworkError) {
             var names = InterfaceNames(try namespace.interfaces())
-            for (configuration, object) in objects {
-                endpoints.append(try object.reserve(configuration, request, &names))
-            }
-            try records.write(endpoints, id: request.id)
-            for (endpoint, (_, object)) in zip(endpoints, objects) { try object.attach(endpoint, to: namespace) }
-            try namespace.route(by: endpoints, replacing: [])
+            for (configuration, object) in objects { record.endpoints.append(try object.reserve(configuration, request, &names)) }
+            sockets += try reservePorts(&record)
+            sockets += try makeNameSockets(&record, in: namespace)
+            let files = files(of: record)
+            try records.write(record, id: request.id)
+            for (endpoint, (_, object)) in zip(record.endpoints, objects) { try object.attach(endpoint, to: namespace) }
+            try namespace.route(by: record.endpoints, replacing: [])
+            let server = try makeNameServer(of: record, by: sockets)
+            let made = record
+            sandboxes.withLock { $0[request.id] = Sandbox(record: made, nameServer: server) }
+            for endpoint in record.endpoints { publish("connect", endpoint) }
+            updateNames(in: Set(record.endpoints.map(\.networkID)))
+            return SandboxAttachment(.path(namespace.path), record.endpoints, files: files, sockets: sockets, holding: namespace)
         } catch {
-            for (endpoint, (_, object)) in zip(endpoints, objects) {
+            for (endpoint, (_, object)) in zip(record.endpoints, objects) {
                 try? object.driver.detach(endpoint, of: object.network)  // what went wrong first is told; what stays is found at the next start
                 object.giveUp(endpoint)
             }
-            try? records.remove(id: request.id)
+            try? records.remove(id: request.id)  // likewise
             throw error
         }
-        let all = endpoints
-        sandboxes.withLock { $0[request.id] = Sandbox(endpoints: all) }
-        for endpoint in all { publish("connect", endpoint) }
-        return SandboxAttachment(.path(namespace.path), all, holding: namespace)
+    }
+
+    /// Takes the ports of the host's that a sandbox's are published at, for the endpoint that leads to everywhere else.
+    func reservePorts(_ record: inout SandboxRecord) throws(NetworkError) -> [SandboxSocket] {
+        guard !record.portRequests.isEmpty, let place = DefaultRoutes.endpoint(of: record.endpoints) else { return [] }
+        let endpoint = record.endpoints[place]
+        let network = try networks.find(endpoint.networkID)
+        let reservation = try PortReservation(
+            record.portRequests, for: endpoint, firstKey: record.nextKey,
+            standard: try? BridgeOptions(network.configuration.options).publishesAt
+        ) { [self] transport, number in holder(of: number, transport) }
+        record.endpoints[place].ports = reservation.ports
+        record.portKeys = reservation.sockets.map(\.key)
+        record.nextKey += UInt64(reservation.sockets.count)
+        return reservation.sockets
+    }
+
+    /// Which of our own containers has a port of the host's.
+    private func holder(of number: UInt16, _ transport: PublishedPort.Transport) -> String? {
+        sandboxes.withLock { sandboxes in
+            let owner = sandboxes.values.first { sandbox in
+                sandbox.record.endpoints.contains { $0.ports.contains { $0.hostPort == number && $0.transport == transport } }
+            }
+            return owner.map { "container \($0.record.name)" }
+        }
     }
 
     // MARK: Detaching
 
-    /// Takes a sandbox off all its networks, when its container has ended. Its addresses are free then. Repeating is fine, also for one that was never
-    /// attached.
+    /// Takes a sandbox off all its networks, when its container has ended. Its addresses and ports are free then. Repeating is fine, also for one that was
+    /// never attached.
     public func detach(_ id: String) throws(NetworkError) {
         guard let sandbox = sandboxes.withLock({ $0.removeValue(forKey: id) }) else { return }
+        if let server = sandbox.nameServer { Task { await server.close() } }
         var failure: NetworkError?
-        for endpoint in sandbox.endpoints {
+        for endpoint in sandbox.record.endpoints {
             do throws(NetworkError) { try release(endpoint) } catch { failure = failure ?? error }
             publish("disconnect", endpoint)
         }
+        updateNames(in: Set(sandbox.record.endpoints.map(\.networkID)))
         try records.remove(id: id)
         if let failure { throw failure }
     }
 
-    private func release(_ endpoint: Endpoint) throws(NetworkError) {
+    func release(_ endpoint: Endpoint) throws(NetworkError) {
         guard let object = try? networks.object(endpoint.networkID) else { return }  // a network that is gone has nobody in it
         defer { object.giveUp(endpoint) }
         try object.driver.detach(endpoint, of: object.network)
     }
 
-    // MARK: Changes while it runs
-
-    /// Gives a sandbox whose container runs a place in a further network.
-    ///
-    /// - Throws: as ``attach(_:)``; `forbidden` if it is in that network already, or in the host's.
-    public func connect(_ request: SandboxRequest, _ configuration: EndpointConfiguration, processID: Int32) throws(NetworkError)
-        -> Endpoint
-    {
-        let object = try networks.object(configuration.network)
-        guard object.driver.hasNamespaces else {
-            throw NetworkError(.invalid, "container cannot be disconnected from host network or connected to host network")
-        }
-        guard !object.driver.addressVersions.isEmpty else {
-            throw NetworkError(
-                .invalid, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
-        }
-        let present = endpoints(of: request.id)
-        guard !present.contains(where: { $0.networkID == object.id }) else {
-            throw NetworkError(.forbidden, "endpoint with name \(request.name) already exists in network \(object.network.name)")
-        }
-        try networks.prepare(object)
-        let namespace = try SandboxNamespace.of(process: processID)
-        var names = InterfaceNames(try namespace.interfaces())
-        let endpoint = try object.reserve(configuration, request, &names)
-        do throws(NetworkError) {
-            try records.write(present + [endpoint], id: request.id)
-            try object.attach(endpoint, to: namespace)
-            try namespace.route(by: present + [endpoint], replacing: present)
-        } catch {
-            try? object.driver.detach(endpoint, of: object.network)  // what went wrong first is told
-            object.giveUp(endpoint)
-            try? records.write(present, id: request.id)
-            throw error
-        }
-        sandboxes.withLock { $0[request.id, default: Sandbox(endpoints: [])].endpoints.append(endpoint) }
-        publish("connect", endpoint)
-        return endpoint
-    }
-
-    /// Takes a sandbox off one network.
-    ///
-    /// - Parameter processID: a process in it; `nil` if none runs.
-    /// - Throws: `notFound` for a network that does not exist, `forbidden` if it is not in it.
-    public func disconnect(_ id: String, name: String, from network: String, processID: Int32?) throws(NetworkError) {
-        let object = try networks.object(network)
-        let present = endpoints(of: id)
-        guard let endpoint = present.first(where: { $0.networkID == object.id }) else {
-            throw NetworkError(.forbidden, "container \(id) is not connected to network \(object.network.name)")
-        }
-        let rest = present.filter { $0.id != endpoint.id }
-        try release(endpoint)
-        sandboxes.withLock { $0[id]?.endpoints.removeAll { $0.id == endpoint.id } }
-        try records.write(rest, id: id)
-        if let processID { try SandboxNamespace.of(process: processID).route(by: rest, replacing: present) }
-        publish("disconnect", endpoint)
-    }
-
-    // MARK: Recovery
-
-    /// Takes up what an earlier engine has left, as if it had been attached by this one. Once, before anything else is asked.
-    public func load() throws(NetworkError) {
-        for (id, endpoints) in try records.all() {
-            let kept = endpoints.filter { endpoint in
-                guard let object = try? networks.object(endpoint.networkID) else { return false }  // that network is gone
-                return object.adopt(endpoint)
-            }
-            sandboxes.withLock { $0[id] = Sandbox(endpoints: kept) }
-        }
-    }
-
-    /// Takes sandboxes off all networks whose containers do not run, and removes from the host what belongs to no sandbox and no network of this engine's.
-    ///
-    /// - Parameter isRunning: whether a sandbox's container runs, or may.
-    public func removeWhatBelongsToNobody(keeping isRunning: (String) -> Bool) throws(NetworkError) {
-        for id in sandboxes.withLock({ Array($0.keys) }) where !isRunning(id) { try detach(id) }
-        let all = sandboxes.withLock { $0.values.flatMap(\.endpoints) }
-        let known = networks.all()
-        // Documents that cannot be read keep their claims: with one of them, nothing of a network's is removed.
-        guard networks.unreadable.isEmpty else { return }
-        for driver in networks.drivers.all {
-            let own = known.filter { $0.configuration.driver == driver.name }
-            try driver.recover(own, endpoints: all.filter { endpoint in own.contains { $0.id == endpoint.networkID } })
-        }
-    }
-
-    private func publish(_ action: String, _ endpoint: Endpoint) {
+    func publish(_ action: String, _ endpoint: Endpoint) {
         guard let network = try? networks.find(endpoint.networkID) else { return }  // of one that is gone nobody asks
         networks.publish(action, network, ["container": endpoint.sandboxID])
     }

@@ -16,6 +16,9 @@ struct berth_endpoint {
 
 /// A socket of this thread's network namespace that does not block, close-on-exec: of TCP (`is_stream`) or UDP, for addresses of so many bytes.
 int berth_internet_socket(int address_size, int is_stream);
+/// A socket as `berth_internet_socket` makes it, that has this address and port of the host's and waits there: of TCP (0), UDP (1) or SCTP (2). One for
+/// addresses of 16 bytes has nothing to do with those of 4. What has just been closed there is no obstacle.
+int berth_internet_reserve(int transport, const struct berth_endpoint *endpoint, int waiting_count);
 /// Gives a socket its address. With `is_free`, also one that no link of the namespace has (yet).
 int berth_internet_bind(int socket, const struct berth_endpoint *endpoint, int is_free);
 /// Begins to connect; EINPROGRESS where that goes on.

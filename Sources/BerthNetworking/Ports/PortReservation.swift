@@ -1,0 +1,137 @@
+internal import BerthLinux
+internal import BerthNetlink
+
+/// Ports of the host's that were taken for a sandbox, each with a socket that has it.
+struct PortReservation {
+    /// What is published, for the firewall and for whoever asks.
+    private(set) var ports: [PublishedPort] = []
+    /// The sockets.
+    private(set) var sockets: [SandboxSocket] = []
+    private let endpoint: Endpoint
+    private let holder: (PublishedPort.Transport, UInt16) -> String?
+    private var nextKey: UInt64
+
+    /// Takes ports.
+    ///
+    /// - Parameters:
+    ///   - requests: what is to be published.
+    ///   - endpoint: whose addresses they lead to.
+    ///   - firstKey: the key of the first socket.
+    ///   - standard: the host's address for requests that say none.
+    ///   - holder: which sandbox of this engine has a port, in words.
+    /// - Throws: `conflict` for a port that somebody has, who is named; `invalid` for an address that the host does not have; `system` without the right;
+    ///   `unsupported` where the kernel lacks what is spoken. Nothing is taken then.
+    init(
+        _ requests: [PortRequest], for endpoint: Endpoint, firstKey: UInt64, standard: IPAddress?,
+        holder: @escaping (PublishedPort.Transport, UInt16) -> String?
+    ) throws(NetworkError) {
+        (self.endpoint, self.holder, nextKey) = (endpoint, holder, firstKey)
+        for var request in requests {
+            if request.hostAddress == nil { request.hostAddress = standard }
+            try reserve(request)
+        }
+    }
+
+    /// How often a port that the kernel gives is tried anew, because another version's is taken.
+    private static let attempts = 64
+
+    private mutating func reserve(_ request: PortRequest) throws(NetworkError) {
+        let places = try places(of: request)
+        var failure: (Errno, IPAddress, UInt16)?
+        let candidates: [UInt16] = request.hostPorts.map { Array($0) } ?? Array(repeating: 0, count: Self.attempts)
+        for candidate in candidates {
+            do throws(PlaceFailure) { return try take(candidate, at: places, request.port) } catch {
+                failure = (error.cause, error.address, error.port)
+                guard error.cause == .EADDRINUSE else { break }
+            }
+        }
+        guard let (cause, address, port) = failure else {
+            throw NetworkError(.invalid, "no port of the host's is named for \(request.port)")
+        }
+        throw refusal(cause, address, port, request)
+    }
+
+    private struct PlaceFailure: Error {
+        var cause: Errno
+        var address: IPAddress
+        var port: UInt16
+    }
+
+    /// The host's addresses at which a request is published, and where each leads to. What says no address is at all of both versions, if the host has them.
+    private func places(of request: PortRequest) throws(NetworkError) -> [(host: IPAddress, target: IPAddress)] {
+        let (ipv4, ipv6) = (endpoint.ipv4?.address, endpoint.ipv6?.address)
+        guard let any = ipv4 ?? ipv6 else { throw NetworkError(.invalid, "a sandbox without addresses has no ports to publish") }
+        func place(_ host: IPAddress) -> (host: IPAddress, target: IPAddress) { (host, (host.version == .v4 ? ipv4 : ipv6) ?? any) }
+        if let address = request.hostAddress { return [place(address)] }
+        let hosts = [IPAddress(.v4, 0)] + (HostFile.exists("/proc/net/if_inet6") ? [IPAddress(.v6, 0)] : [])
+        return hosts.map(place)
+    }
+
+    private mutating func take(
+        _ candidate: UInt16, at places: [(host: IPAddress, target: IPAddress)], _ port: Port
+    ) throws(PlaceFailure) {
+        var (number, taken): (UInt16, [SandboxSocket]) = (candidate, [])
+        for (host, target) in places {
+            let use: SandboxSocket.Use = port.transport == .sctp ? .reserved : .relay(port.transport, to: target, port: port.number)
+            do throws(Errno) {
+                guard let place = InternetEndpoint(address: host.bytes, port: number) else { throw .EINVAL }
+                let socket = try InternetSocket.reserve(port.transport.reservation, place)
+                number = try socket.endpoint().port
+                taken.append(SandboxSocket(key: nextKey + UInt64(taken.count), use, socket))
+            } catch {
+                // Where the host has version 6 switched off, nothing of it can be published.
+                if error == .EADDRNOTAVAIL || error == .EAFNOSUPPORT, host == IPAddress(.v6, 0), !taken.isEmpty { continue }
+                throw PlaceFailure(cause: error, address: host, port: number)
+            }
+        }
+        nextKey += UInt64(taken.count)
+        sockets += taken
+        for (host, target) in places.prefix(taken.count) {
+            ports.append(
+                PublishedPort(
+                    networkID: endpoint.networkID, sandboxID: endpoint.sandboxID, transport: port.transport, hostAddress: host,
+                    hostPort: number,
+                    containerAddress: target, containerPort: port.number))
+        }
+    }
+
+    private func refusal(_ cause: Errno, _ address: IPAddress, _ port: UInt16, _ request: PortRequest) -> NetworkError {
+        let place = address.withPort(port)
+        let prefix = "driver failed programming external connectivity on endpoint \(endpoint.sandboxName) (\(endpoint.id)): "
+        switch cause {
+        case .EADDRINUSE:
+            if let range = request.hostPorts, range.count > 1 {
+                return NetworkError(
+                    .conflict, "\(prefix)Bind for \(address.withPort(range.lowerBound))-\(range.upperBound) failed: all ports are allocated"
+                )
+            }
+            if let owner = holder(request.port.transport, port) {
+                return NetworkError(.conflict, "\(prefix)Bind for \(place) failed: port is already allocated: \(owner) has it")
+            }
+            let other = PortHolder.find(port, request.port.transport) ?? "another process"
+            return NetworkError(
+                .conflict,
+                "\(prefix)failed to bind host port for \(place):\(request.port.number)/\(request.port.transport.rawValue): address already in use: \(other) has it"
+            )
+        case .EACCES:
+            return NetworkError(
+                .system, "\(prefix)failed to bind host port for \(place): permission denied: a port below 1024 needs CAP_NET_BIND_SERVICE")
+        case .EADDRNOTAVAIL:
+            return NetworkError(
+                .invalid, "\(prefix)failed to bind host port for \(place): cannot assign requested address: this host has no such address")
+        case .EPROTONOSUPPORT, .EAFNOSUPPORT:
+            return NetworkError(.unsupported, "\(prefix)this kernel does not speak \(request.port.transport.rawValue) over \(address)")
+        default: return NetworkError(.system, "\(prefix)failed to bind host port for \(place): \(cause)")
+        }
+    }
+}
+
+extension PublishedPort.Transport {
+    fileprivate var reservation: InternetSocket.Reservation {
+        switch self {
+        case .tcp: .tcp
+        case .udp: .udp
+        case .sctp: .sctp
+        }
+    }
+}

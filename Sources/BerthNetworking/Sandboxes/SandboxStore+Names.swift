@@ -1,0 +1,116 @@
+internal import BerthLinux
+internal import BerthNetlink
+internal import Synchronization
+
+// Names: who is found by which, and whom a sandbox asks.
+extension SandboxStore {
+    /// What the files of a sandbox are to say.
+    func files(of record: SandboxRecord) -> SandboxFiles {
+        let gateway = DefaultRoutes.endpoint(of: record.endpoints) ?? record.endpoints.indices.first
+        let addresses = gateway.map { record.endpoints[$0] }.map { hostAddresses(of: $0) } ?? []
+        var added: [HostsFile.Line] = []
+        // They were checked when the container was made.
+        for text in record.naming.extraHosts { added += (try? HostsFile.added(text, gateway: addresses)) ?? [] }
+        for link in record.naming.links {
+            added += HostsFile.link(alias: link.alias, hostname: link.hostname, name: link.name, addresses: link.addresses)
+        }
+        let own = HostsFile.names(hostname: record.naming.hostname, domainName: record.naming.domainName)
+        let hosts = HostsFile(added: added, ownNames: own, ownAddresses: record.endpoints.flatMap(\.addresses))
+        return SandboxFiles(hosts: hosts.contents, resolver: resolver(of: record).contents)
+    }
+
+    /// By which addresses the sandbox reaches its host in a network.
+    private func hostAddresses(of endpoint: Endpoint) -> [IPAddress] {
+        guard let network = try? networks.find(endpoint.networkID) else { return [] }  // of one that is gone there are none
+        return network.parts.map(\.gateway)
+    }
+
+    private func resolver(of record: SandboxRecord) -> ResolverFile.Composition {
+        let naming = record.naming
+        let hasIPv6 = record.endpoints.contains { $0.ipv6 != nil }
+        let form: ResolverFile.Form = record.hasNameServer ? .embedded : .direct(hasIPv6: hasIPv6)
+        let file = ResolverFile.ofHost(for: form) { path in
+            (try? HostFile.read(path, limit: ResolverFile.maximumByteCount)) ?? []  // a host without one asks nobody
+        }
+        let override = ResolverFile.Override(
+            servers: naming.servers.map { ResolverFile.Server($0) }, search: naming.search, options: naming.options)
+        let isAllowed = record.endpoints.contains { $0.gateway4 != nil || $0.gateway6 != nil }
+        return file.composed(for: form, with: override, isAllowed: isAllowed)
+    }
+
+    /// Makes the sockets by which names are asked for, if the sandbox is in a network that has names.
+    func makeNameSockets(_ record: inout SandboxRecord, in namespace: SandboxNamespace) throws(NetworkError) -> [SandboxSocket] {
+        guard !record.hasNameServer, record.endpoints.contains(where: { hasNames($0.networkID) }) else { return [] }
+        record.hasNameServer = true
+        return try NameSockets.make(in: namespace.handle).take { udp, tcp in
+            [SandboxSocket(key: SandboxSocket.nameKeys.udp, .kept, udp), SandboxSocket(key: SandboxSocket.nameKeys.tcp, .kept, tcp)]
+        }
+    }
+
+    /// Those of the default network have none, as with Docker.
+    private func hasNames(_ networkID: String) -> Bool {
+        guard let network = try? networks.find(networkID) else { return false }  // one that is gone has none
+        return !network.isPredefined
+    }
+
+    /// Begins to answer at a sandbox's sockets, with duplicates of them; `nil` if they are not among these.
+    func makeNameServer(of record: SandboxRecord, by sockets: [SandboxSocket]) throws(NetworkError) -> NameServer? {
+        guard let udp = sockets.first(where: { $0.key == SandboxSocket.nameKeys.udp && $0.use == .kept }),
+            let tcp = sockets.first(where: { $0.key == SandboxSocket.nameKeys.tcp && $0.use == .kept })
+        else { return nil }
+        return try NameServer(
+            udp: duplicate(udp), tcp: duplicate(tcp), table: names(of: record), upstream: resolver(of: record).upstream, reactor: reactor)
+    }
+
+    private func duplicate(_ socket: SandboxSocket) throws(NetworkError) -> OwnedDescriptor {
+        do throws(Errno) { return try socket.descriptor.duplicate() } catch { throw NetworkError(.system, "cannot serve names: \(error)") }
+    }
+
+    /// What a sandbox's networks know.
+    private func names(of record: SandboxRecord) -> NameTable {
+        var links: [String: [IPAddress]] = [:]
+        let own = record.endpoints.compactMap { endpoint -> NameTable.Network? in
+            guard hasNames(endpoint.networkID), let network = try? networks.find(endpoint.networkID) else { return nil }
+            let others = networks.endpoints(of: network.id)
+            for link in endpoint.configuration.links {
+                let (target, alias) = EndpointConfiguration.parts(ofLink: link)
+                if let other = others.first(where: { $0.names.contains(target) || $0.sandboxID == target }) {
+                    links[alias] = other.addresses
+                }
+            }
+            let hosts = others.map { other in
+                NameTable.Host(
+                    name: other.names.first ?? other.sandboxName, aliases: Array(other.names.dropFirst()), addresses: other.addresses)
+            }
+            return NameTable.Network(name: network.name, subnets: network.parts.map(\.subnet), hosts: hosts)
+        }
+        return NameTable(own, links: links)
+    }
+
+    /// Has the name servers of everybody in these networks know who is in them.
+    func updateNames(in networkIDs: Set<String>) {
+        let concerned = sandboxes.withLock { sandboxes in
+            sandboxes.values.filter { sandbox in
+                sandbox.nameServer != nil && sandbox.record.endpoints.contains { networkIDs.contains($0.networkID) }
+            }
+        }
+        for sandbox in concerned { sandbox.nameServer?.update(names(of: sandbox.record)) }
+    }
+
+    /// The keys of the sockets by which a sandbox is asked for names, that the next engine has to be lent; none if it has no name server, or one that is
+    /// asked already.
+    public func nameSocketKeys(of id: String) -> [UInt64] {
+        sandboxes.withLock { sandboxes in
+            guard let sandbox = sandboxes[id], sandbox.record.hasNameServer, sandbox.nameServer == nil else { return [] }
+            return [SandboxSocket.nameKeys.udp, SandboxSocket.nameKeys.tcp]
+        }
+    }
+
+    /// Goes on answering at sockets that an earlier engine has made.
+    ///
+    /// - Parameter descriptors: the sockets by key, lent by who holds them.
+    public func answerNames(of id: String, at sockets: [SandboxSocket]) throws(NetworkError) {
+        guard let record = sandboxes.withLock({ $0[id]?.record }), let server = try makeNameServer(of: record, by: sockets) else { return }
+        sandboxes.withLock { $0[id]?.nameServer = server }
+    }
+}
