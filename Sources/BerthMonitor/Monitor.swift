@@ -107,6 +107,7 @@ internal import Glibc
     }
 
     private func step() throws(Errno) {
+        if held.relay?.takeSpareMemory() ?? false { hasSpareMemory = true }
         if hasSpareMemory {
             // There may be a thousand of us: what starting took goes back.
             hasSpareMemory = false

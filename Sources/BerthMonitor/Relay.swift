@@ -31,14 +31,18 @@ protocol RelayMember: AnyObject {
     private var connectionCount = 0
     private var slots: [Slot] = []
     private var freeSlots: [Int] = []
+    private var nextGeneration: UInt64 = 0
     private var events = [berth_relay_event](repeating: berth_relay_event(), count: 64)
     private var idlePipes: [RelayPipe] = []
     private var pausedListeners: [TCPListener] = []
     /// When somebody's time comes, on the monotonic clock; it may turn out that nobody's has.
     private(set) var nextDeadline: Int64?
 
+    /// Whether more memory was needed than waiting needs, and no longer is; whoever asks has taken note.
+    private var hasSpareMemory = false
+
     private struct Slot {
-        /// Counts who has had the slot: news for a former one is for nobody.
+        /// No two members have the same: news for a former one is for nobody.
         var generation: UInt64 = 0
         var member: (any RelayMember)?
     }
@@ -53,32 +57,29 @@ protocol RelayMember: AnyObject {
 
     // MARK: Members
 
-    /// Gives a member a place. Its number is for ``watch(_:_:side:reads:writes:)``.
+    /// Gives a member a place. Its number is for ``watch(_:_:side:reads:writes:ends:)``.
     func add(_ member: any RelayMember) -> UInt64 {
         let index = freeSlots.popLast() ?? slots.count
         if index == slots.count { slots.append(Slot()) }
-        slots[index].member = member
+        slots[index] = Slot(generation: nextGeneration, member: member)
+        nextGeneration = (nextGeneration + 1) & 0xffff_ffff
         return slots[index].generation << 32 | UInt64(index) << 1
     }
 
     func remove(_ number: UInt64) {
         let index = Int(number & 0xffff_ffff) >> 1
         slots[index].member = nil
-        slots[index].generation = (slots[index].generation + 1) & 0xffff_ffff
         freeSlots.append(index)
-        if freeSlots.count == slots.count {
-            // Nobody is left. What is still told is for a generation that does not come again.
-            let last = slots.reduce(0) { max($0, $1.generation) }
-            slots = [Slot(generation: last)]
-            freeSlots = [0]
-            idlePipes = []
-        }
     }
 
     /// Waits for a socket of a member's until told otherwise.
-    func watch(_ socket: borrowing OwnedDescriptor, _ number: UInt64, side: Int, reads: Bool, writes: Bool) throws(Errno) {
+    ///
+    /// - Parameter ends: whether a socket that is neither to be read nor to be written is waited for all the same, for its breaking.
+    func watch(_ socket: borrowing OwnedDescriptor, _ number: UInt64, side: Int, reads: Bool, writes: Bool, ends: Bool = false)
+        throws(Errno)
+    {
         let result = socket.withRawDescriptor { socket in
-            epoll.withRawDescriptor { berth_relay_watch($0, socket, number | UInt64(side), reads ? 1 : 0, writes ? 1 : 0) }
+            epoll.withRawDescriptor { berth_relay_watch($0, socket, number | UInt64(side), reads ? 1 : 0, writes ? 1 : 0, ends ? 1 : 0) }
         }
         guard result == 0 else { throw .current }
     }
@@ -92,7 +93,7 @@ protocol RelayMember: AnyObject {
     func wake(at deadline: Int64) { nextDeadline = min(nextDeadline ?? .max, deadline) }
 
     func forEachConnection(_ body: (TCPConnection) -> Void) {
-        for index in slots.indices where index < slots.count {
+        for index in slots.indices {
             if let connection = slots[index].member as? TCPConnection { body(connection) }
         }
     }
@@ -124,6 +125,8 @@ protocol RelayMember: AnyObject {
     func connectionEnded() {
         giveBackConnection()
         if !pausedListeners.isEmpty { wake(at: 0) }
+        // If nobody comes for a moment, what they had goes.
+        if connectionCount == 0 { wake(at: monotonicNanoseconds() + Self.pause) }
     }
 
     /// Stops listening for a moment: clients wait with the kernel.
@@ -146,7 +149,7 @@ protocol RelayMember: AnyObject {
     // MARK: Turns
 
     /// Does what there is to do now, a bounded part of it.
-    func serve(_ buffer: UnsafeMutableRawBufferPointer) {
+    func serve(_ buffer: UnsafeMutableRawBufferPointer, now: Int64 = monotonicNanoseconds()) {
         let count = epoll.withRawDescriptor { unsafe berth_relay_events($0, &events, CInt(events.count)) }
         for index in 0..<max(0, Int(count)) {
             let event = events[index]
@@ -155,22 +158,36 @@ protocol RelayMember: AnyObject {
             guard slot < slots.count, slots[slot].generation == event.number >> 32, let member = slots[slot].member else { continue }
             unsafe member.handle(side: Int(event.number & 1), reads: event.reads != 0, writes: event.writes != 0, buffer: buffer)
         }
-        guard let deadline = nextDeadline, deadline <= monotonicNanoseconds() else { return }
-        tick()
+        if let deadline = nextDeadline, deadline <= now { tick(now) }
     }
 
-    private func tick() {
+    private func tick(_ now: Int64) {
         nextDeadline = nil
-        let now = monotonicNanoseconds()
         let paused = pausedListeners
         pausedListeners = []
         for listener in paused { listener.resume() }
         var next: Int64?
-        for index in slots.indices where index < slots.count {
+        for index in slots.indices {
             if let deadline = slots[index].member?.tick(now: now) { next = min(next ?? .max, deadline) }
         }
         // All are asked: not more often than this.
         if let next { wake(at: max(next, now + Self.pause)) }
+        if connectionCount == 0 { shrink() }
+    }
+
+    private func shrink() {
+        idlePipes = []
+        let usedCount = (slots.lastIndex { $0.member != nil } ?? -1) + 1
+        guard slots.count - usedCount > 64 else { return }
+        slots = Array(slots[..<usedCount])
+        freeSlots = slots.indices.filter { slots[$0].member == nil }
+        hasSpareMemory = true
+    }
+
+    /// Whether memory has become free since this was asked last.
+    func takeSpareMemory() -> Bool {
+        defer { hasSpareMemory = false }
+        return hasSpareMemory
     }
 }
 

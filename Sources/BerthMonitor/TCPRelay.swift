@@ -86,6 +86,8 @@ final class TCPConnection: RelayMember {
     private struct Interest: Equatable {
         var reads = false
         var writes = false
+        /// Whether it is waited for though it is neither: it has said everything and may yet be told something, unless it breaks.
+        var ends = false
     }
 
     private struct Direction {
@@ -132,6 +134,8 @@ final class TCPConnection: RelayMember {
             guard server.withRawDescriptor({ berth_relay_connect_error($0) }) == 0 else { return end(broken: true) }
             connectDeadline = nil
         }
+        let interest = side == 0 ? watched.client : watched.server
+        if !interest.reads, !interest.writes, interest.ends { return end(broken: true) }
         // What is ready is tried; a source that is not read now is left until there is room.
         if side == 0 ? reads : writes { advance(toServer: true) }
         if !hasEnded, side == 0 ? writes : reads { advance(toServer: false) }
@@ -207,15 +211,18 @@ final class TCPConnection: RelayMember {
         if toServer.isOver, toClient.isOver { return end(broken: toServer.isBroken || toClient.isBroken) }
         let isConnected = connectDeadline == nil
         let wanted = (
-            client: Interest(reads: isConnected && toServer.readsSource, writes: toClient.writesSink),
-            server: Interest(reads: isConnected && toClient.readsSource, writes: !isConnected || toServer.writesSink)
+            client: Interest(
+                reads: isConnected && toServer.readsSource, writes: toClient.writesSink, ends: toServer.isRead && !toClient.isOver),
+            server: Interest(
+                reads: isConnected && toClient.readsSource, writes: !isConnected || toServer.writesSink,
+                ends: toClient.isRead && !toServer.isOver)
         )
         do throws(Errno) {
             if wanted.client != watched.client {
-                try relay.watch(client, number, side: 0, reads: wanted.client.reads, writes: wanted.client.writes)
+                try relay.watch(client, number, side: 0, reads: wanted.client.reads, writes: wanted.client.writes, ends: wanted.client.ends)
             }
             if wanted.server != watched.server {
-                try relay.watch(server, number, side: 1, reads: wanted.server.reads, writes: wanted.server.writes)
+                try relay.watch(server, number, side: 1, reads: wanted.server.reads, writes: wanted.server.writes, ends: wanted.server.ends)
             }
             watched = wanted
         } catch {

@@ -28,10 +28,10 @@ int berth_socket_kind(int descriptor) {
 
 // ---- Waiting
 
-int berth_relay_watch(int epoll, int socket, uint64_t number, int reads, int writes) {
+int berth_relay_watch(int epoll, int socket, uint64_t number, int reads, int writes, int ends) {
     struct epoll_event event = {.events = (reads ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0), .data.u64 = number};
     // One that is not waited for must not stay: its end would be told again and again.
-    if (!event.events) return epoll_ctl(epoll, EPOLL_CTL_DEL, socket, NULL) < 0 && errno != ENOENT ? -1 : 0;
+    if (!event.events && !ends) return epoll_ctl(epoll, EPOLL_CTL_DEL, socket, NULL) < 0 && errno != ENOENT ? -1 : 0;
     if (epoll_ctl(epoll, EPOLL_CTL_MOD, socket, &event) == 0) return 0;
     return errno == ENOENT ? epoll_ctl(epoll, EPOLL_CTL_ADD, socket, &event) : -1;
 }
@@ -51,9 +51,11 @@ int berth_relay_events(int epoll, struct berth_relay_event *events, int capacity
 // ---- Connections
 
 static void prepare_connection(int socket) {
-    // Neither is worth a connection.
+    // None of these is worth a connection. Without them the end of a peer that says nothing more is never noticed.
     (void)option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
     (void)option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    (void)option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+    (void)option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
 }
 
 int berth_relay_accept(int listener) {

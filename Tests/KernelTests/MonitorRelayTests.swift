@@ -205,6 +205,14 @@ import Testing
             try await until("two lines") { try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").count == 2 }
             return try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n").map { $0.prefix { $0 != "\\" } }
         }
+        // What this process may have is what a monitor may have before it holds anything.
+        let before = try ResourceLimitName.current(7)
+        var lower = rlimit(rlim_cur: rlim_t(before.soft - 1000), rlim_max: rlim_t(before.hard))
+        try #require(unsafe setrlimit(__rlimit_resource_t(7), &lower) == 0)
+        defer {
+            lower.rlim_cur = rlim_t(before.soft)
+            _ = unsafe setrlimit(__rlimit_resource_t(7), &lower)
+        }
         let (one, two) = (MonitorScene.newID(), MonitorScene.newID())
         let plain = try await scene.start(runtime, one, show)
         let holding = try await scene.start(runtime, two, show, holding: [try socket.handed(1, .tcpRelay(to: Self.local(9)))])
@@ -214,12 +222,12 @@ import Testing
         }
         let words = try #require(raised?.split(separator: " "))
         #expect(words[3] == words[4])
+        #expect(try await limits(plain, one).first == "{\"log\":\"\(before.soft - 1000)")
         let execution = try await holding.execute(
             RuntimeSpec.Process(args: ["/bin/busybox", "sh", "-c", "ulimit -Sn"]), seccomp: nil, hasInput: false, streams: [.output])
         var text: [UInt8] = []
         while let chunk = try await execution.stream.read() { if case .output(let bytes) = chunk { text += bytes } }
-        let limit = try await limits(plain, one).first
-        #expect(String(decoding: text, as: UTF8.self).contains(limit.map { $0.filter(\.isNumber) } ?? "?"))
+        #expect(String(decoding: text, as: UTF8.self) == "\(before.soft - 1000)\n")
         try await scene.remove(runtime, plain, holding)
     }
 }

@@ -29,8 +29,8 @@ struct berth_relay_event {
     uint8_t reads, writes;
 };
 
-/// Waits for a socket in an epoll until told otherwise, or, with neither, no longer. Repeating is fine.
-int berth_relay_watch(int epoll, int socket, uint64_t number, int reads, int writes);
+/// Waits for a socket in an epoll until told otherwise; with `ends` alone for its breaking, with nothing no longer. Repeating is fine.
+int berth_relay_watch(int epoll, int socket, uint64_t number, int reads, int writes, int ends);
 /// What has happened, without waiting: the count. An error of a socket counts as both.
 int berth_relay_events(int epoll, struct berth_relay_event *events, int capacity);
 
