@@ -80,7 +80,7 @@ struct Inspection {
         var failures = Failures()
         for name in names { failures.attempt { found.append(try look(up: name, daemon)) } }
         if let template {
-            for object in found { try Output.line(try template.rendered(object)) }
+            for object in found { try Output.line(try template.rendered(object.withEmptySubnetMembers)) }
         } else {
             try Output.line(JSONTree.array(found).json(flags.format == "json" ? .compact : .indented(4)))
         }

@@ -68,6 +68,23 @@ struct InspectNetwork: Verb {
     }
 }
 
+extension JSONTree {
+    /// A network as templates see it: what an answer leaves out of a subnet is empty, as it is to Docker's client. Anything else stays as it is.
+    var withEmptySubnetMembers: JSONTree {
+        guard case .object(var members) = self, let index = members.firstIndex(where: { $0.name == "IPAM" }),
+            case .object(var addressing) = members[index].value, let config = addressing.firstIndex(where: { $0.name == "Config" }),
+            case .array(let subnets) = addressing[config].value
+        else { return self }
+        addressing[config].value = .array(
+            subnets.map { subnet in
+                let missing = ["Subnet", "IPRange", "Gateway"].filter { subnet[$0] == nil }
+                return .object(subnet.members + missing.map { Member($0, .string("")) })
+            })
+        members[index].value = .object(addressing)
+        return .object(members)
+    }
+}
+
 /// `berth network rm`.
 struct RemoveNetwork: Verb {
     static let configuration = CommandConfiguration(

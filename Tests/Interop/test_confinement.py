@@ -31,16 +31,16 @@ def without_tunnels(line):
 
 
 class Docker:
-    """Debian's dockerd on a root of its own, without a network: the tests run in namespaces where it can do no harm."""
+    """Debian's dockerd on a root of its own, without networks unless asked for: the tests run in namespaces where it can do no harm."""
 
-    def __init__(self, base):
+    def __init__(self, base, networks=False):
         self.base = pathlib.Path(base)
         self.socket = self.base / "docker.sock"
         self.log = self.base / "dockerd.log"
         self.process = subprocess.Popen(
             ["/usr/sbin/dockerd", "--data-root", self.base / "root", "--exec-root", self.base / "exec", "--pidfile", self.base / "pid",
-             "-H", f"unix://{self.socket}", "--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
-             "--cgroup-parent", f"/{self.base.name}"],
+             "-H", f"unix://{self.socket}", "--cgroup-parent", f"/{self.base.name}",
+             *(() if networks else ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"))],
             stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"), stderr=subprocess.STDOUT)
         wait_for(self.answers, f"dockerd to answer; its log: {self.log}", seconds=60)
 

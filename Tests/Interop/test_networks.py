@@ -1,0 +1,195 @@
+"""berth's commands about networks against Debian's dockerd, beside docker's own: the same is said, and the same is so afterwards."""
+import difflib
+import json
+import pprint
+import re
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from conftest import BIN, clients
+from test_confinement import Docker
+
+DEBIAN = "/usr/bin/docker"
+
+# What is typed, one after the other.
+SCRIPT = [
+    ["network", "ls"],
+    ["network", "ls", "--no-trunc"],
+    ["network", "ls", "-q", "--filter", "driver=host"],
+    ["network", "ls", "--filter", "nonsense=x"],
+    ["network", "create", "--subnet", "172.29.0.0/16", "--ip-range=172.29.5.0/24", "--gateway", "172.29.0.9", "--aux-address", "r=172.29.0.7",
+     "--label", "a=b", "-o", "com.docker.network.bridge.name=br-n", "n10"],
+    ["network", "create", "--internal", "--attachable", "--label", "c", "--subnet=172.30.0.0/16,fd00:30::/64", "--gateway=fd00:30::9", "--ipv6", "n2"],
+    ["network", "create", "--config-only", "--subnet", "172.31.0.0/24", "base"],
+    ["network", "create", "--config-from", "base", "derived"],
+    ["network", "ls", "--format", "{{.Name}} {{.Driver}} {{.Scope}} {{.IPv6}} {{.Internal}} {{.Labels}} {{.Label \"a\"}}"],
+    ["network", "ls", "--format", "table {{.Name}}\\t{{.IPv6}}\\t{{.Label \"a\"}}"],
+    ["network", "ls", "-f", "label=a=b", "--format", "{{.Name}} {{.CreatedAt}} {{.ID}}"],
+    ["network", "inspect", "n10", "n2", "base", "derived"],
+    ["network", "inspect", "-v", "n10"],
+    ["network", "inspect", "-f", "{{.Name}} {{range .IPAM.Config}}{{.Gateway}}{{end}} {{len .Options}}", "n10", "bridge"],
+    ["inspect", "n10"],
+    ["inspect", "--type", "network", "-f", "{{.Driver}}", "none"],
+    ["network", "inspect", "n10", "nowhere"],
+    ["network", "create", "n10"],
+    ["network", "create", "host"],
+    ["network", "create", "--subnet", "172.29.8.0/24", "overlapping"],
+    ["network", "create", "--subnet", "nonsense", "x"],
+    ["network", "create", "-d", "nonsense", "x"],
+    ["network", "create", "-d", "overlay", "x"],
+    ["network", "rm", "bridge", "nowhere"],
+    ["run", "-d", "--name", "web", "--network", "n10", "--network-alias", "www", "--ip", "172.29.5.5", "-p", "8080:80", "-p", "127.0.0.1:90:90", "-p",
+     "9000-9002:9000-9002", "-p", "9003:9003/udp", "--expose", "77-78", "--expose", "53/udp", "--dns", "9.9.9.9", "--dns-search=example.org",
+     "--dns-option", "ndots:2", "--add-host", "up:10.0.0.1", "-h", "web.host", "--domainname", "example.org", "box"],
+    ["run", "-d", "--name", "old", "-p", "8081-8082:81", "-P", "--expose", "82", "box"],
+    ["run", "-d", "--name", "linked", "--link", "old:older", "box"],
+    ["run", "-d", "--name", "shared", "--network", "container:web", "box"],
+    ["run", "-d", "--name", "alone", "--network", "none", "-p", "85:85", "box"],
+    ["run", "-d", "--name", "wrong", "--network", "nowhere", "box"],
+    ["rm", "wrong"],
+    ["run", "-d", "--name", "wrong", "--network", "n10", "--ip", "10.0.0.1", "box"],
+    ["rm", "wrong"],
+    ["ps", "--format", "{{.Names}}|{{.Ports}}|{{.Networks}}"],
+    ["ps", "--filter", "network=n10", "--filter", "publish=8080", "--format", "{{.Names}}"],
+    ["inspect", "web", "old", "linked", "shared", "alone"],
+    ["port", "web"],
+    ["port", "web", "80"],
+    ["port", "web", "9003/udp"],
+    ["port", "web", "9003"],
+    ["port", "web", "77/tcp"],
+    ["port", "alone"],
+    ["container", "port", "web", "90/tcp"],
+    ["port", "nowhere"],
+    ["network", "connect", "--alias", "api,www", "--ip", "172.30.0.77", "--ip6", "fd00:30::77", "--link", "old:older", "--driver-opt", "k=v", "n2", "web"],
+    ["network", "connect", "n2", "web"],
+    ["network", "connect", "nowhere", "web"],
+    ["network", "connect", "n2", "nowhere"],
+    ["network", "connect", "--ip", "10.0.0.1", "n2", "old"],
+    ["network", "connect", "host", "web"],
+    ["network", "inspect", "n10", "n2"],
+    ["inspect", "web"],
+    ["ps", "--format", "{{.Names}}|{{.Ports}}"],
+    ["network", "rm", "n2", "derived", "nowhere"],
+    ["network", "disconnect", "n2", "web"],
+    ["network", "disconnect", "n2", "web"],
+    ["network", "disconnect", "-f", "n2", "nowhere"],
+    ["network", "disconnect", "bridge", "old"],
+    ["inspect", "web", "old"],
+    ["rm", "-f", "web", "old", "linked", "shared", "alone"],
+    ["run", "-d", "--name", "addressed", "--mac-address", "02:42:ac:11:00:77", "box"],
+    ["inspect", "addressed"],
+    ["rm", "-f", "addressed"],
+    ["network", "prune"],
+    ["network", "prune", "--filter", "until=1h", "-f"],
+    ["network", "prune", "-f", "--filter", "label=a"],
+    ["network", "prune", "--force"],
+    ["network", "prune", "-f"],
+    ["network", "rm", "base", "derived"],
+    ["network", "ls", "--format", "{{.Name}}"],
+]
+
+
+def without_what_is_new_each_time(text):
+    """Ids, times, numbers of processes and the hardware addresses that are made of nothing."""
+    text = re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b", "ID", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC|Z)", "TIME", text)
+    text = re.sub(r'"Pid": \d+', '"Pid": 1', text)
+    # Ports of dockerd's own choice.
+    return re.sub(r"\b(808[12]|3276[89]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|4\d{4}|5\d{4}|60\d{3})\b", "PORT", text)
+
+
+def without_empty_lists(details):
+    """docker's versions differ in whether a client says that it wants none of these."""
+    if "HostConfig" in details:
+        for name in [name for name in details["HostConfig"] if name.startswith("Blkio") or name in ("Devices", "Ulimits")]:
+            assert not details["HostConfig"].pop(name)
+    return details
+
+
+def as_berth_says_it(text):
+    """Complaints: the program's name, and what docker says beside the daemon's words."""
+    lines = [re.sub(r"^(docker|berth): ", "", line).replace("docker", "berth").rstrip(".") for line in text.strip().splitlines()]
+    lines = [line for line in lines if line and not re.match(r"See '|Run '|exit status", line)]
+    # Debian's docker has words of its own for what is not there.
+    lines = [re.sub(r"^Error: No such (\w+): (.*)", r"Error response from daemon: No such \1: \2", line) for line in lines]
+    lines = [re.sub(r"No such network: (.*)", r"network \1 not found", line) for line in lines]
+    # Newer ones repeat a port as it was typed.
+    lines = [re.sub(r"port '(\d+)'", r"port '\1/tcp'", line) for line in lines]
+    return [re.sub(r"^Error: ", "", line).lower() for line in lines]
+
+
+def play(program, docker, folder):
+    """Types everything; what each line has answered, and what then was to be seen."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "DOCKER_HOST": f"unix://{docker.socket}", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    answers = []
+    for words in SCRIPT:
+        done = subprocess.run([program, *words], env=environment, capture_output=True, text=True, input="n\n", timeout=60)
+        # Debian's docker writes addresses and ports as nobody can read them.
+        output = re.sub(r"(?<![0-9a-f])::(:(?=\d|PORT))", r"[::]\1", without_what_is_new_each_time(done.stdout))
+        if "inspect" in words and "-f" not in words:
+            output = [without_empty_lists(item) for item in json.loads(output)]
+        elif "port" in words:
+            output = sorted(output.splitlines())
+        elif "wrong" in words:
+            output = ""  # docker may have said the id before it came to nothing
+        answers.append((" ".join(words), done.returncode, output, as_berth_says_it(without_what_is_new_each_time(done.stderr))))
+    return answers
+
+
+@pytest.fixture(scope="module")
+def docker(busybox_tar):
+    base = tempfile.mkdtemp(prefix="docker-networks-")
+    docker = Docker(base, networks=True)
+    docker.out("import", "--change", 'CMD ["sleep", "1000"]', busybox_tar, "box:latest")
+    yield docker
+    docker.stop()
+    shutil.rmtree(base)
+
+
+@pytest.fixture(scope="module")
+def own(docker, tmp_path_factory):
+    return play(str(BIN / "berth"), docker, tmp_path_factory.mktemp("berth"))
+
+
+@pytest.mark.parametrize("name", [name for name in clients() if name != "berth"])
+def test_networks_as_docker_does_it(docker, own, name, tmp_path):
+    program = clients()[name]
+    theirs = play(program, docker, tmp_path)
+    differences = []
+    for other, mine in zip(theirs, own, strict=True):
+        # A newer docker does not tell a daemon of Debian's age which hardware address a container is to have.
+        if mine != other and (program == DEBIAN or "addressed" not in mine[0]):
+            differences += [f"$ {mine[0]}", *difflib.unified_diff(*(pprint.pformat(answer[1:]).splitlines() for answer in (other, mine)), "docker", "berth", n=1)]
+    assert not differences, "\n".join(differences)
+
+
+@pytest.mark.parametrize("words, offered", [
+    (["network", ""], ["connect", "create", "disconnect", "inspect", "ls", "prune", "rm"]), (["network", "rm", "b"], ["bridge"]),
+    (["network", "inspect", "bridge", "h"], ["host"]), (["network", "connect", "--alias=x", "n"], ["none"]), (["network", "connect", "none", "d"], ["door"]),
+    (["network", "disconnect", "none", "door", ""], []), (["run", "--network", "br"], ["bridge"]), (["port", "d"], ["door"]),
+    (["network", "create", "--ip"], ["--ip-range", "--ipam-driver", "--ipam-opt", "--ipv4", "--ipv6"]),
+])
+def test_completion(docker, door, words, offered):
+    environment = {"PATH": "/usr/bin:/bin", "DOCKER_HOST": f"unix://{docker.socket}"}
+    done = subprocess.run([BIN / "berth", "__complete", *words], env=environment, capture_output=True, text=True, timeout=20)
+    assert (sorted(done.stdout.split()), done.stderr) == (offered, "")
+
+
+@pytest.fixture(scope="module")
+def door(docker):
+    docker.out("create", "--name", "door", "--network", "none", "box")
+    yield
+    docker.out("rm", "door")
+
+
+def test_a_question_before_pruning(docker, tmp_path):
+    berth = [BIN / "berth", "-H", f"unix://{docker.socket}"]
+    docker.out("network", "create", "unused")
+    for answer, names in (("n\n", ["unused"]), ("", ["unused"]), ("y\n", [])):
+        done = subprocess.run([*berth, "network", "prune"], input=answer, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0 and done.stdout.startswith("WARNING! This will remove all custom networks") and "[y/N] " in done.stdout
+        assert docker.out("network", "ls", "-q", "--filter", "name=unused", "--format", "{{.Name}}").split() == names
+    assert done.stdout.endswith("[y/N] Deleted Networks:\nunused\n\n")
