@@ -72,10 +72,39 @@ struct CreateRequestTests {
         arguments: [
             #"{"Memory":-1}"#, #"{"CpuShares":-1}"#, #"{"NanoCpus":-5}"#, #"{"ShmSize":-1}"#, #"{"LogConfig":{"Type":"syslog"}}"#,
             #"{"LogConfig":{"Config":{"max-size":"1"}}}"#, #"{"RestartPolicy":{"Name":"always"}}"#, #"{"PidMode":"host"}"#,
-            #"{"PortBindings":{"80/tcp":[{"HostPort":"80"}]}}"#, #"{"Mounts":[{"Type":"volume","Target":"/v"}]}"#,
+            #"{"PortBindings":{"80/tcp":[{"HostIp":"not-one"}]}}"#, #"{"Dns":["name"]}"#, #"{"Mounts":[{"Type":"volume","Target":"/v"}]}"#,
             #"{"Mounts":[{"Type":"bind","Source":"/a","Target":"/b","BindOptions":{"Propagation":"odd"}}]}"#,
         ])
     func refused(json: String) { #expect(throws: (any Error).self) { try host(json) } }
+
+    @Test("Ports, names and places in networks arrive as they are said")
+    func networking() throws {
+        let made = try host(
+            #"{"PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080-8082"}],"53/udp":[]},"Dns":["192.0.2.1"],"DnsSearch":["a"],"DnsOptions":["ndots:2"],"ExtraHosts":["b:192.0.2.2"],"Links":["c:d"],"PublishAllPorts":true}"#
+        ).networking
+        #expect(
+            made.publishedPorts == [
+                PortRequest(Port(53, .udp)), PortRequest(Port(80, .tcp), hostAddress: IPAddress("127.0.0.1"), hostPorts: 8080...8082),
+            ])
+        #expect(made.nameServers == [IPAddress("192.0.2.1")] && made.nameSearch == ["a"] && made.nameOptions == ["ndots:2"])
+        #expect(made.extraHosts == ["b:192.0.2.2"] && made.links == ["c:d"] && made.publishesAllPorts)
+        let places = try configuration(
+            #"{"Image":"i","HostConfig":{"NetworkMode":"n"},"NetworkingConfig":{"EndpointsConfig":{"n":{"Aliases":["x"],"GwPriority":3,"MacAddress":"02:42:00:00:00:09","IPAMConfig":{"IPv4Address":"10.0.0.9","IPv6Address":"fd00::9"}},"m":{}}}}"#
+        ).endpoints
+        #expect(places.map(\.network) == ["m", "n"] && places[1].aliases == ["x"] && places[1].gatewayPriority == 3)
+        #expect(places[1].ipv4 == IPAddress("10.0.0.9") && places[1].ipv6 == IPAddress("fd00::9"))
+        #expect(places[1].hardwareAddress == HardwareAddress("02:42:00:00:00:09"))
+    }
+
+    @Test(
+        "Addresses that are none are refused",
+        arguments: [
+            #"{"MacAddress":"02:42"}"#, #"{"MacAddress":"01:00:5e:00:00:01"}"#, #"{"IPAMConfig":{"IPv4Address":"fd00::1"}}"#,
+            #"{"IPAMConfig":{"IPv6Address":"10.0.0.1"}}"#, #"{"IPAMConfig":{"LinkLocalIPs":["x"]}}"#,
+        ])
+    func noAddresses(json: String) {
+        #expect(throws: APIFailure.self) { try configuration(#"{"Image":"i","NetworkingConfig":{"EndpointsConfig":{"n":\#(json)}}}"#) }
+    }
 
     @Test("Without an image there is nothing to make")
     func noImage() { #expect(throws: APIFailure.self) { try configuration("{}") } }

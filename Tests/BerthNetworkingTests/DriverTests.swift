@@ -118,5 +118,5 @@ private struct Other: NetworkDriver {
     func remove(_ network: Network) throws(NetworkError) {}
     func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
     func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
-    func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
+    func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
 }

@@ -106,5 +106,5 @@ private struct Forgetful: NetworkDriver {
         try real.attach(endpoint, of: network, to: namespace)
     }
     func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
-    func removeAll(except networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
+    func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
 }
