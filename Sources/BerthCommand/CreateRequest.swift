@@ -37,11 +37,11 @@ struct CreateRequest {
         }
     }
 
-    /// The request's body, for a daemon that speaks a version of the API.
-    func body(terminalSize: TerminalSize?, version: String) throws -> JSONTree {
+    /// The request's body, as a daemon takes it.
+    func body(terminalSize: TerminalSize?, _ daemon: Daemon) throws -> JSONTree {
         let entrypoint: JSONTree? = flags.entrypoint.map { .texts([$0]) }
         let volumes = try Volumes(flags.volume)
-        let networking = try Networking(flags, names, version: version)
+        let networking = try Networking(flags, names, daemon)
         let config: [(String, JSONTree?)] = [
             ("Hostname", .string(flags.hostname ?? "")), ("Domainname", .string(flags.domainname ?? "")),
             ("User", .string(flags.user ?? "")), ("AttachStdin", .bool(attachesInput)), ("AttachStdout", .bool(attachesOutput)),

@@ -33,9 +33,7 @@ struct CreateNetwork: Verb {
         let labels = try NameFlags.all(label, flag: "--label", NameFlags.label)
         let subnets = try subnets()
         let daemon = try session.daemon()
-        if ipv4 == false, Daemon.isOlder(try daemon.version(), than: "1.48") {
-            throw Failure("\"--ipv4=false\" requires API version 1.48, but the Docker daemon API version is \(try daemon.version())")
-        }
+        if ipv4 == false { try OlderDaemon.refuses("--ipv4=false", before: "1.48", daemon) }
         let addressing: [(String, JSONTree?)] = [
             ("Driver", .string(ipamDriver)), ("Options", Self.map(ipamOpt)), ("Config", .array(subnets)),
         ]

@@ -30,19 +30,17 @@ struct ConnectNetwork: Verb {
             }
             return (parts[0].trimmed, .string(parts[1].trimmed))
         }
-        func said(_ texts: [String]) -> JSONTree { texts.isEmpty ? .null : .texts(texts) }
+        let aliases = try CommaSeparated.values(alias, flag: "--alias")
         let daemon = try session.daemon()
         let priority = gwPriority ?? 0
-        if priority != 0, Daemon.isOlder(try daemon.version(), than: "1.48") {
-            throw Failure("\"--gw-priority\" requires API version 1.48, but the Docker daemon API version is \(try daemon.version())")
-        }
+        if priority != 0 { try OlderDaemon.refuses("--gw-priority", before: "1.48", daemon) }
+        func said(_ texts: [String]) -> JSONTree { texts.isEmpty ? .null : .texts(texts) }
         let addresses: [(String, JSONTree?)] = [
             ("IPv4Address", ip.map(JSONTree.string)), ("IPv6Address", ip6.map(JSONTree.string)),
             ("LinkLocalIPs", linkLocal.isEmpty ? nil : .texts(linkLocal)),
         ]
         let endpoint: [(String, JSONTree?)] = [
-            ("IPAMConfig", .object(addresses)), ("Links", said(links)),
-            ("Aliases", said(try CommaSeparated.values(alias, flag: "--alias"))),
+            ("IPAMConfig", .object(addresses)), ("Links", said(links)), ("Aliases", said(aliases)),
             ("DriverOpts", .object(options)), ("GwPriority", .integer(priority)),
         ]
         let body: [(String, JSONTree?)] = [("Container", .string(container)), ("EndpointConfig", .object(endpoint))]

@@ -34,30 +34,37 @@ struct Networking {
     /// The container's hardware address, where the daemon is so old that it knows none of a place in a network.
     let macAddress: JSONTree?
 
-    init(_ flags: ContainerFlags, _ names: NetworkNames, version: String) throws(Failure) {
+    /// - Parameter daemon: whose version of the API is asked for only where it matters, after everything else was found to be right.
+    init(_ flags: ContainerFlags, _ names: NetworkNames, _ daemon: Daemon) throws {
+        var places: [(network: String, endpoint: EndpointSettings)]
         do throws(ValueMistake) {
             if let address = flags.macAddress { _ = try NameFlags.macAddress(address) }
             let bindings = try PublishFlags.bindings(flags.publish)
             let exposed = try PublishFlags.exposed(flags.expose).union(bindings.keys)
             exposedPorts = .object(exposed.map(\.description).sorted().map { ($0, .object([JSONTree.Member]())) })
             portBindings = Self.tree(bindings)
-            var places = try names.networks.endpoints()
-            macAddress = Daemon.isOlder(version, than: "1.44") ? try Self.takeMacAddress(&places, version) : nil
-            endpoints = .object(places.sorted { $0.network < $1.network }.map { ($0.network, Self.tree($0.endpoint)) })
+            places = try names.networks.endpoints()
         } catch {
             throw Failure(error.description, status: 125)
         }
+        if places.contains(where: { $0.endpoint.gatewayPriority != 0 }) {
+            try OlderDaemon.refuses("gw-priority", before: "1.48", daemon)
+        }
+        macAddress = try Self.containersMacAddress(&places, daemon)
+        endpoints = .object(places.sorted { $0.network < $1.network }.map { ($0.network, Self.tree($0.endpoint)) })
     }
 
-    /// Takes the hardware address out of the place in the first network.
-    private static func takeMacAddress(
-        _ places: inout [(network: String, endpoint: EndpointSettings)], _ version: String
-    ) throws(ValueMistake) -> JSONTree? {
-        guard places.dropFirst().allSatisfy(\.endpoint.macAddress.isEmpty) else {
-            throw ValueMistake(
-                "\"specify mac-address per network\" requires API version 1.44, but the Docker daemon API version is \(version)")
+    /// Takes the hardware address out of the place in the first network, for a daemon that knows only one of the container.
+    private static func containersMacAddress(
+        _ places: inout [(network: String, endpoint: EndpointSettings)], _ daemon: Daemon
+    ) throws -> JSONTree? {
+        guard places.contains(where: { !$0.endpoint.macAddress.isEmpty }), Daemon.isOlder(try daemon.version(), than: "1.44") else {
+            return nil
         }
-        guard let address = places.first?.endpoint.macAddress, !address.isEmpty else { return nil }
+        if !places.dropFirst().allSatisfy(\.endpoint.macAddress.isEmpty) {
+            try OlderDaemon.refuses("specify mac-address per network", before: "1.44", daemon)
+        }
+        let address = places[0].endpoint.macAddress
         places[0].endpoint.macAddress = ""
         if places.count == 1, places[0].endpoint.asksForNothing { places = [] }
         return .string(address)
@@ -94,5 +101,15 @@ struct Networking {
             ("GwPriority", .integer(endpoint.gatewayPriority)),
         ]
         return .object(members)
+    }
+}
+
+/// What a daemon would not know of, and pass over.
+enum OlderDaemon {
+    /// Throws if the daemon speaks a version of the API that has not yet what is asked for.
+    static func refuses(_ what: String, before version: String, _ daemon: Daemon) throws {
+        let spoken = try daemon.version()
+        guard Daemon.isOlder(spoken, than: version) else { return }
+        throw Failure("\"\(what)\" requires API version \(version), but the Docker daemon API version is \(spoken)", status: 125)
     }
 }

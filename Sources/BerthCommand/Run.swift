@@ -20,7 +20,7 @@ struct Create: Verb {
         let request = try CreateRequest(flags, image: image, command: command)
         let size = flags.tty ? Terminal.size() : nil
         let daemon = try session.daemon()
-        let body = try request.body(terminalSize: size, version: daemon.version())
+        let body = try request.body(terminalSize: size, daemon)
         try Output.line(try Creation.create(daemon, flags, body, image: image))
         return 0
     }
@@ -106,7 +106,7 @@ struct Run: Verb {
         let id: String
         do {
             daemon = try session.daemon()
-            let body = try request.body(terminalSize: flags.tty ? Terminal.size() : nil, version: daemon.version())
+            let body = try request.body(terminalSize: flags.tty ? Terminal.size() : nil, daemon)
             id = try Creation.create(daemon, flags, body, image: image)
         } catch {
             throw Self.told(error, session, status: 125, withHelp: true)

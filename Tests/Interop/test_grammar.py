@@ -422,3 +422,20 @@ def test_absent_flags_are_read_and_then_refused_by_name(docker, server, place, w
     own_status, own_complaint, own_asked = typed(str(BIN / "berth"), words, server, place)
     assert own_status == 125 and not own_asked
     assert own_complaint.startswith(f"--{flag} is not available: ")
+
+
+@pytest.mark.parametrize("words", [
+    ["network", "create", "--ipv4=false", "n"], ["network", "connect", "--gw-priority", "5", "n", "c"], ["run", "--network", "name=n,gw-priority=5", "box"],
+    ["run", "--network", "n", "--network", "name=m,mac-address=02:42:ac:11:00:02", "box"],
+], ids=" ".join)
+def test_what_an_older_daemon_would_pass_over_is_refused(server, place, words):
+    status, complaint, asked = typed(str(BIN / "berth"), words, server, place)
+    assert status == 125 and not asked
+    assert re.search(r'" requires API version 1\.4[48], but the Docker daemon API version is 1\.41', complaint)
+
+
+def test_mistakes_are_found_without_a_daemon():
+    for words in (["run", "-p", "x", "box"], ["create", "--network", "alias=x", "box"], ["network", "create", "--gateway", "1.2.3.4", "n"],
+                  ["network", "connect", "--alias", 'a"', "n", "c"]):
+        done = subprocess.run([BIN / "berth", "-H", "unix:///nonexistent/api.sock", *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode in (1, 125) and "Cannot connect" not in done.stderr
