@@ -8,19 +8,20 @@ import Testing
 /// A host with two bridges, three containers and a neighbour that has routes to all of it.
 ///
 /// `outside` 192.0.2.9 — 192.0.2.1 `host`; bridge `bra` 10.88.1.1 with c1 (.11) and c2 (.12), bridge `brb` 10.88.2.1 with c3 (.13); of version 6 likewise
-/// 2001:db8::, fd00:88:1::, fd00:88:2::. In each, somebody answers on port 80 by TCP and UDP, and on the host's 127.0.0.1, port 99.
+/// 2001:db8::, fd00:88:1::, fd00:88:2::. Somebody answers on port 80 by TCP and UDP, but on the host on port 90, and on its 127.0.0.1 on port 99; c1
+/// also on 91.
 final class FirewallScene {
     let host: NamespaceHandle
     let outside: NamespaceHandle
     private(set) var containers: [String: NamespaceHandle] = [:]
     private var answerers: [Answerer] = []
-    let settings = Mutex<[SettingChange]>([])
     private(set) var openings: [ForwardingOpening] = []
     let forwarding: Forwarding
 
     static let places = [("c1", "a", 1, 11), ("c2", "a", 1, 12), ("c3", "b", 2, 13)]
 
-    init() throws {
+    /// - Parameter bridgesMeetRules: whether what a bridge passes on meets the rules of IP, as `br_netfilter` has it where it is loaded.
+    init(bridgesMeetRules: Bool = false) throws {
         (host, outside) = (try NamespaceHandle.make(), try NamespaceHandle.make())
         let log = Log()
         forwarding = Forwarding(in: host) { change in log.changes.withLock { $0.append(change) } }
@@ -28,6 +29,7 @@ final class FirewallScene {
         try NetlinkScene.run(
             in: host,
             """
+            for f in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do [ ! -e $f ] || echo \(bridgesMeetRules ? 1 : 0) >$f; done
             ip link set lo up
             ip link add bra type bridge; ip link add brb type bridge
             ip addr add 10.88.1.1/24 dev bra; ip addr add 10.88.2.1/24 dev brb
@@ -61,6 +63,10 @@ final class FirewallScene {
         openings = try forwarding.open([up], .v4) + forwarding.open([up], .v6)
         for (name, namespace) in containers { try answer(name, in: namespace, 80) }
         try answer("outside", in: outside, 80)
+        for address in ["192.0.2.1", "10.88.1.1", "10.88.2.1", "2001:db8::1", "fd00:88:1::1", "fd00:88:2::1"] {
+            for isDatagram in [false, true] { answerers.append(try Answerer("host", in: host, isDatagram, .of(address), 90)) }
+        }
+        try answer("c1", in: namespace("c1"), 91)
         for isDatagram in [false, true] { answerers.append(try Answerer("host", in: host, isDatagram, .of("127.0.0.1"), 99)) }
     }
 
@@ -76,6 +82,34 @@ final class FirewallScene {
         for isDatagram in [false, true] {
             for address in ["0.0.0.0", "::"] { answerers.append(try Answerer(name, in: namespace, isDatagram, .of(address), port)) }
         }
+    }
+
+    /// A further neighbour of the host's, 198.51.100.9, that uses it as its router, behind an interface on which forwarding is switched on.
+    func addStranger() throws -> NamespaceHandle {
+        let other = try NamespaceHandle.make()
+        try connect(other, "up1", "eth0")
+        try NetlinkScene.run(
+            in: host, "ip addr add 198.51.100.1/24 dev up1; ip addr add 2001:db8:1::1/64 dev up1 nodad; ip link set up1 up")
+        try NetlinkScene.run(
+            in: other,
+            """
+            ip addr add 198.51.100.9/24 dev eth0; ip addr add 2001:db8:1::9/64 dev eth0 nodad; ip link set eth0 up
+            ip route add default via 198.51.100.1; ip -6 route add default via 2001:db8:1::1
+            """)
+        let up: InterfaceName = try .named("up1")
+        openings += try forwarding.open([up], .v4) + forwarding.open([up], .v6)
+        try answer("stranger", in: other, 80)
+        return other
+    }
+
+    /// Has a place send to 127.0.0.1 by its router, as who administers its own network can.
+    func sendLoopbackOut(from place: String, by router: String) throws {
+        try NetlinkScene.run(
+            in: namespace(place),
+            """
+            echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet; ip addr del 127.0.0.1/8 dev lo
+            ip route add 127.0.0.0/8 via \(router)
+            """)
     }
 
     private func connect(_ other: NamespaceHandle, _ name: String, _ otherName: String) throws {

@@ -6,10 +6,8 @@ import Testing
 
 @Suite("The firewall, with packets", .kernelTier, .serialized, .timeLimit(.minutes(3)))
 struct FirewallTests {
-    private let scene: FirewallScene
-    init() throws { scene = try FirewallScene() }
-
-    @Test func whatIsPublishedIsReached() async throws {
+    @Test(arguments: [false, true]) func whatIsPublishedIsReached(bridgesMeetRules: Bool) async throws {
+        let scene = try FirewallScene(bridgesMeetRules: bridgesMeetRules)
         let firewall = try await scene.firewall()
         // From outside, with the sender's own address.
         try scene.expectAnswer("c1 192.0.2.9", from: "outside", "192.0.2.1", 8080)

@@ -76,7 +76,7 @@ enum Patience {
 }
 
 /// A question over a connection that stays, or over datagrams.
-final class Caller {
+final class Caller: Sendable {
     private let descriptor: Int32
     let isDatagram: Bool
 
@@ -121,7 +121,8 @@ final class Caller {
         return receive(patience)
     }
 
-    private func receive(_ patience: Patience) -> String? {
+    /// What comes by itself.
+    func receive(_ patience: Patience) -> String? {
         guard waits(for: POLLIN, patience) else { return nil }
         var bytes = [UInt8](repeating: 0, count: 200)
         let count = unsafe recv(descriptor, &bytes, 200, 0)

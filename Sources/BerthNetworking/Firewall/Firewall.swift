@@ -95,44 +95,41 @@ extension Firewall {
     /// - Throws: `conflict`, `notFound` and `invalid` as the changes are, `system` if the kernel refuses, `busy`; then nothing has changed.
     public func apply(_ changes: [FirewallChange]) throws(NetworkError) {
         try inTurn { (contents) throws(NetworkError) in
-            var next = contents.state
-            var removed: [FirewallElements] = []
-            var added: [FirewallElements] = []
-            var flows: [StaleFlows] = []
-            for change in changes {
-                let difference = try next.apply(change)
-                removed.append(difference.removed)
-                added.append(difference.added)
-                flows += difference.flows
+            // The state is changed where it is: a copy would cost what is there already.
+            var (steps, inverse) = ([FirewallState.Difference](), [FirewallChange]())
+            do throws(NetworkError) {
+                for change in changes {
+                    let difference = try contents.state.apply(change)
+                    inverse = difference.inverse + inverse
+                    steps.append(difference)
+                }
+                try self.commit(steps, &contents)
+            } catch {
+                contents.state.undo(inverse)
+                throw error
             }
-            // Each change in its order: what one adds, a later one may take.
-            try self.commit(zip(removed, added).map { ($0, $1) }, next, &contents)
-            contents.state = next
-            try self.forget(flows, &contents)
+            try self.forget(steps.flatMap(\.flows), &contents)
         }
     }
 
     /// Makes the table what these say, whatever it contains now: for the engine's start. A table that a killed engine has left is taken over; connections
     /// go on.
     ///
+    /// - Parameter openings: `nil` for those that the table has: it goes when the machine does, as the settings do that they are about.
     /// - Throws: `conflict` and `notFound` where they contradict each other; `system` if the kernel refuses, which it does while another process has
     ///   the table as its own. Then nothing has changed.
     public func restore(
-        networks: [FirewallNetwork], ports: [PublishedPort], openings: [ForwardingOpening] = []
+        networks: [FirewallNetwork], ports: [PublishedPort], openings: [ForwardingOpening]? = nil
     ) throws(NetworkError) {
-        let next = try FirewallState(networks: networks, ports: ports, openings: openings)
         try inTurn { (contents) throws(NetworkError) in
-            try self.replace(with: next, &contents)
-            contents.state = next
+            let openings = if let openings { openings } else { try self.leftOpenings() }
+            try self.set(try FirewallState(networks: networks, ports: ports, openings: openings), &contents)
         }
     }
 
     /// Takes the table away, and all that is let through with it. Repeating is fine.
     public func remove() throws(NetworkError) {
-        try inTurn { (contents) throws(NetworkError) in
-            try self.replace(with: FirewallState(), &contents)
-            contents.state = FirewallState()
-        }
+        try inTurn { (contents) throws(NetworkError) in try self.set(FirewallState(), &contents) }
     }
 
     /// Ends the use of the firewall. The table stays, for containers that run on; whoever comes after can take it over. Repeating is fine; other
@@ -160,10 +157,19 @@ extension Firewall {
     /// How often a transaction is tried that somebody else's change came between.
     private static let attempts = 16
 
-    private func commit(
-        _ steps: [(removed: FirewallElements, added: FirewallElements)], _ next: FirewallState, _ contents: inout Contents
-    ) throws(NetworkError) {
-        guard contents.isInForce, !next.isEmpty else { return try replace(with: next, &contents) }
+    /// Another state as a whole, or none of it.
+    private func set(_ next: FirewallState, _ contents: inout Contents) throws(NetworkError) {
+        let old = contents.state
+        contents.state = next
+        do throws(NetworkError) { try replace(&contents) } catch {
+            contents.state = old
+            throw error
+        }
+    }
+
+    /// Brings into the kernel what has changed in the state.
+    private func commit(_ steps: [FirewallState.Difference], _ contents: inout Contents) throws(NetworkError) {
+        guard contents.isInForce, !contents.state.isEmpty else { return try replace(&contents) }
         let steps = steps.filter { !$0.removed.isEmpty || !$0.added.isEmpty }
         guard !steps.isEmpty else { return }
         var transaction = NfTransaction()
@@ -173,20 +179,20 @@ extension Firewall {
         } catch {
             switch error.code {
             // Somebody has been at the table, or it is not known what was done: it is made anew.
-            case .notFound, .exists, .lost, .timedOut: try replace(with: next, &contents)
+            case .notFound, .exists, .lost, .timedOut: try replace(&contents)
             default: throw NetworkError(firewall: error)
             }
         }
     }
 
     /// One transaction after which the table is what the state says. A state without networks is no table.
-    private func replace(with next: FirewallState, _ contents: inout Contents) throws(NetworkError) {
-        if next.isEmpty, contents.socket == nil, try !isThere() { return }
+    private func replace(_ contents: inout Contents) throws(NetworkError) {
+        if contents.state.isEmpty, contents.socket == nil, try !isThere() { return }
         try open(&contents)
         for attempt in 1...Self.attempts {
             do throws(NetlinkError) {
-                try replaceOnce(next, &contents)
-                contents.isInForce = !next.isEmpty
+                try replaceOnce(&contents)
+                contents.isInForce = !contents.state.isEmpty
                 return
             } catch {
                 let mayBeTriedAgain = [.changed, .lost, .timedOut, .notFound, .exists].contains(error.code)
@@ -202,21 +208,41 @@ extension Firewall {
         }
     }
 
-    private func replaceOnce(_ next: FirewallState, _ contents: inout Contents) throws(NetlinkError) {
+    private func replaceOnce(_ contents: inout Contents) throws(NetlinkError) {
         guard let generation = try contents.socket?.generation() else { return }
         let isThere = try contents.socket?.table(table.id) != nil
-        if next.isEmpty {
+        if contents.state.isEmpty {
             if isThere { try contents.socket?.commit(table.removal(expecting: generation)) }
             return
         }
         let flags: NfTable.Flags = contents.protection == .owned ? [.owner, .persist] : []
-        try contents.socket?.commit(table.replacement(next.elements, flags: flags, isThere: isThere, expecting: generation))
+        try contents.socket?.commit(table.replacement(contents.state.elements, flags: flags, isThere: isThere, expecting: generation))
     }
 
     private func isThere() throws(NetworkError) -> Bool {
         do throws(NetlinkError) {
             var socket = try makeSocket(.netfilter)
             return try socket.table(table.id) != nil
+        } catch {
+            throw NetworkError(firewall: error)
+        }
+    }
+
+    /// The openings that the table in the kernel has, as far as there is one and as it makes sense.
+    private func leftOpenings() throws(NetworkError) -> [ForwardingOpening] {
+        do throws(NetlinkError) {
+            var found: [ForwardingOpening] = []
+            var socket = try makeSocket(.netfilter)
+            let sets = try socket.table(table.id) == nil ? [] : try socket.sets(of: table.id)
+            for version in IPAddress.Version.allCases {
+                let set = FirewallSet.of(version, .opened4, .opened6).definition(in: table.id)
+                guard sets.contains(where: { $0.name == set.name && $0.key == set.key && $0.value == set.value }) else { continue }
+                for element in try socket.elements(of: set) {
+                    let name = String(decoding: element.key.prefix { $0 != 0 }, as: UTF8.self)
+                    if let interface = InterfaceName(name) { found.append(ForwardingOpening(interface, version)) }
+                }
+            }
+            return found
         } catch {
             throw NetworkError(firewall: error)
         }
@@ -246,7 +272,7 @@ extension Firewall {
                 let ours = flows.filter { $0.version == version }
                 if ours.isEmpty { continue }
                 _ = try contents.socket?.forgetFlows(FlowFilter(version: version)) { flow in
-                    ours.contains { $0.contain(flow, local: local) }
+                    ours.contains { $0.contain(flow.transportProtocol, flow.original, flow.reply, local: local) }
                 }
             }
         } catch {
@@ -273,7 +299,7 @@ extension Firewall {
             guard !contents.isClosed, contents.isInForce else { return nil }
             do throws(NetworkError) {
                 if isIntact(&contents) { return nil }
-                try replace(with: contents.state, &contents)
+                try replace(&contents)
                 return .restored
             } catch {
                 contents.isInForce = false

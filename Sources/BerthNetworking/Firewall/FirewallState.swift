@@ -74,6 +74,8 @@ public struct FirewallState: Sendable {
         var added = FirewallElements()
         /// Connections that are to be forgotten.
         var flows: [StaleFlows] = []
+        /// The changes that bring back what was before, in order.
+        var inverse: [FirewallChange] = []
     }
 
     /// All elements, in an order that depends on nothing but them.
@@ -98,11 +100,13 @@ public struct FirewallState: Sendable {
             let own = ports.filter { $0.networkID == network.id }
             for port in own { take(FirewallElements(port, in: networks[port.networkID] ?? network), &difference) }
             if let old = networks[network.id] { take(FirewallElements(old), &difference) }
+            difference.inverse = [networks[network.id].map { .addNetwork($0) } ?? .removeNetwork(network.id)]
             networks[network.id] = network
             put(FirewallElements(network), &difference)
             for port in own { put(FirewallElements(port, in: network), of: port, &difference) }
         case .removeNetwork(let id):
             guard let network = networks[id] else { break }
+            difference.inverse = [.addNetwork(network)]
             for port in ports where port.networkID == id { remove(port, of: network, &difference) }
             take(FirewallElements(network), &difference)
             networks[id] = nil
@@ -114,6 +118,7 @@ public struct FirewallState: Sendable {
             let elements = FirewallElements(port, in: network)
             try check(port, elements)
             ports.insert(port)
+            difference.inverse = [.unpublish(port)]
             put(elements, of: port, &difference)
             if port.transport == .udp, !elements.isEmpty { difference.flows.append(.published(port)) }
         case .unpublish(let port):
@@ -122,18 +127,29 @@ public struct FirewallState: Sendable {
         case .releaseAddress(let address): difference.flows.append(.address(address))
         case .open(let opening):
             guard openings.insert(opening).inserted else { break }
+            difference.inverse = [.close(opening)]
             put(FirewallElements(opening), &difference)
         case .close(let opening):
             guard openings.remove(opening) != nil else { break }
+            difference.inverse = [.open(opening)]
             take(FirewallElements(opening), &difference)
         }
         return difference
+    }
+
+    /// Takes changes back, by what their differences call the inverse.
+    mutating func undo(_ inverse: [FirewallChange]) {
+        for change in inverse {
+            // What was so before can be so again.
+            do throws(NetworkError) { _ = try apply(change) } catch { preconditionFailure("\(error)") }
+        }
     }
 
     private mutating func remove(_ port: PublishedPort, of network: FirewallNetwork, _ difference: inout Difference) {
         let elements = FirewallElements(port, in: network)
         take(elements, &difference)
         ports.remove(port)
+        difference.inverse.append(.publish(port))
         if !elements.isEmpty { difference.flows.append(.unpublished(port)) }
     }
 

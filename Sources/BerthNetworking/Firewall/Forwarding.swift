@@ -95,6 +95,9 @@ public struct Forwarding: Sendable {
         }
     }
 
+    /// Makes a router of the host: what is done where version 6 knows only all or nothing.
+    func forwardAll6() throws(NetworkError) { try inNamespace { settings throws(NetworkError) in try settings.forwardAll6() } }
+
     private func inNamespace<Value: Sendable>(
         _ body: @escaping @Sendable (Settings) throws(NetworkError) -> Value
     ) throws(NetworkError) -> Value {

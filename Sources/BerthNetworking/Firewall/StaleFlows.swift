@@ -22,29 +22,31 @@ enum StaleFlows: Hashable, Sendable {
         }
     }
 
-    /// Whether a connection is one of these. What only passes through the host to the same port elsewhere is none.
-    func contain(_ flow: TrackedFlow, local: Set<IPAddress>) -> Bool {
+    /// Whether a connection is one of these: of a protocol, with its two directions. What only passes through the host to the same port elsewhere is none.
+    func contain(
+        _ transport: UInt8, _ original: TrackedFlow.Direction, _ reply: TrackedFlow.Direction, local: Set<IPAddress>
+    ) -> Bool {
         switch self {
         case .published(let port):
-            guard port.isOf(flow), flow.original.destinationPort == port.hostPort, !port.isReached(by: flow) else { return false }
-            let destination = flow.original.destination
+            guard port.isOf(transport, original), original.destinationPort == port.hostPort, !port.answers(reply) else { return false }
+            let destination = original.destination
             return port.hostAddress.map { $0 == destination } ?? (destination.isLoopback || local.contains(destination))
         case .unpublished(let port):
-            return port.isOf(flow) && port.isReached(by: flow)
-                && (flow.original.destinationPort == port.hostPort || flow.original.destination == port.containerAddress)
-        case .address(let address): return flow.original.source == address || flow.reply.source == address
+            return port.isOf(transport, original) && port.answers(reply)
+                && (original.destinationPort == port.hostPort || original.destination == port.containerAddress)
+        case .address(let address): return original.source == address || reply.source == address
         }
     }
 }
 
 extension PublishedPort {
     /// Whether a flow is of the protocol and of the version.
-    fileprivate func isOf(_ flow: TrackedFlow) -> Bool {
-        flow.transportProtocol == transport.number && flow.original.source.version == version
+    fileprivate func isOf(_ transport: UInt8, _ original: TrackedFlow.Direction) -> Bool {
+        transport == self.transport.number && original.source.version == version
     }
 
     /// Whether it is the container's port that answers.
-    fileprivate func isReached(by flow: TrackedFlow) -> Bool {
-        flow.reply.source == containerAddress && flow.reply.sourcePort == containerPort
+    fileprivate func answers(_ reply: TrackedFlow.Direction) -> Bool {
+        reply.source == containerAddress && reply.sourcePort == containerPort
     }
 }
