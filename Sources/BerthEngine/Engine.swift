@@ -98,7 +98,7 @@ public final class Engine: Sendable {
                 configuration: RuntimeConfiguration(engineID: document.id, execRoot: execRoot, monitor: configuration.monitor),
                 reactor: reactor)
             self.images = images
-            networks = try NetworkStore(root: configuration.root, engineID: document.id, events: events)
+            networks = try NetworkStore(root: configuration.root, engineID: document.id, reactor: reactor, events: events)
             sandboxes = try SandboxStore(networks: networks, execRoot: execRoot, reactor: reactor)
             containers = try ContainerStore(
                 .init(

@@ -2,6 +2,7 @@ import BerthContracts
 import BerthLinux
 import BerthNetlink
 import BerthOCI
+import BerthReactor
 import BerthState
 import Foundation
 import Testing
@@ -58,14 +59,14 @@ struct NetworkDriverTests {
         let host = try HostNetwork()
         let before = try host.ask { (socket) throws(NetlinkError) in Set(try socket.links().map(\.name)) }
         let scene = try NetworkScene.bridge()
-        for promise in scene.promises { try await promise.check(try BridgeDriver(engineID: scene.engineID, host: host)) }
+        for promise in scene.promises { try await promise.check(try BridgeDriver(engineID: scene.engineID, host: host, reactor: .start())) }
         #expect(try host.ask { (socket) throws(NetlinkError) in Set(try socket.links().map(\.name)) } == before)
     }
 
     @Test("Who breaks a promise is told which")
     func broken() async throws {
         let scene = try NetworkScene.bridge()
-        let driver = Forgetful(real: try BridgeDriver(engineID: scene.engineID, host: try HostNetwork()))
+        let driver = Forgetful(real: try BridgeDriver(engineID: scene.engineID, host: try HostNetwork(), reactor: .start()))
         var broken: [String] = []
         for promise in scene.promises {
             do { try await promise.check(driver) } catch let violation as ContractViolation { broken.append(violation.promise) }
@@ -81,7 +82,7 @@ struct NetworkDriverTests {
         let name = "bt\(RandomID.make().prefix(8))"
         let scene = try NetworkScene(
             driver: "bridge", [("10.231.8.0/24", "10.231.8.1", "10.231.8.2")], options: ["com.docker.network.bridge.name": name])
-        let driver = try BridgeDriver(engineID: scene.engineID, host: try HostNetwork())
+        let driver = try BridgeDriver(engineID: scene.engineID, host: try HostNetwork(), reactor: .start())
         #expect(try Scratch.run("/sbin/ip", ["link", "add", name, "type", "bridge"]).1 == 0)
         defer { _ = try? Scratch.run("/sbin/ip", ["link", "del", name]) }  // the namespace is the run's own
         #expect { try driver.check(scene.network.configuration) } throws: {

@@ -1,5 +1,6 @@
 internal import BerthLinux
 internal import BerthNetlink
+internal import BerthReactor
 internal import Synchronization
 
 /// Networks of one host: a bridge each, and for each sandbox a pair of interfaces, one end of which is a port of the bridge. What may go where is the
@@ -17,12 +18,16 @@ public final class BridgeDriver: NetworkDriver {
     /// What lets through, and keeps out.
     let firewall: Firewall
     private let forwarding: Forwarding
+    private let abandoned: AbandonedLinks
     /// The bridges' numbers, by network: asked for once.
     private let bridges = Mutex<[String: Int32]>([:])
 
     /// - Parameter log: is told of what is changed on the host for all, and of what the firewall has to say.
-    init(engineID: String, host: HostNetwork, log: @escaping @Sendable (String) -> Void = { _ in }) throws(NetworkError) {
+    init(
+        engineID: String, host: HostNetwork, reactor: Reactor, log: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(NetworkError) {
         (self.engineID, self.host) = (engineID, host)
+        abandoned = AbandonedLinks(host: host, reactor: reactor, log: log)
         firewall = try Firewall(engineID: engineID) { event in log(event.description) }
         forwarding = Forwarding { change in log("a setting of the kernel was changed, so that containers reach others: \(change)") }
     }
@@ -129,6 +134,7 @@ public final class BridgeDriver: NetworkDriver {
         guard let outer = InterfaceName(endpoint.hostInterface), let inner = InterfaceName(endpoint.interface) else {
             throw NetworkError(.invalid, "'\(endpoint.hostInterface)' or '\(endpoint.interface)' is no interface's name")
         }
+        try abandoned.removeHolders(of: endpoint.addresses)
         do throws(NetworkError) {
             let alias = InterfaceAlias.sandbox(endpoint.sandboxID, endpoint: endpoint.id).text(engineID: engineID)
             let peer = LinkEnd(
@@ -171,10 +177,23 @@ public final class BridgeDriver: NetworkDriver {
 
     /// Takes the pair away.
     public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {
+        try withdraw(endpoint)
         guard let outer = InterfaceName(endpoint.hostInterface) else { return }
-        let released = endpoint.ports.isEmpty ? [] : endpoint.addresses.map { FirewallChange.releaseAddress($0) }
-        if !endpoint.ports.isEmpty { try firewall.apply(endpoint.redirectedPorts.map { .unpublish($0) } + released) }
         try removeLink(.name(outer))
+    }
+
+    /// Leaves the pair to the kernel, which takes it away with the namespace: that takes it some milliseconds.
+    public func abandon(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {
+        try withdraw(endpoint)
+        try abandoned.add(endpoint)
+    }
+
+    private func withdraw(_ endpoint: Endpoint) throws(NetworkError) {
+        guard !endpoint.ports.isEmpty else { return }
+        // What is sent without a connection would go to whoever has the address next.
+        let isAskedWithout = endpoint.ports.contains { $0.transport != .tcp }
+        let released = isAskedWithout ? endpoint.addresses.map { FirewallChange.releaseAddress($0) } : []
+        try firewall.apply(endpoint.redirectedPorts.map { .unpublish($0) } + released)
     }
 
     /// Has the firewall redirect ports.

@@ -150,7 +150,8 @@ public struct FirewallState: Sendable {
         take(elements, &difference)
         ports.remove(port)
         difference.inverse.append(.publish(port))
-        if !elements.isEmpty { difference.flows.append(.unpublished(port)) }
+        // A connection of TCP ends with its container; what comes without one goes where the kernel remembers.
+        if !elements.isEmpty, port.transport != .tcp { difference.flows.append(.unpublished(port)) }
     }
 
     private mutating func put(_ elements: FirewallElements, of port: PublishedPort? = nil, _ difference: inout Difference) {

@@ -27,6 +27,9 @@ public protocol NetworkDriver: Sendable {
     func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError)
     /// Takes the interface away. Repeating is fine, also for one that was never attached, and when the namespace is gone.
     func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError)
+    /// The sandbox's namespace has ended, or ends in a moment, and the interface with it: it need not be gone yet when this returns, but what was published is
+    /// published no more, and whoever gets the addresses next has them alone. Repeating is fine.
+    func abandon(_ endpoint: Endpoint, of network: Network) throws(NetworkError)
     /// Publishes ports of a sandbox that is attached. Repeating is fine. Those that an endpoint has when it is attached are published with it.
     func publish(_ ports: [PublishedPort], of network: Network) throws(NetworkError)
     /// Takes them back. Repeating is fine.
@@ -37,6 +40,8 @@ public protocol NetworkDriver: Sendable {
 }
 
 extension NetworkDriver {
+    /// It is taken away at once.
+    public func abandon(_ endpoint: Endpoint, of network: Network) throws(NetworkError) { try detach(endpoint, of: network) }
     /// Networks of most kinds publish nothing: their sandboxes are reached by their own addresses, or not at all. As Docker has it, that is no error.
     public func publish(_ ports: [PublishedPort], of network: Network) throws(NetworkError) {}
     /// Nothing was published.

@@ -1,5 +1,5 @@
 internal import BerthOCI
-internal import BerthReactor
+public import BerthReactor
 public import BerthState
 internal import BerthNetlink
 internal import Synchronization
@@ -35,13 +35,16 @@ public final class NetworkStore: Sendable {
     /// - Parameters:
     ///   - root: the engine's root directory.
     ///   - engineID: the engine's id: what is made on the host carries it.
+    ///   - reactor: waits.
     ///   - events: told of everything that happens.
     ///   - drivers: further drivers. Of two with one name the later one counts, and these come after those that every engine has.
     /// - Throws: `storage`, `system`. What is wrong with one network is that network's.
-    public init(root: String, engineID: String, events: EventHub, drivers: [any NetworkDriver] = []) throws(NetworkError) {
+    public init(
+        root: String, engineID: String, reactor: Reactor, events: EventHub, drivers: [any NetworkDriver] = []
+    ) throws(NetworkError) {
         (self.engineID, self.events) = (engineID, events)
         host = try HostNetwork()
-        bridges = try BridgeDriver(engineID: engineID, host: host) { message in
+        bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor) { message in
             events.publish(Event(type: "daemon", action: "warning", actorID: engineID, attributes: ["message": message]))
         }
         self.drivers = NetworkDrivers([NullDriver(), HostDriver(), bridges] + drivers)

@@ -67,7 +67,7 @@ extension SandboxStore {
         withdrawPorts(&record, &change)
         if !endpoint.ports.isEmpty { (change.droppedKeys, record.portKeys, change.republishes) = (former.portKeys, [], true) }
         try unpublish(former, by: record)
-        try release(endpoint)
+        try release(endpoint, namespaceEnds: false)
         try records.write(record, id: id)
         try SandboxNamespace.of(process: processID).route(by: record.endpoints, replacing: former.endpoints)
         keep(record, nil, id: id)

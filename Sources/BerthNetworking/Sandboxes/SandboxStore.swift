@@ -154,7 +154,7 @@ public final class SandboxStore: Sendable {
         if let server = sandbox.nameServer { Task { await server.close() } }
         var failure: NetworkError?
         for endpoint in sandbox.record.endpoints {
-            do throws(NetworkError) { try release(endpoint) } catch { failure = failure ?? error }
+            do throws(NetworkError) { try release(endpoint, namespaceEnds: true) } catch { failure = failure ?? error }
             publish("disconnect", endpoint)
         }
         updateNames(in: Set(sandbox.record.endpoints.map(\.networkID)))
@@ -162,10 +162,14 @@ public final class SandboxStore: Sendable {
         if let failure { throw failure }
     }
 
-    func release(_ endpoint: Endpoint) throws(NetworkError) {
+    func release(_ endpoint: Endpoint, namespaceEnds: Bool) throws(NetworkError) {
         guard let object = try? networks.object(endpoint.networkID) else { return }  // a network that is gone has nobody in it
         defer { object.giveUp(endpoint) }
-        try object.driver.detach(endpoint, of: object.network)
+        if namespaceEnds {
+            try object.driver.abandon(endpoint, of: object.network)
+        } else {
+            try object.driver.detach(endpoint, of: object.network)
+        }
     }
 
     func publish(_ action: String, _ endpoint: Endpoint) {
