@@ -143,21 +143,36 @@ extension OwnedDescriptor {
         }
     }
 
-    /// Sends to whom the socket is connected to, or to another, without waiting and without a signal, and says how much was taken; `nil` where there is no
-    /// room now.
+    /// Sends to whom the socket is connected to, without waiting and without a signal, and says how much was taken; `nil` where there is no room now.
     ///
     /// - Throws: `EPIPE`, `ECONNRESET` where the other side has gone, `ECONNREFUSED` where a datagram sent before found nobody.
-    public borrowing func sendNow(_ bytes: [UInt8], from offset: Int = 0, to receiver: InternetEndpoint? = nil) throws(Errno) -> Int? {
+    public borrowing func sendNow(_ bytes: [UInt8], from offset: Int = 0) throws(Errno) -> Int? {
         do throws(Errno) {
             return try unsafe bytes.span.extracting(offset..<bytes.count).bytes.withUnsafeBytes { (buffer) throws(Errno) in
                 try withRawDescriptor { (raw) throws(Errno) in
-                    guard let receiver else { return try check { unsafe berth_internet_send(raw, buffer.baseAddress, buffer.count, nil) } }
-                    var kernel = receiver.kernel
-                    return try check { unsafe berth_internet_send(raw, buffer.baseAddress, buffer.count, &kernel) }
+                    try check { unsafe berth_internet_send(raw, buffer.baseAddress, buffer.count) }
                 }
             }
         } catch {
             if error == .EAGAIN { return nil }
+            throw error
+        }
+    }
+
+    /// Sends a datagram without waiting and without a signal; `false` where there is no room now.
+    ///
+    /// - Parameter sender: the address that it comes from, of version 4, for a socket that was bound to it while no link had it: it would come from another.
+    public borrowing func sendDatagram(_ bytes: [UInt8], to receiver: InternetEndpoint, from sender: InternetEndpoint? = nil) throws(Errno)
+        -> Bool
+    {
+        var (kernelReceiver, kernelSender) = (receiver.kernel, sender?.kernel ?? berth_endpoint())
+        do throws(Errno) {
+            _ = try withRawDescriptor { (raw) throws(Errno) in
+                try check { unsafe berth_internet_send_to(raw, bytes, bytes.count, &kernelReceiver, &kernelSender) }
+            }
+            return true
+        } catch {
+            if error == .EAGAIN { return false }
             throw error
         }
     }

@@ -115,10 +115,28 @@ ssize_t berth_internet_receive(int socket, void *buffer, size_t capacity, struct
     return count;
 }
 
-ssize_t berth_internet_send(int socket, const void *data, size_t size, const struct berth_endpoint *receiver) {
+ssize_t berth_internet_send(int socket, const void *data, size_t size) { return send(socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL); }
+
+ssize_t berth_internet_send_to(
+    int socket, const void *data, size_t size, const struct berth_endpoint *receiver, const struct berth_endpoint *sender) {
     struct sockaddr_storage address;
-    socklen_t address_size = receiver ? to_kernel(&address, receiver) : 0;
-    return sendto(socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, receiver ? (struct sockaddr *)&address : NULL, address_size);
+    struct iovec part = {.iov_base = (void *)data, .iov_len = size};
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+        struct cmsghdr alignment;
+    } control;
+    struct msghdr message = {.msg_name = &address, .msg_namelen = to_kernel(&address, receiver), .msg_iov = &part, .msg_iovlen = 1};
+    if (sender->address_size == 4) {
+        memset(&control, 0, sizeof control);
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = IPPROTO_IP;
+        header->cmsg_type = IP_PKTINFO;
+        header->cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo));
+        memcpy(&((struct in_pktinfo *)CMSG_DATA(header))->ipi_spec_dst, sender->address, 4);
+    }
+    return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 int berth_internet_room(int socket, int byte_count) {

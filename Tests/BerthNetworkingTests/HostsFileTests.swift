@@ -108,7 +108,7 @@ struct HostsFileTests {
         try FileManager.default.createSymbolicLink(atPath: path + "/link", withDestinationPath: path + "/hosts")
         #expect(throws: Errno.ELOOP) { try rewrite("third\n", "fourth\n", "link") }
         #expect(throws: Errno.ENOENT) { try rewrite("third\n", "fourth\n", "nothing") }
-        #expect(mkfifo(path + "/pipe", 0o600) == 0)
+        #expect(unsafe mkfifo(path + "/pipe", 0o600) == 0)
         #expect(throws: Errno.EINVAL) { try rewrite("third\n", "fourth\n", "pipe") }
     }
 }

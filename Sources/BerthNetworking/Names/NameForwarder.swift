@@ -71,17 +71,17 @@ final class NameForwarder: Sendable {
     // MARK: UDP
 
     private func askByDatagram(_ question: ForwardedQuestion, _ server: NameUpstream.Server, _ timeout: Duration) async -> UpstreamOutcome {
-        // A flow may come to its end between being found and being used, though not for ever.
-        for _ in 0..<4 {
+        // A flow may come to its end between being found and being used.
+        for _ in 0..<3 {
             let found = promise(server)
-            guard let flow = await found.task.value else {
-                forget(server, found.number)
-                return .failure
-            }
+            let flow = await found.task.value
+            defer { if flow?.hasEnded ?? true { forget(server, found.number) } }
+            guard let flow else { return .failure }
             if let id = flow.reserve(question) { return await flow.ask(id, question, timeout: timeout) }
-            forget(server, found.number)
         }
-        return .failure
+        // Others have been faster each time: one that nobody else knows of.
+        guard let flow = await connect(to: server), let id = flow.reserve(question) else { return .failure }
+        return await flow.ask(id, question, timeout: timeout)
     }
 
     private func promise(_ server: NameUpstream.Server) -> Flow {

@@ -175,7 +175,12 @@ final class NameServerCore: Sendable {
     }
 
     /// What cannot be sent now is lost: who asked by a datagram asks again.
-    private func tell(_ answer: [UInt8], _ receiver: InternetEndpoint) { _ = try? udp.descriptor.sendNow(answer, to: receiver) }
+    private func tell(_ answer: [UInt8], _ receiver: InternetEndpoint) {
+        _ = try? udp.descriptor.sendDatagram(answer, to: receiver, from: Self.sender)
+    }
+
+    /// Sockets that were made before the loopback interface was up would answer from another address.
+    private static let sender = InternetEndpoint(address: NameSockets.address.bytes, port: 0)
 
     // MARK: TCP
 

@@ -44,6 +44,9 @@ final class UpstreamFlow: Sendable {
     /// Over a socket that is connected to the server.
     init(_ socket: HeldSocket, reactor: Reactor) { (self.socket, self.reactor) = (socket, reactor) }
 
+    /// Whether it takes no more questions.
+    var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
     /// Takes a place for a question; `nil` once this has come to its end.
     func reserve(_ question: ForwardedQuestion) -> UInt16? {
         state.withLock { state in

@@ -31,8 +31,11 @@ int berth_internet_name(int socket, struct berth_endpoint *endpoint);
 int berth_socket_error(int socket);
 /// Takes what is there without waiting: a datagram, or some bytes of a stream. `*sender`, where it is not null, is who sent it.
 ssize_t berth_internet_receive(int socket, void *buffer, size_t capacity, struct berth_endpoint *sender);
-/// Sends without waiting and without a signal, to whom it is connected to or to `receiver`.
-ssize_t berth_internet_send(int socket, const void *data, size_t size, const struct berth_endpoint *receiver);
+/// Sends without waiting and without a signal, to whom it is connected to.
+ssize_t berth_internet_send(int socket, const void *data, size_t size);
+/// Sends a datagram without waiting and without a signal, from `sender`'s address where that is one of version 4.
+ssize_t berth_internet_send_to(
+    int socket, const void *data, size_t size, const struct berth_endpoint *receiver, const struct berth_endpoint *sender);
 /// Lets so many bytes wait to be received: beyond the system's limit where the right is there.
 int berth_internet_room(int socket, int byte_count);
 /// A descriptor of the network namespace that a socket belongs to, close-on-exec.
