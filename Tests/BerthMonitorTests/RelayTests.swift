@@ -64,6 +64,13 @@ private final class LocalSocket {
         return accepted
     }
 
+    /// What the peer has not acknowledged.
+    var unsentByteCount: CInt {
+        var count: CInt = -1
+        _ = unsafe ioctl(raw, UInt(TIOCOUTQ), &count)
+        return count
+    }
+
     func write(_ bytes: [UInt8]) throws { #expect(try descriptor.write(bytes: bytes, from: 0) == bytes.count) }
 
     func read() throws(Errno) -> [UInt8] {
@@ -207,6 +214,62 @@ private final class LocalSocket {
         }
         client = nil
         try serve(relay) { accepted.error != 0 }
+        listener.close()
+    }
+
+    /// Both sides have said their last word, and one of them does not take what is on its way: nothing is told again and again.
+    @Test func aStuckLastWordIsWaitedForQuietly() throws {
+        let relay = try Relay(fileLimit: 1000)
+        let (server, bound) = (try LocalSocket(SOCK_STREAM, backlog: 8), try LocalSocket(SOCK_STREAM, backlog: 8))
+        try server.descriptor.setBlocking(false)
+        let listener = try TCPListener(try bound.descriptor.duplicate(), to: target(server.port), relay)
+        let client = try LocalSocket(SOCK_STREAM)
+        try client.connect(to: bound.port)
+        try client.descriptor.setBlocking(false)
+        var side: LocalSocket?
+        try serve(relay) {
+            if side == nil { side = try server.acceptNow() }
+            return side != nil
+        }
+        let accepted = try #require(side)
+        try accepted.descriptor.shutdownWriting()
+        try serve(relay) { try client.descriptor.waitReadable(milliseconds: 0) }
+        #expect(try client.read() == [])
+        func isQuiet() throws -> Bool { try !relay.epoll.waitReadable(milliseconds: 0) }
+        // Until nothing goes any more.
+        let block = [UInt8](repeating: 5, count: 64 << 10)
+        var (sent, received, isFull) = (0, 0, false)
+        try serve(relay) {
+            do throws(Errno) { while true { sent += try client.descriptor.write(bytes: block, from: 0) } } catch {
+                guard error == .EAGAIN else { throw error }
+            }
+            isFull = try isQuiet()
+            return isFull
+        }
+        // As much is taken as lets the client's very end arrive, behind what is stuck.
+        var taken = [UInt8](repeating: 0, count: 64 << 10)
+        try serve(relay) {
+            if client.unsentByteCount == 0 { return true }
+            do throws(Errno) { received += try accepted.descriptor.read(intoArray: &taken) } catch {
+                guard error == .EAGAIN else { throw error }
+            }
+            return false
+        }
+        try client.descriptor.shutdownWriting()
+        try serve(relay) { try client.unsentByteCount == 0 && isQuiet() }
+        #expect(try isQuiet())
+        #expect(received < sent, "something is stuck")
+        try serve(relay) {
+            do throws(Errno) {
+                let count = try accepted.descriptor.read(intoArray: &taken)
+                received += count
+                return count == 0
+            } catch {
+                guard error == .EAGAIN else { throw error }
+                return false
+            }
+        }
+        #expect(received == sent)
         listener.close()
     }
 }

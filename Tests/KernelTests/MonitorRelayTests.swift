@@ -230,4 +230,82 @@ import Testing
         #expect(String(decoding: text, as: UTF8.self) == "\(before.soft - 1000)\n")
         try await scene.remove(runtime, plain, holding)
     }
+
+    /// A monitor that has more open than its container may have: processes start all the same.
+    @Test func manySocketsLeaveAProcessItsRoom() async throws {
+        let scene = try MonitorScene()
+        let runtime = try scene.runtime()
+        let id = MonitorScene.newID()
+        let container = try await scene.start(runtime, id)
+        let limited = try Scratch.run("/usr/bin/prlimit", ["--pid", "\(scene.monitor(of: id))", "--nofile=64:"])
+        try #require(limited.code == 0, "\(limited.output)")
+        let socket = try TestSocket(.tcp)
+        try await container.sandbox.hold([try socket.handed(1, .tcpRelay(to: Self.local(9)))])
+        try await container.sandbox.hold(try (2..<150).map { try socket.handed($0, .reserved) })
+        let execution = try await container.execute(
+            RuntimeSpec.Process(args: ["/bin/busybox", "sh", "-c", "ulimit -Sn; ls /proc/self/fd | wc -l"]), seccomp: nil, hasInput: false,
+            streams: [.output])
+        var text: [UInt8] = []
+        while let chunk = try await execution.stream.read() { if case .output(let bytes) = chunk { text += bytes } }
+        #expect(String(decoding: text, as: UTF8.self) == "64\n4\n")
+        try await scene.remove(runtime, container)
+    }
+
+    /// While the relay has all that it can do, the container's output is complete and its end is told.
+    @Test func aBusyRelayHoldsNothingUp() async throws {
+        let scene = try MonitorScene()
+        let runtime = try scene.runtime()
+        let (tcp, udp) = (try TestSocket(.tcp), try TestSocket(.udp))
+        let target = try TestSocket.freePort(.tcp)
+        let id = MonitorScene.newID()
+        let container = try await scene.start(
+            runtime, id,
+            [
+                "/bin/busybox", "sh", "-c",
+                "until [ -e /go ]; do /bin/busybox sleep 0.01; done; i=0; while [ $i -lt 20000 ]; do echo line; i=$((i+1)); done; exit 7",
+            ],
+            holding: [
+                try tcp.handed(1, .tcpRelay(to: Self.local(target))), try udp.handed(2, .udpRelay(to: Self.local(target))),
+                try udp.handed(3, .kept),
+            ])
+        try await runtime.keepSandbox(id, by: container.sandbox, in: scene.lane)
+        let scenario = try RelayScenario("flood", port: tcp.port, target: target, hosts: "\(udp.port)")
+        try await scenario.expect("flooded")
+        let busy = try await container.execute(
+            RuntimeSpec.Process(args: ["/bin/busybox", "echo", "hello"]), seccomp: nil, hasInput: false, streams: [.output])
+        #expect(try await busy.stream.read() == .output(Array("hello\n".utf8)))
+        try Data().write(to: URL(fileURLWithPath: scene.folder + "/lower/go"))
+        #expect(try await container.wait()?.code == 7)
+        let log = try String(contentsOfFile: "\(scene.folder)/state/\(id)/log", encoding: .utf8)
+        #expect(log.split(separator: "\n").count == 20000)
+        #expect(try await container.sandbox.held().count == 3)
+        try scenario.goOn()
+        try await scenario.end()
+        try await container.sandbox.release()
+        try await scene.remove(runtime, container)
+    }
+
+    /// Sockets that nobody uses cost a monitor next to nothing, and what many connections took goes back.
+    @Test func anIdleMonitorIsSmall() async throws {
+        let scene = try MonitorScene()
+        let runtime = try scene.runtime()
+        let target = try TestSocket.freePort(.tcp)
+        let socket = try TestSocket(.tcp)
+        let (one, two) = (MonitorScene.newID(), MonitorScene.newID())
+        let plain = try await scene.start(runtime, one)
+        var sockets = [try socket.handed(0, .tcpRelay(to: Self.local(target)))]
+        for key in UInt64(1)..<32 { sockets.append(try TestSocket(.udp).handed(key, key % 2 == 0 ? .kept : .udpRelay(to: Self.local(9)))) }
+        let holding = try await scene.start(runtime, two, holding: sockets)
+        let monitor = try scene.monitor(of: two)
+        let usual = try MonitorScene.memory(of: try scene.monitor(of: one), "Private_Dirty")
+        #expect(try MonitorScene.memory(of: monitor, "Private_Dirty") < usual + 128, "KiB")
+        let scenario = try RelayScenario("many", port: socket.port, target: target)
+        for word in ["open", "closed"] {
+            try await scenario.expect(word)
+            try scenario.goOn()
+        }
+        try await scenario.end()
+        try await until("the memory to have been given back") { try MonitorScene.memory(of: monitor, "Private_Dirty") < usual + 256 }
+        try await scene.remove(runtime, plain, holding)
+    }
 }

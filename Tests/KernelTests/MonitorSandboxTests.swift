@@ -124,4 +124,27 @@ import Testing
         #expect(try await runtime.findSandbox(sandbox, in: scene.lane) == nil)
         try await scene.remove(runtime, container)
     }
+
+    /// What a later engine asks for is refused in words, and nothing else is.
+    @Test func aRequestThatIsNotKnownIsRefusedAlone() async throws {
+        let scene = try MonitorScene()
+        let runtime = try scene.runtime()
+        let id = MonitorScene.newID()
+        let container = try await scene.start(runtime, id)
+        let socket = try Directory.open("\(scene.folder)/run/containers/\(id)").connectForMessages(to: "monitor.sock")
+        func ask(_ bytes: [UInt8]) throws -> (number: UInt64, answer: MonitorAnswer) {
+            try socket.send(bytes)
+            try #require(try socket.descriptor.waitReadable(milliseconds: 10_000))
+            return try MonitorAnswer.decode(try socket.receive(waiting: false).bytes)
+        }
+        let refused = try ask([1, 99, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3])
+        #expect(refused.number == 5)
+        guard case .failed(_, let errno, let reason) = refused.answer else {
+            Issue.record("\(refused.answer)")
+            return
+        }
+        #expect(errno == ENOSYS && reason.contains("99"))
+        #expect(try ask(MonitorRequest.held(from: 0).encoded(number: 6)).answer == .held([], hasMore: false))
+        try await scene.remove(runtime, container)
+    }
 }

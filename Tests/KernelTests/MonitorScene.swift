@@ -30,12 +30,14 @@ final class MonitorScene: Sendable {
         for group in layout.children(of: "berth-\(engineID)") {
             for process in layout.processes(in: "berth-\(engineID)/\(group)") { _ = kill(process, SIGKILL) }
         }
+        // The kernel empties the groups a moment later.
+        for _ in 0..<200 where (try? layout.remove("berth-\(engineID)")) == nil { HostFile.pause(milliseconds: 10) }
         try? FileManager.default.removeItem(atPath: folder)  // only tidiness
     }
 
     /// An engine's: each finds what another has started.
-    func runtime() throws -> Runtime {
-        try Runtime(configuration: RuntimeConfiguration(engineID: engineID, execRoot: folder + "/run"), reactor: reactor)
+    func runtime(_ monitor: MonitorLocation = .automatic) throws -> Runtime {
+        try Runtime(configuration: RuntimeConfiguration(engineID: engineID, execRoot: folder + "/run", monitor: monitor), reactor: reactor)
     }
 
     static func newID() -> String {

@@ -311,6 +311,41 @@ def udp(count=1100):
     ask(clients[-1], b"somebody")
 
 
+def flood():
+    """Eight connections and a client of datagrams (to the port in the hosts' place), as fast as they can, until they are told to stop."""
+    hosts[:], datagrams = ["127.0.0.1"], int(hosts[0])
+    server, stop, moved = listen(), threading.Event(), []
+
+    def send(connection):
+        block = bytes(1 << 18)
+        try:
+            while not stop.is_set():
+                connection.sendall(block)
+        finally:
+            connection.close()
+
+    def receive(connection):
+        count = 0
+        while part := connection.recv(1 << 18):
+            count += len(part)
+        moved.append(count)
+
+    def shower():
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        while not stop.is_set():
+            client.sendto(bytes(100), ("127.0.0.1", datagrams))
+    threads = []
+    for _ in range(8):
+        threads.append(beside(send, connect()))
+        threads.append(beside(receive, server.accept()[0]))
+    threads.append(beside(shower))
+    say("flooded")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    check("connections on which something came", sum(count > 0 for count in moved), 8)
+
+
 globals()[scenario]()
 for failure in failures:
     print("WRONG:", failure)
