@@ -1,10 +1,18 @@
 internal import BerthLinux
 internal import CBerth
 
+/// What has happened to a socket: it can be read, written, or is broken or over.
+struct RelayEvent {
+    var side: Int
+    var reads: Bool
+    var writes: Bool
+    var ends: Bool
+}
+
 /// Something that the relay waits for: a listening socket, a connection, a client's datagrams.
 protocol RelayMember: AnyObject {
-    /// A socket of it is ready. `side` tells which of its two.
-    func handle(side: Int, reads: Bool, writes: Bool, buffer: UnsafeMutableRawBufferPointer)
+    /// A socket of it is ready. `side` tells which of its two. What is told may have been true only before the turn's earlier news were handled.
+    func handle(_ event: RelayEvent, buffer: UnsafeMutableRawBufferPointer)
     /// The time has come for those whose time it is. Returns when it comes next.
     func tick(now: Int64) -> Int64?
 }
@@ -156,7 +164,8 @@ protocol RelayMember: AnyObject {
             let slot = Int(event.number & 0xffff_ffff) >> 1
             // It may have ended by what was handled before it.
             guard slot < slots.count, slots[slot].generation == event.number >> 32, let member = slots[slot].member else { continue }
-            unsafe member.handle(side: Int(event.number & 1), reads: event.reads != 0, writes: event.writes != 0, buffer: buffer)
+            let news = RelayEvent(side: Int(event.number & 1), reads: event.reads != 0, writes: event.writes != 0, ends: event.ends != 0)
+            unsafe member.handle(news, buffer: buffer)
         }
         if let deadline = nextDeadline, deadline <= now { tick(now) }
     }

@@ -40,7 +40,7 @@ final class TCPListener: RelayMember {
         do throws(Errno) { try relay.watch(descriptor, number, side: 0, reads: true, writes: false) } catch { relay.pause(self) }
     }
 
-    func handle(side: Int, reads: Bool, writes: Bool, buffer: UnsafeMutableRawBufferPointer) {
+    func handle(_ event: RelayEvent, buffer: UnsafeMutableRawBufferPointer) {
         for _ in 0..<Self.maximumCountPerTurn {
             guard relay.reserveConnection() else { return relay.pause(self) }
             let accepted = descriptor.withRawDescriptor { berth_relay_accept($0) }
@@ -128,17 +128,17 @@ final class TCPConnection: RelayMember {
         relay.wake(at: deadline)
     }
 
-    func handle(side: Int, reads: Bool, writes: Bool, buffer: UnsafeMutableRawBufferPointer) {
+    func handle(_ event: RelayEvent, buffer: UnsafeMutableRawBufferPointer) {
         if connectDeadline != nil {
-            guard side == 1 else { return }
+            guard event.side == 1 else { return }
             guard server.withRawDescriptor({ berth_relay_connect_error($0) }) == 0 else { return end(broken: true) }
             connectDeadline = nil
         }
-        let interest = side == 0 ? watched.client : watched.server
-        if !interest.reads, !interest.writes, interest.ends { return end(broken: true) }
+        let interest = event.side == 0 ? watched.client : watched.server
+        if event.ends, interest.ends, !interest.reads, !interest.writes { return end(broken: true) }
         // What is ready is tried; a source that is not read now is left until there is room.
-        if side == 0 ? reads : writes { advance(toServer: true) }
-        if !hasEnded, side == 0 ? writes : reads { advance(toServer: false) }
+        if event.side == 0 ? event.reads : event.writes { advance(toServer: true) }
+        if !hasEnded, event.side == 0 ? event.writes : event.reads { advance(toServer: false) }
         update()
     }
 

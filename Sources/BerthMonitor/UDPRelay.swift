@@ -59,7 +59,7 @@ final class UDPRelay: RelayMember {
 
     func tick(now: Int64) -> Int64? { nil }
 
-    func handle(side: Int, reads: Bool, writes: Bool, buffer: UnsafeMutableRawBufferPointer) {
+    func handle(_ event: RelayEvent, buffer: UnsafeMutableRawBufferPointer) {
         for _ in 0..<Self.maximumCountPerTurn {
             var peer = berth_peer()
             let count = descriptor.withRawDescriptor { unsafe berth_relay_receive_from($0, buffer.baseAddress, buffer.count, &peer) }
@@ -149,7 +149,7 @@ final class UDPFlow: RelayMember {
         }
     }
 
-    func handle(side: Int, reads: Bool, writes: Bool, buffer: UnsafeMutableRawBufferPointer) {
+    func handle(_ event: RelayEvent, buffer: UnsafeMutableRawBufferPointer) {
         for _ in 0..<Self.maximumCountPerTurn {
             let count = upstream.withRawDescriptor { unsafe berth_relay_receive($0, buffer.baseAddress, buffer.count) }
             if count < 0 {

@@ -42,6 +42,7 @@ int berth_relay_events(int epoll, struct berth_relay_event *events, int capacity
     for (int index = 0; index < count; index++) {
         uint32_t happened = found[index].events;
         events[index].number = found[index].data.u64;
+        events[index].ends = (happened & (EPOLLERR | EPOLLHUP)) != 0;
         events[index].reads = (happened & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
         events[index].writes = (happened & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0;
     }

@@ -26,12 +26,12 @@ struct berth_peer {
 
 struct berth_relay_event {
     uint64_t number;
-    uint8_t reads, writes;
+    uint8_t reads, writes, ends;
 };
 
 /// Waits for a socket in an epoll until told otherwise; with `ends` alone for its breaking, with nothing no longer. Repeating is fine.
 int berth_relay_watch(int epoll, int socket, uint64_t number, int reads, int writes, int ends);
-/// What has happened, without waiting: the count. An error of a socket counts as both.
+/// What has happened, without waiting: the count. A socket that is broken, or over in both directions, `ends`, and counts as both of the others.
 int berth_relay_events(int epoll, struct berth_relay_event *events, int capacity);
 
 /// The next connection: close-on-exec, does not block, small writes are not collected, a dead peer is noticed.
