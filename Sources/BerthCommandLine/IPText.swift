@@ -17,7 +17,7 @@ public struct IPText: Sendable, Hashable, CustomStringConvertible {
         guard parts.count == 4 else { return nil }
         var bytes: [UInt8] = []
         for part in parts {
-            guard (1...3).contains(part.utf8.count), part.utf8.allSatisfy({ (48...57).contains($0) }), let byte = UInt8(part),
+            guard part.utf8.allSatisfy({ (48...57).contains($0) }), let byte = UInt8(part),
                 part.utf8.count == 1 || part.first != "0"
             else { return nil }
             bytes.append(byte)
@@ -35,7 +35,6 @@ public struct IPText: Sendable, Hashable, CustomStringConvertible {
         }
         while !rest.isEmpty {
             let group = rest.prefix { $0 != ":" }
-            guard !group.isEmpty else { return nil }
             sides[sides.count - 1].append(group)
             rest = rest.dropFirst(group.count)
             if rest.hasPrefix("::") {
@@ -107,8 +106,8 @@ struct PrefixText: Hashable {
     /// Parses it. `nil` for anything else.
     init?(parsing text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let address = IPText(parsing: parts[0]), (1...3).contains(parts[1].utf8.count),
-            parts[1].utf8.allSatisfy({ (48...57).contains($0) }), let length = Int(parts[1]), length <= address.bytes.count * 8
+        guard parts.count == 2, let address = IPText(parsing: parts[0]), parts[1].utf8.allSatisfy({ (48...57).contains($0) }),
+            let length = Int(parts[1]), length <= address.bytes.count * 8
         else { return nil }
         (self.address, self.length) = (address, length)
     }

@@ -40,6 +40,7 @@ struct NetworkFlagTests {
             ("name=n,alias", "invalid field alias"), ("name=n,=x", "invalid field =x"),
             ("driver-opt=field1=value1,driver-opt=field2=value2", "network name/id is not specified"),
             ("alias=x", "network name/id is not specified"), ("name=n,driver-opt=x", "invalid key value pair format in driver options"),
+            ("name=n,driver-opt==x", "invalid key value pair format in driver options"),
             ("gw-priority=invalid-integer", "invalid gw-priority (invalid-integer): invalid syntax"),
             (#"name=n,"alias=x"#, #"parse error on line 1, column 16: extraneous or missing " in quoted-field"#),
             (#"name=n,"alias=x"y"#, #"parse error on line 1, column 16: extraneous or missing " in quoted-field"#),
@@ -132,7 +133,8 @@ struct NetworkFlagTests {
             ("1::2::3", nil),
             ("1:2:3:4:5:6:7", nil), ("1:2:3:4:5:6:7:8:9", nil), ("1:2:3:4:5:6:7:8::", nil), ("12345::", nil), ("g::", nil), ("1:", nil),
             (":1", nil),
-            ("fe80::1%eth0", nil), ("::1.2.3.4:5", nil), ("1.2.3.4::", nil), ("+1::", nil), ("::1/64", nil),
+            ("fe80::1%eth0", nil), ("1:2:3:4:5:6:7:8:", nil), ("00001::", nil), (":1:2:3:4:5:6:7", nil), ("+1.2.3.4", nil), ("1..3.4", nil),
+            ("::1.2.3.4:5", nil), ("1.2.3.4::", nil), ("+1::", nil), ("::1/64", nil),
         ])
     func addresses(text: String, written: String?) { #expect(IPText(parsing: text)?.description == written) }
 
@@ -167,7 +169,9 @@ struct NetworkFlagTests {
         for text in ["02:42:ac:11:00:02", "02-42-AC-11-00-02", "0242.ac11.0002", "02:42:ac:11:00:02:00:00"] {
             #expect(try NameFlags.macAddress(text) == text)
         }
-        for text in ["x", "", "02:42:ac:11:00", "02:42:ac:11:00:0g", "02:42:ac:11:00:002", "0242ac110002", "02:42-ac:11:00:02"] {
+        for text in [
+            "x", "", "02:42:ac:11:00", "02:42:ac:11:00:0g", "02:42:ac:11:00:002", "0242ac110002", "02:42-ac:11:00:02", "02x42xacx11x00x02",
+        ] {
             #expect(throws: ValueMistake("\(text) is not a valid mac address")) { try NameFlags.macAddress(text) }
         }
         #expect(try NameFlags.label(" a=b c") == " a=b c")
@@ -210,6 +214,11 @@ struct NetworkFlagTests {
             ),
             ([one], ["1.2.3.0/24"], [], [], "no matching subnet for range 1.2.3.0/24"), ([one], ["x"], [], [], "invalid CIDR address: x"),
             ([one], ["172.20.0.0/33"], [], [], "invalid CIDR address: 172.20.0.0/33"),
+            ([one], ["172.20.1.0"], [], [], "invalid CIDR address: 172.20.1.0"),
+            ([one], ["172.20.1.0/24/8"], [], [], "invalid CIDR address: 172.20.1.0/24/8"),
+            ([one], ["172.20.1.0/+24"], [], [], "invalid CIDR address: 172.20.1.0/+24"),
+            ([one], ["172.20.1.0/"], [], [], "invalid CIDR address: 172.20.1.0/"),
+            ([], ["172.20.1.0/24"], [], [], "every ip-range or gateway must have a corresponding subnet"),
             (
                 [one, two], ["172.20.1.0/24", "172.20.2.0/24"], [], [],
                 "cannot configure multiple ranges (172.20.2.0/24, 172.20.1.0/24) on the same subnet (172.20.0.0/16)"

@@ -31,6 +31,7 @@ struct NetworkRequestTests {
                 ContainerPort(80, .tcp): [PortBinding(hostAddress: "::1", hostPort: "8080-8090"), PortBinding(hostPort: "0")],
                 ContainerPort(53, .udp): [],
             ])
+        #expect(try create("{}").host.portBindings == nil)
         #expect(request.host.portBindings?[ContainerPort(80, .tcp)]?.map(\.hostPorts) == [8080...8090, nil])
     }
 
@@ -52,6 +53,16 @@ struct NetworkRequestTests {
         let error = #expect(throws: RequestError.self) { try create(text) }
         #expect(error?.code == .invalid)
         #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    }
+
+    @Test("More places than there are ports are refused")
+    func tooManyPorts() throws {
+        func request(_ count: Int) throws(RequestError) -> ContainerCreateRequest {
+            try create(#"{"HostConfig":{"PortBindings":{"80":[\#(Array(repeating: "{}", count: count).joined(separator: ","))]}}}"#)
+        }
+        #expect(try request(3 << 16).host.portBindings?[ContainerPort(80, .tcp)]?.count == 3 << 16)
+        let error = #expect(throws: RequestError.self) { try request(3 << 16 + 1) }
+        #expect(error?.description == "invalid PortBindings: more than 196608 places for ports")
     }
 
     @Test("Places in networks; what is said to have been given is passed over")
