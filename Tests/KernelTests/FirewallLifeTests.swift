@@ -216,6 +216,9 @@ struct FirewallLifeTests {
         #expect(try table(firewall) == nil)
         try firewall.apply([.addNetwork(network)])
         #expect(try isIntact(firewall))
+        // What forwards for containers forwards for nobody else, also when they have gone.
+        try firewall.apply(scene.openings.map { .open($0) } + [.removeNetwork("a")])
+        #expect(try isIntact(firewall))
         try firewall.remove()
     }
 

@@ -30,6 +30,14 @@ struct ForwardingTests {
         #expect(try scene.forwarding.open([.named("up0")], .v4) == [])
         #expect(scene.changes.count == count)
         #expect(try Set(scene.forwarding.outerInterfaces(besides: [.named("bra"), .named("brb")]).map(\.description)) == ["up0"])
+        try NetlinkScene.run(
+            in: scene.host,
+            """
+            ip link add others type bridge; ip addr add 10.99.0.1/16 dev others; ip link add pair0 type veth peer name pair1
+            ip link add uplink type bridge; ip addr add 203.0.113.2/24 dev uplink; ip link set uplink up; ip route add default via 203.0.113.1
+            """)
+        #expect(
+            try Set(scene.forwarding.outerInterfaces(besides: [.named("bra"), .named("brb")]).map(\.description)) == ["up0", "uplink"])
         // One that has gone is none; one whose name has a dot is written as sysctl does.
         #expect(try scene.forwarding.open([.named("gone0")], .v4) == [])
         try NetlinkScene.run(in: scene.host, "ip link add up.7 type bridge")

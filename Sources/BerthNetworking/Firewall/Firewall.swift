@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// An engine's rules in the kernel: one table of nf_tables, changed in transactions, that nobody's flush takes away for long.
 ///
-/// The table is there while there are networks, and it stays when this value, or its process, goes: containers run on. It is then ``restore(networks:ports:openings:)``
-/// that goes on with it. Calls block; one is made at a time, and each is whole or not at all.
+/// The table is there while there are networks (or interfaces on which forwarding was switched on for them), and it stays when this value, or its process,
+/// goes: containers run on. It is then ``restore(networks:ports:openings:)`` that goes on with it. Calls block; one is made at a time, and each is whole or not at all.
 public final class Firewall: Sendable {
     /// How the table is kept from others.
     public enum Protection: String, Hashable, Sendable {
@@ -27,7 +27,8 @@ public final class Firewall: Sendable {
         public var description: String {
             switch self {
             case .restored: "somebody had changed or removed the engine's firewall table: it is as it was"
-            case .failed(let reason): "the engine's firewall table could not be put right, and is tried again with the next change: \(reason)"
+            case .failed(let reason):
+                "the engine's firewall table could not be put right, and is tried again with the next change: \(reason)"
             case .isOnlyWatched(let reason): "the engine's firewall table is watched, for this kernel cannot keep it from others: \(reason)"
             }
         }
@@ -53,7 +54,7 @@ public final class Firewall: Sendable {
     /// - Parameters:
     ///   - engineID: stands in the table's name.
     ///   - namespace: the network namespace; `nil` for the process's own.
-    ///   - onEvent: is told what happens by itself, on a thread of the firewall's; it must not wait for the firewall.
+    ///   - onEvent: is told what happens by itself, on a thread of the firewall's or in a call to it; it must not call the firewall.
     /// - Throws: `invalid` if the engine's id makes no name.
     public convenience init(
         engineID: String, protection: Protection = .owned, in namespace: NamespaceHandle? = nil,
@@ -91,7 +92,8 @@ public final class Firewall: Sendable {
 extension Firewall {
     /// Makes changes, all in one transaction. The table is made with the first network and goes with the last.
     ///
-    /// One port costs one element, whatever others there are. Repeating a change changes nothing more.
+    /// One port costs one element, whatever others there are. Repeating a change changes nothing more. Connections that no longer lead where they did are
+    /// forgotten by the kernel; where that fails, ``Event/failed(_:)`` says so.
     /// - Throws: `conflict`, `notFound` and `invalid` as the changes are, `system` if the kernel refuses, `busy`; then nothing has changed.
     public func apply(_ changes: [FirewallChange]) throws(NetworkError) {
         try inTurn { (contents) throws(NetworkError) in
@@ -108,7 +110,7 @@ extension Firewall {
                 contents.state.undo(inverse)
                 throw error
             }
-            try self.forget(steps.flatMap(\.flows), &contents)
+            self.forget(steps.flatMap(\.flows), &contents)
         }
     }
 
@@ -197,7 +199,9 @@ extension Firewall {
             } catch {
                 let mayBeTriedAgain = [.changed, .lost, .timedOut, .notFound, .exists].contains(error.code)
                 if mayBeTriedAgain, attempt < Self.attempts { continue }
-                if contents.protection == .owned, error.code == .unsupported || error.code == .invalid {
+                // Of the table itself, which is the first thing or follows the old one's removal.
+                let isOfTheTable = error.index.map { $0 < 2 } ?? false
+                if contents.protection == .owned, isOfTheTable, error.code == .unsupported || error.code == .invalid {
                     contents.protection = .watched
                     onEvent(.isOnlyWatched(error.description))
                     try watch(&contents)
@@ -260,7 +264,7 @@ extension Firewall {
     }
 
     /// Has the kernel forget connections. Where it tracks none there is nothing to forget.
-    private func forget(_ flows: [StaleFlows], _ contents: inout Contents) throws(NetworkError) {
+    private func forget(_ flows: [StaleFlows], _ contents: inout Contents) {
         guard !flows.isEmpty, contents.socket != nil else { return }
         do throws(NetlinkError) {
             var local: Set<IPAddress> = []
@@ -276,7 +280,7 @@ extension Firewall {
                 }
             }
         } catch {
-            if error.code != .unsupported, error.code != .invalid { throw NetworkError(firewall: error) }
+            if error.code != .unsupported, error.code != .invalid { onEvent(.failed(error.description)) }
         }
     }
 }
@@ -288,9 +292,18 @@ extension Firewall {
         guard contents.watch == nil, let port = contents.socket?.port else { return }
         contents.watch = try FirewallWatch(table.id, ownPort: port, in: namespace) { [weak self] in
             self?.repair()
-        } onFailure: { [onEvent] reason in
-            onEvent(.failed(reason))
+        } onFailure: { [weak self] reason in
+            self?.watchEnded(reason)
         }
+    }
+
+    /// It is begun anew with the next change that makes the table anew. On the watching thread.
+    private func watchEnded(_ reason: String) {
+        contents.withLock {
+            $0.watch = nil
+            $0.isInForce = false
+        }
+        onEvent(.failed(reason))
     }
 
     /// Puts the table right if it is not what it is to be. On the watching thread.

@@ -20,7 +20,7 @@ enum FirewallGuard: String, Hashable, Sendable, CaseIterable {
     case routedPorts
     /// Packets to the host from a network without a gateway.
     case gatewayless
-    /// Packets that would be forwarded between interfaces of the host's, only because forwarding was switched on for containers.
+    /// Packets that would be forwarded from one interface of the host's to another, only because forwarding was switched on for containers.
     case strangersForwarded
     /// The change of the sender's address that lets an answer come back the way that the question went.
     case hairpin

@@ -19,27 +19,18 @@ struct FirewallRule: Hashable, Sendable {
 /// published port, and `forward` then decides by what was done and by the two bridges. An accept ends our own chain only: whatever another table drops
 /// stays dropped.
 enum FirewallRules {
-    static let all: [FirewallRule] = guarding + translating + leaving + input + forward + natted + routed + apart
+    static let all: [FirewallRule] = guarding + toLoopback + translating + leaving + input + forward + natted + routed + apart
 
     // MARK: Before addresses are changed
 
     private static let guarding: [FirewallRule] =
         [
             FirewallRule(
-                .guarding, .isOf(.v4) + .destinationIsIn(loopback) + .cameBy(in: .bridges) + .drop, "containers to the host's loopback",
-                guarding: .loopbackFromContainers),
+                .guarding, .isOf(.v4) + .destinationIsIn(loopback) + .cameBy(lo, isInverted: true) + .jump(.toLoopback),
+                "from elsewhere to the loopback"),
             FirewallRule(
                 .guarding, .isOf(.v4) + .sourceIsIn(loopback) + .cameBy(in: .bridges) + .drop, "containers as the host's loopback",
                 guarding: .loopbackPretended),
-            FirewallRule(
-                .guarding,
-                .isOf(.v4) + .destinationIsIn(loopback) + .cameBy(lo, isInverted: true) + .key([.transport, .port], .v4)
-                    + .isKey(ofMap: .ports4) + .drop, "outside to a published port of the loopback", guarding: .loopbackPublished),
-            FirewallRule(
-                .guarding,
-                .isOf(.v4) + .destinationIsIn(loopback) + .cameBy(lo, isInverted: true)
-                    + .key([.transport, .destination, .port], .v4) + .isKey(ofMap: .addressed4) + .drop,
-                "outside to a port that is published on the loopback", guarding: .loopbackPublished),
             FirewallRule(.guarding, .connectionIs([.established, .related]) + .accept, "answers, and what has begun"),
         ]
         + IPAddress.Version.allCases.map { version in
@@ -49,6 +40,16 @@ enum FirewallRules {
                     + .destination(version, isIn: .of(version, .guarded4, .guarded6)) + .drop,
                 "outside to a container or a bridge by a route", guarding: .directRoute)
         }
+
+    private static let toLoopback = [
+        FirewallRule(.toLoopback, .cameBy(in: .bridges) + .drop, "from containers", guarding: .loopbackFromContainers),
+        FirewallRule(
+            .toLoopback, .key([.transport, .port], .v4) + .isKey(ofMap: .ports4) + .drop, "to a published port",
+            guarding: .loopbackPublished),
+        FirewallRule(
+            .toLoopback, .key([.transport, .destination, .port], .v4) + .isKey(ofMap: .addressed4) + .drop,
+            "to a port that is published on it", guarding: .loopbackPublished),
+    ]
 
     // MARK: Published ports
 
@@ -139,8 +140,8 @@ enum FirewallRules {
         + IPAddress.Version.allCases.map { version in
             FirewallRule(
                 .forward,
-                .isOf(version) + .cameBy(in: .of(version, .opened4, .opened6)) + .leavesBy(in: .bridges, isInverted: true) + .drop,
-                "forwarding is for containers", guarding: .strangersForwarded)
+                .isOf(version) + .cameBy(in: .of(version, .opened4, .opened6)) + .leavesBy(in: .of(version, .opened4, .opened6))
+                    + .drop, "forwarding is for containers", guarding: .strangersForwarded)
         }
 
     private static let natted = [

@@ -12,7 +12,7 @@ public enum FirewallChange: Hashable, Sendable {
     case unpublish(PublishedPort)
     /// The address is no longer a container's: what is known of its connections is forgotten.
     case releaseAddress(IPAddress)
-    /// Forwarding was switched on for an interface of the host's: it is for containers alone.
+    /// Forwarding was switched on for an interface of the host's: between all of these, nothing is forwarded.
     case open(ForwardingOpening)
     /// Somebody else wants forwarding there, or it was switched off.
     case close(ForwardingOpening)
@@ -63,8 +63,8 @@ public struct FirewallState: Sendable {
         for opening in openings { _ = try apply(.open(opening)) }
     }
 
-    /// Whether there is no network.
-    public var isEmpty: Bool { networks.isEmpty }
+    /// Whether there is no network, and no interface on which forwarding was switched on: as long as it is, something has to keep strangers from using it.
+    public var isEmpty: Bool { networks.isEmpty && openings.isEmpty }
 
     /// What a change is in the table, and of what is known of connections.
     struct Difference: Sendable {

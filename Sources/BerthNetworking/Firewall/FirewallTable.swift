@@ -62,6 +62,8 @@ enum FirewallSet: String, Hashable, Sendable, CaseIterable {
 enum FirewallChain: String, Hashable, Sendable, CaseIterable {
     /// Every packet that comes in, before addresses are changed, and when it is known what connection it is of.
     case guarding
+    /// Packets from elsewhere to 127.0.0.0/8.
+    case toLoopback
     /// The first packet of a connection from outside or from a container.
     case prerouting
     /// The first packet of a connection of the host's own.
@@ -95,7 +97,7 @@ enum FirewallChain: String, Hashable, Sendable, CaseIterable {
             case .postrouting: .init(.nat, .postrouting, priority: 100)
             case .input: .init(.filter, .input, priority: 0)
             case .forward: .init(.filter, .forward, priority: 0)
-            case .published, .natted, .routed, .apart: nil
+            case .toLoopback, .published, .natted, .routed, .apart: nil
             }
         return NfChain(table, name, at: base)
     }

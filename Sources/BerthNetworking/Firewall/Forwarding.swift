@@ -75,13 +75,24 @@ public struct Forwarding: Sendable {
         try inNamespace { settings throws(NetworkError) in settings.forwardsEverything(version) }
     }
 
-    /// The interfaces by which the world outside may come: all but the loopback, the ports of bridges, and those that are named.
+    /// The interfaces by which the world outside may come. No loopback and no bridge's port; a bridge only if a router is behind it, and an end of a veth only
+    /// if it has an address: others are the networks of other engines, and of virtual machines.
+    ///
+    /// - Parameter ours: our own bridges, which are none.
     public func outerInterfaces(besides ours: Set<InterfaceName>) throws(NetworkError) -> [InterfaceName] {
         do throws(NetlinkError) {
             var socket = if let namespace { try NetlinkSocket(.route, in: namespace) } else { try NetlinkSocket(.route) }
-            return try socket.links().filter { !$0.isLoopback && $0.master == nil }.compactMap { InterfaceName($0.name) }.filter {
-                !ours.contains($0)
-            }
+            let hops = try socket.routes(.v4).flatMap(\.hops) + socket.routes(.v6).flatMap(\.hops)
+            let leading = Set(hops.filter { $0.gateway != nil }.compactMap(\.interface))
+            let addressed = Set(try socket.addresses().filter { $0.scope == 0 }.map(\.interface))
+            return try socket.links().filter { link in
+                switch link.kind {
+                case _ where link.isLoopback || link.master != nil: false
+                case "bridge": leading.contains(link.index)
+                case "veth": leading.contains(link.index) || addressed.contains(link.index)
+                default: true
+                }
+            }.compactMap { InterfaceName($0.name) }.filter { !ours.contains($0) }
         } catch {
             throw NetworkError(.system, error.description)
         }
