@@ -12,7 +12,7 @@ public struct HeldSocket: Hashable, Sendable {
     public enum Use: Hashable, Sendable {
         /// It is kept and can be lent; the monitor neither reads it nor writes. It may be any descriptor.
         case kept
-        /// It listens for TCP: each connection is joined to one to this address.
+        /// It listens for TCP, and is made not to block: each connection is joined to one to this address.
         case tcpRelay(to: RelayTarget)
         /// It is bound for UDP: each client's datagrams go to this address, and the answers to the client.
         case udpRelay(to: RelayTarget)

@@ -166,9 +166,17 @@ final class TCPConnection: RelayMember {
 
     /// Moves once what there is. `false`: the source is broken, or there is nothing to carry it with.
     private func move(_ source: borrowing OwnedDescriptor, _ sink: borrowing OwnedDescriptor, _ direction: inout Direction) -> Bool {
+        let pipe: RelayPipe
+        if let taken = direction.pipe {
+            pipe = taken
+        } else if direction.readsSource {
+            do throws(Errno) { pipe = try relay.takePipe() } catch { return false }
+            direction.pipe = pipe
+        } else {
+            return true
+        }
         if direction.readsSource {
-            if direction.pipe == nil { do throws(Errno) { direction.pipe = try relay.takePipe() } catch { return false } }
-            let count = splice(from: source, to: direction.pipe!.writing, RelayPipe.byteCount)
+            let count = splice(from: source, to: pipe.writing, RelayPipe.byteCount)
             if count > 0 {
                 direction.pendingByteCount = count
             } else if count == 0 {
@@ -178,7 +186,7 @@ final class TCPConnection: RelayMember {
             }
         }
         while direction.pendingByteCount > 0 {
-            let count = splice(from: direction.pipe!.reading, to: sink, direction.pendingByteCount)
+            let count = splice(from: pipe.reading, to: sink, direction.pendingByteCount)
             if count > 0 {
                 direction.pendingByteCount -= count
             } else if count < 0, Errno.current == .EAGAIN {
@@ -189,10 +197,8 @@ final class TCPConnection: RelayMember {
                 return true
             }
         }
-        if let pipe = direction.pipe {
-            relay.giveBack(pipe)
-            direction.pipe = nil
-        }
+        relay.giveBack(pipe)
+        direction.pipe = nil
         if direction.isRead, !direction.isOver {
             // A sink that has gone already needs no telling.
             _ = sink.withRawDescriptor { berth_relay_end_writing($0) }
