@@ -91,8 +91,8 @@ let rooms: [Target] = [
     room(
         "Berth",
         uses: [
-            "BerthEngine", "BerthContainers", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthNetworking", "BerthNetlink", "BerthRuntime",
-            "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
+            "BerthEngine", "BerthContainers", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthNetworking", "BerthNetlink",
+            "BerthRuntime", "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
         ]),
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),

@@ -26,11 +26,12 @@ extension NetworkConfiguration {
         addressOptions = addressing.options ?? [:]
         subnets = try addressing.subnets.map { subnet throws(APIFailure) in
             guard !subnet.subnet.isEmpty else {
-                throw .invalid("invalid network config:\ninvalid subnet \(subnet.subnet): a gateway, range or reserved address needs its --subnet")
+                throw .invalid(
+                    "invalid network config:\ninvalid subnet \(subnet.subnet): a gateway, range or reserved address needs its --subnet")
             }
             return SubnetRequest(
-                subnet: subnet.subnet, range: subnet.range.isEmpty ? nil : subnet.range, gateway: subnet.gateway.isEmpty ? nil : subnet.gateway,
-                auxiliary: subnet.reserved)
+                subnet: subnet.subnet, range: subnet.range.isEmpty ? nil : subnet.range,
+                gateway: subnet.gateway.isEmpty ? nil : subnet.gateway, auxiliary: subnet.reserved)
         }
     }
 }
@@ -66,7 +67,8 @@ extension EndpointConfiguration {
         (driverOptions, gatewayPriority) = (settings.driverOptions ?? [:], Int(clamping: settings.gatewayPriority))
         if !settings.macAddress.isEmpty {
             guard let address = HardwareAddress(settings.macAddress), address.isUnicast else {
-                throw .invalid("invalid mac address: \(settings.macAddress): it must be six bytes as 02:42:ac:11:00:02, of one interface only")
+                throw .invalid(
+                    "invalid mac address: \(settings.macAddress): it must be six bytes as 02:42:ac:11:00:02, of one interface only")
             }
             hardwareAddress = address
         }

@@ -59,7 +59,8 @@ final class AbandonedLinks: Sendable {
     /// Looks, as long as any wait, whether their time has come.
     private func lookAfter() async {
         while true {
-            do throws(ReactorError) { try await reactor.sleep(for: Self.patience) } catch { return }  // the engine closes; the next one removes them
+            // When the engine closes, the next one removes them.
+            do throws(ReactorError) { try await reactor.sleep(for: Self.patience) } catch { return }
             let now = ContinuousClock.now
             let due = take { $0.since.duration(to: now) >= Self.patience }
             do throws(NetworkError) {

@@ -17,7 +17,8 @@ enum PortHolder {
         for process in processes.filter({ Int32($0.name.description) != nil }).prefix(maximumProcessCount) {
             guard let files = try? Directory.open("/proc/\(process.name)/fd") else { continue }  // it has ended, or is not ours to look at
             for entry in (try? files.entries()) ?? [] {
-                guard let target = try? files.readLink(entry.name), wanted.contains(target.description) else { continue }  // closed meanwhile
+                // It may be closed meanwhile.
+                guard let target = try? files.readLink(entry.name), wanted.contains(target.description) else { continue }
                 let name = (try? HostFile.read("/proc/\(process.name)/comm", limit: 64)) ?? []
                 return "process \(process.name) (\(String(decoding: name, as: UTF8.self).split(separator: "\n").first ?? "?"))"
             }

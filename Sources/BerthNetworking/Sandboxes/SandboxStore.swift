@@ -112,7 +112,8 @@ public final class SandboxStore: Sendable {
             return SandboxAttachment(.path(namespace.path), record.endpoints, files: files, sockets: sockets, holding: namespace)
         } catch {
             for (endpoint, (_, object)) in zip(record.endpoints, objects) {
-                try? object.driver.detach(endpoint, of: object.network)  // what went wrong first is told; what stays is found at the next start
+                // What went wrong first is told; what stays is found at the next start.
+                try? object.driver.detach(endpoint, of: object.network)
                 object.giveUp(endpoint)
             }
             try? records.remove(id: request.id)  // likewise
