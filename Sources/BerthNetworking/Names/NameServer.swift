@@ -53,6 +53,9 @@ public final class NameServer: Sendable {
     /// Answers by another table from now on. What was asked before may still be answered by the former one.
     public func update(_ table: NameTable) { core.update(table) }
 
+    /// Answers by what is known when the next question comes: for changes that come faster than questions.
+    public func update(by makeTable: @escaping @Sendable () -> NameTable) { core.update(by: makeTable) }
+
     /// Asks others from now on. Who was asked already is still waited for.
     public func update(_ upstream: NameUpstream) { core.update(upstream) }
 
@@ -67,6 +70,8 @@ public final class NameServer: Sendable {
 final class NameServerCore: Sendable {
     struct Knowledge: Sendable {
         var table: NameTable
+        /// Makes the table that counts, if it has changed since the last question.
+        var makeTable: (@Sendable () -> NameTable)?
         var upstream: NameUpstream
     }
 
@@ -111,7 +116,19 @@ final class NameServerCore: Sendable {
         forwarder = NameForwarder(reactor: reactor) { $0 == .engine ? engine : sandbox }
     }
 
-    func update(_ table: NameTable) { knowledge.withLock { $0.table = table } }
+    func update(_ table: NameTable) { knowledge.withLock { ($0.table, $0.makeTable) = (table, nil) } }
+
+    func update(by makeTable: @escaping @Sendable () -> NameTable) { knowledge.withLock { $0.makeTable = makeTable } }
+
+    /// What is known now. It is made outside of the lock; what changes meanwhile counts for the next question.
+    private func current() -> (NameTable, NameUpstream) {
+        guard let makeTable = knowledge.withLock({ $0.makeTable.take() }) else { return knowledge.withLock { ($0.table, $0.upstream) } }
+        let table = makeTable()
+        return knowledge.withLock { knowledge in
+            knowledge.table = table
+            return (table, knowledge.upstream)
+        }
+    }
     func update(_ upstream: NameUpstream) { knowledge.withLock { $0.upstream = upstream } }
 
     func run() async {
@@ -131,7 +148,7 @@ final class NameServerCore: Sendable {
         case .nothing: return .nothing
         }
         let limit = overStream ? nil : query.maximumByteCount
-        let (table, upstream) = knowledge.withLock { ($0.table, $0.upstream) }
+        let (table, upstream) = current()
         if let answer = table.answer(to: query, turn: turn.wrappingAdd(1, ordering: .relaxed).oldValue) {
             return .answer(answer.bytes(to: query, limit: limit))
         }

@@ -111,10 +111,12 @@ extension SandboxStore {
     }
 
     private func keep(_ record: SandboxRecord, _ server: NameServer?, id: String) {
-        sandboxes.withLock { sandboxes in
+        let present = sandboxes.withLock { sandboxes in
             sandboxes[id, default: Sandbox(record: record)].record = record
             if let server { sandboxes[id]?.nameServer = server }
+            return sandboxes[id]?.nameServer
         }
+        if let present { updateUpstream(of: record, present) }
         updateNames(in: Set(record.endpoints.map(\.networkID)))
     }
 

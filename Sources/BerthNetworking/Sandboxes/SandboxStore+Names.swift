@@ -87,15 +87,24 @@ extension SandboxStore {
         return NameTable(own, links: links)
     }
 
+    /// Has a sandbox's name server ask whom it is to ask now.
+    func updateUpstream(of record: SandboxRecord, _ server: NameServer) { server.update(resolver(of: record).upstream) }
+
     /// Has the name servers of everybody in these networks know who is in them.
     func updateNames(in networkIDs: Set<String>) {
         let concerned = sandboxes.withLock { sandboxes in
-            sandboxes.values.filter { sandbox in
-                sandbox.nameServer != nil && sandbox.record.endpoints.contains { networkIDs.contains($0.networkID) }
+            sandboxes.compactMap { id, sandbox -> (String, NameServer)? in
+                guard let server = sandbox.nameServer, sandbox.record.endpoints.contains(where: { networkIDs.contains($0.networkID) }) else {
+                    return nil
+                }
+                return (id, server)
             }
         }
-        for sandbox in concerned { sandbox.nameServer?.update(names(of: sandbox.record)) }
+        // Not before it is asked: whoever joins a network of a thousand would make a thousand tables.
+        for (id, server) in concerned { server.update(by: { [weak self] in self?.names(of: id) ?? NameTable([]) }) }
     }
+
+    private func names(of id: String) -> NameTable? { sandboxes.withLock { $0[id]?.record }.map(names(of:)) }
 
     /// The keys of the sockets by which a sandbox is asked for names, that the next engine has to be lent; none if it has no name server, or one that is
     /// asked already.
