@@ -146,7 +146,7 @@ let testTargets: [Target] = [
         of: [
             "Berth", "BerthContainers", "BerthNetworking", "BerthNetlink", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux",
             "BerthReactor", "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
-            "BerthImages", "BerthState", "BerthContracts", "BerthReactor",
+            "BerthImages", "BerthState", "BerthContracts",
         ]),
 ]
 

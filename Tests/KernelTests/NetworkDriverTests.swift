@@ -5,6 +5,7 @@ import BerthOCI
 import BerthReactor
 import BerthState
 import Foundation
+import Synchronization
 import Testing
 
 @testable import BerthNetworking
@@ -91,6 +92,37 @@ struct NetworkDriverTests {
         #expect { try driver.make(scene.network) } throws: { ($0 as? NetworkError)?.code == .conflict && "\($0)".contains(name) }
         try driver.remove(scene.network)
         #expect(try Scratch.run("/sbin/ip", ["link", "show", name]).1 == 0)
+    }
+}
+
+@Suite("What comes to the host later is seen", .kernelTier, .serialized, .timeLimit(.minutes(2)))
+struct HostWatchTests {
+    @Test("An interface that comes later is opened for containers, and a route that leads to where they are is told once")
+    func later() async throws {
+        let scene = try NetworkScene(driver: "bridge", [("10.231.9.0/24", "10.231.9.1", "10.231.9.2")])
+        let said = Mutex<[String]>([])
+        let driver = try BridgeDriver(engineID: scene.engineID, host: try HostNetwork(), reactor: .start()) { message in
+            said.withLock { $0.append(message) }
+        }
+        defer { driver.close() }
+        try driver.make(scene.network)
+        let name = "hw\(RandomID.make().prefix(8))"
+        #expect(try Scratch.run("/sbin/ip", ["link", "add", name, "type", "veth", "peer", "name", "\(name)p"]).code == 0)
+        defer { _ = try? Scratch.run("/sbin/ip", ["link", "del", name]) }  // the namespace is the run's own
+        #expect(try Scratch.run("/sbin/ip", ["addr", "add", "198.51.100.1/24", "dev", name]).code == 0)
+        let file = "/proc/sys/net/ipv4/conf/\(name)/forwarding"
+        try await until("the interface to be opened") {
+            try HostFile.read(file, limit: 8) == Array("1\n".utf8)
+        }
+        #expect(said.withLock { $0.contains { $0.contains("conf.\(name).forwarding: 0 to 1") } })
+        for command in [["link", "set", name, "up"], ["route", "add", "10.231.9.128/25", "dev", name]] {
+            #expect(try Scratch.run("/sbin/ip", command).code == 0)
+        }
+        try await until("the route to be told") {
+            said.withLock { $0.contains { $0.contains("10.231.9.128/25") && $0.contains(scene.network.shortID) } }
+        }
+        #expect(said.withLock { $0.count { $0.contains("10.231.9.128/25") } } == 1)
+        try driver.remove(scene.network)
     }
 }
 

@@ -19,6 +19,11 @@ public final class BridgeDriver: NetworkDriver {
     let firewall: Firewall
     private let forwarding: Forwarding
     private let abandoned: AbandonedLinks
+    private let log: @Sendable (String) -> Void
+    /// Sees interfaces and routes of the host's that come later. It begins with the first network.
+    private let watch = Mutex<HostWatch?>(nil)
+    /// What has been said of routes already.
+    private let reported = Mutex<Set<String>>([])
     /// The bridges' numbers, by network: asked for once.
     private let bridges = Mutex<[String: Int32]>([:])
 
@@ -26,14 +31,17 @@ public final class BridgeDriver: NetworkDriver {
     init(
         engineID: String, host: HostNetwork, reactor: Reactor, log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(NetworkError) {
-        (self.engineID, self.host) = (engineID, host)
+        (self.engineID, self.host, self.log) = (engineID, host, log)
         abandoned = AbandonedLinks(host: host, reactor: reactor, log: log)
         firewall = try Firewall(engineID: engineID) { event in log(event.description) }
         forwarding = Forwarding { change in log("a setting of the kernel was changed, so that containers reach others: \(change)") }
     }
 
     /// Lets go of the firewall's table, which stays.
-    public func close() { firewall.close() }
+    public func close() {
+        watch.withLock { $0.take() }?.end()
+        firewall.close()
+    }
 
     /// Whether the options can be.
     ///
@@ -67,10 +75,48 @@ public final class BridgeDriver: NetworkDriver {
             try firewall.apply([.addNetwork(FirewallNetwork(network, name, options))] + openings(network, besides: name))
             try addAddresses(network, options, to: index)
             bridges.withLock { $0[network.id] = index }
+            try beginWatching()
         } catch {
             if found == nil { try? remove(network) }  // what went wrong first is told
             throw error
         }
+    }
+
+    private func beginWatching() throws(NetworkError) {
+        try watch.withLock { (watch) throws(NetworkError) in
+            guard watch == nil else { return }
+            watch = try HostWatch { [weak self] in self?.lookAtHost() } onFailure: { [log] in log($0) }
+        }
+    }
+
+    /// An interface by which the outside comes is opened also when it comes later; a route that leads elsewhere than to a network of ours is told once.
+    private func lookAtHost() {
+        do throws(NetworkError) {
+            let networks = firewall.state.networks.values
+            let outer = try forwarding.outerInterfaces(besides: Set(networks.map(\.bridge)))
+            for version in IPAddress.Version.allCases {
+                guard networks.contains(where: { !$0.isInternal && $0.subnets.contains { $0.version == version } }) else { continue }
+                if try forwarding.forwardsEverything(version) {
+                    // By somebody else's will: what was opened for containers alone is closed to nobody any more.
+                    try firewall.apply(firewall.state.openings.filter { $0.version == version }.map { .close($0) })
+                } else {
+                    try firewall.apply(forwarding.open(outer, version).map { .open($0) })
+                }
+            }
+            let ours = Set(bridges.withLock { Array($0.values) })
+            let routes = try ask { (socket) throws(NetlinkError) in
+                var routes: [Route] = []
+                for version in IPAddress.Version.allCases { routes += try socket.routes(version, table: Route.mainTable) }
+                return routes
+            }
+            for route in routes where route.destination.length > 0 && !route.hops.contains(where: { ours.contains($0.interface ?? 0) }) {
+                for network in networks where network.subnets.contains(where: { $0.overlaps(Subnet(route.destination)) }) {
+                    let message =
+                        "the route to \(route.destination) leads to where the network \(network.id.prefix(12)) with the bridge \(network.bridge) has its containers: some of them, or some of the others, cannot be reached"
+                    if reported.withLock({ $0.insert(message).inserted }) { log(message) }
+                }
+            }
+        } catch { log("the host's network could not be looked at: \(error)") }
     }
 
     /// Has the host's interfaces forward what is for sandboxes of the network, and nothing else.
@@ -141,10 +187,13 @@ public final class BridgeDriver: NetworkDriver {
                 name: inner, hardwareAddress: endpoint.hardwareAddress, mtu: options.mtu, namespace: namespace.handle)
             let pair = NewLink(
                 LinkEnd(name: outer, mtu: options.mtu), .veth(peer: peer), isUp: true, master: try bridge(of: network))
+            // Where what a bridge passes on meets the rules as well, a sandbox reaches its own published port only so.
+            let isHairpin = if endpoint.ports.isEmpty { false } else { try forwarding.bridgesMeetRules() }
+            let port = BridgePortChange(isHairpin: isHairpin ? true : nil, isIsolated: options.allowsInterContainer ? nil : true)
             try ask { (socket) throws(NetlinkError) in
-                let isolated =
-                    options.allowsInterContainer ? [] : [NetlinkRequest.changeBridgePort(.name(outer), BridgePortChange(isIsolated: true))]
-                try socket.perform([.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))] + isolated)
+                var requests = [NetlinkRequest.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))]
+                if port != BridgePortChange() { requests.append(.changeBridgePort(.name(outer), port)) }
+                try socket.perform(requests)
             }
             if endpoint.ipv6 != nil { try namespace.set([("ipv6/conf/\(inner)/disable_ipv6", "0")]) }
             do throws(NetlinkError) {
