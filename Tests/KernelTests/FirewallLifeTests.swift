@@ -84,8 +84,9 @@ struct FirewallLifeTests {
     }
 
     private func isIntact(_ firewall: Firewall) throws -> Bool {
+        let state = firewall.state
         var socket = try NetlinkSocket(.netfilter, in: scene.host)
-        return try #require(FirewallTable(engineID: "0123abcd")).isIntact(firewall.state.elements, in: &socket)
+        return try #require(FirewallTable(engineID: "0123abcd")).isIntact(state.elements, in: &socket)
     }
 
     @Test func nobodysFlushTakesAnOwnedTableAway() async throws {
@@ -103,7 +104,8 @@ struct FirewallLifeTests {
             let (text, code) = try NetlinkScene.tryRun(in: scene.host, command)
             #expect(code != 0 && text.contains("not permitted"), "\(command): \(text)")
         }
-        #expect(try table(firewall)?.handle == handle && isIntact(firewall))
+        #expect(try table(firewall)?.handle == handle)
+        #expect(try isIntact(firewall))
         try scene.expectAnswer("c1 192.0.2.9", from: "outside", "192.0.2.1", 8080)
         talks.forEach { $0.end() }
         try firewall.remove()
@@ -115,9 +117,9 @@ struct FirewallLifeTests {
         // While somebody has it, nobody else gets it.
         let second = try Firewall(engineID: "0123abcd", in: scene.host)
         let (networks, ports) = try ([FirewallScene.network("a"), FirewallScene.network("b")], FirewallScene.usualPorts)
-        let refused = await #expect(throws: NetworkError.self) { try await second.restore(networks: networks, ports: ports) }
+        let refused = #expect(throws: NetworkError.self) { try second.restore(networks: networks, ports: ports) }
         #expect(refused?.description.contains("another process") ?? false)
-        #expect(second.state.isEmpty)
+        #expect(try second.state.isEmpty)
         try talks.forEach { try $0.goOn() }
         first = nil
         _ = first
@@ -137,17 +139,20 @@ struct FirewallLifeTests {
             try second.restore(networks: networks, ports: ports + (round % 2 == 0 ? [] : further))
             try talks.forEach { try $0.goOn(5) }
         }
-        #expect(try table(second)?.flags == [.owner, .persist] && isIntact(second))
+        #expect(try table(second)?.flags == [.owner, .persist])
+        #expect(try isIntact(second))
         // What forwarding was switched on for is known from the table.
-        #expect(second.state.openings == Set(scene.openings) && scene.openings.count == 2)
+        #expect(try second.state.openings == Set(scene.openings) && scene.openings.count == 2)
         try scene.expectAnswer("c2 192.0.2.9", from: "outside", "192.0.2.1", 8085)
         talks.forEach { $0.end() }
         // Closed, it stays.
-        second.close()
+        try second.close()
         #expect(try table(second)?.flags == .persist)
         try scene.expectAnswer("c1 192.0.2.9", from: "outside", "192.0.2.1", 8080)
-        await #expect(throws: NetworkError.self) { try await second.apply([.removeNetwork("a")]) }
+        #expect(throws: NetworkError.self) { try second.apply([.removeNetwork("a")]) }
         let third = try Firewall(engineID: "0123abcd", in: scene.host)
+        try third.apply([.removeNetwork("a"), .releaseAddress(.of("10.88.1.11"))])
+        #expect(try table(third)?.flags == .persist)
         try third.remove()
         try third.remove()
         #expect(try table(third) == nil)
@@ -183,9 +188,53 @@ struct FirewallLifeTests {
         try NetlinkScene.run(in: scene.host, "nft -f /dev/stdin", input: "flush ruleset\n\(saved)")
         // It says some of it otherwise than we do.
         while try !isIntact(firewall) { try #require(events.next() == .restored) }
-        firewall.close()
+        try firewall.close()
         try NetlinkScene.run(in: scene.host, "nft flush ruleset")
         #expect(try table(firewall) == nil)
+    }
+
+    @Test func whereTablesCannotBeOwnedTheyAreWatched() async throws {
+        let events = Events()
+        let firewall = Firewall(
+            try #require(FirewallTable(engineID: "0123abcd")), .owned, scene.host, ownedFlags: NfTable.Flags(rawValue: 0x4000_0006)
+        ) { events.take($0) }
+        try firewall.apply([.addNetwork(FirewallScene.network("a"))])
+        guard case .isOnlyWatched(let reason) = events.next() else { return #expect(Bool(false), "nothing is said") }
+        #expect(reason.contains("add the table inet berth-0123abcd"))
+        #expect(firewall.protection == .watched)
+        #expect(try table(firewall)?.flags == [])
+        #expect(try isIntact(firewall))
+        try NetlinkScene.run(in: scene.host, "nft flush ruleset")
+        #expect(events.next() == .restored)
+        #expect(try isIntact(firewall))
+        try firewall.remove()
+        // Gone, it stays gone.
+        try NetlinkScene.run(in: scene.host, "nft add table inet theirs; nft flush ruleset")
+        #expect(try table(firewall) == nil && events.isEmpty)
+    }
+
+    /// Who came while the rules were not there does not stay; whose connections the rules allow does.
+    @Test func whoCameMeanwhileDoesNotStay() async throws {
+        func call(_ place: String, _ address: String, _ port: UInt16) throws -> Caller {
+            let address = try IPAddress.of(address)
+            let caller = try Caller(in: scene.namespace(place), false, version: address.version)
+            try #require(caller.call(address, port, .forAnswer) != nil)
+            return caller
+        }
+        // Connections are tracked while somebody asks for it: without, they would all be new to the rules.
+        try NetlinkScene.run(
+            in: scene.host,
+            "nft 'add table inet theirs; add chain inet theirs a { type filter hook forward priority 0; }; add rule inet theirs a ct state new'"
+        )
+        let intruders = try [
+            call("outside", "10.88.1.11", 80), call("outside", "fd00:88:1::11", 91), call("c3", "10.88.1.11", 80),
+        ]
+        let rightful = try [call("host", "10.88.1.11", 80), call("c2", "10.88.1.11", 80), call("c1", "192.0.2.9", 80)]
+        let firewall = try Firewall(engineID: "0123abcd", in: scene.host)
+        try firewall.restore(networks: [FirewallScene.network("a"), FirewallScene.network("b")], ports: [])
+        for caller in intruders { #expect(caller.say("still there", .forNothing) == nil) }
+        for caller in rightful { #expect(caller.say("still there", .forAnswer) == "still there") }
+        try firewall.remove()
     }
 
     @Test func theTableIsThereWhileThereAreNetworks() async throws {
@@ -195,7 +244,8 @@ struct FirewallLifeTests {
         #expect(try NetlinkScene.run(in: scene.host, "nft list tables") == "")
         let network = try FirewallScene.network("a")
         try firewall.apply([.addNetwork(network)])
-        #expect(try table(firewall) != nil && isIntact(firewall))
+        #expect(try table(firewall) != nil)
+        #expect(try isIntact(firewall))
         let port = try #require(try FirewallScene.ports(80, "c1").first)
         try firewall.apply([.publish(port)])
         // What cannot be is refused, and nothing of it is done.
@@ -207,7 +257,8 @@ struct FirewallLifeTests {
         ] as [([FirewallChange], NetworkError.Code)] {
             #expect { try firewall.apply(changes) } throws: { ($0 as? NetworkError)?.code == code }
         }
-        #expect(firewall.state.ports == [port] && firewall.state.networks == ["a": network])
+        let state = firewall.state
+        #expect(state.ports == [port] && state.networks == ["a": network])
         #expect(try isIntact(firewall))
         other = port
         try firewall.apply([.unpublish(other), .publish(FirewallScene.ports(80, "c2")[0])])
@@ -246,6 +297,21 @@ struct FirewallLifeTests {
         try firewall.remove()
     }
 
+    /// More calls than any lane takes, at once, and none is lost.
+    @Test func manyCallsWaitForEachOther() async throws {
+        let firewall = try await scene.firewall()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 20_000..<20_500 as Range<UInt16> {
+                group.addTask { try firewall.apply(FirewallScene.ports(number, "c1").map { .publish($0) }) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try firewall.state.ports.count == FirewallScene.usualPorts.count + 2000)
+        #expect(try isIntact(firewall))
+        try scene.expectAnswer("c1 192.0.2.9", from: "outside", "192.0.2.1", 20_499)
+        try firewall.remove()
+    }
+
     /// What one more port costs, with none and with a thousand: by hand, for the figure.
     @Test func theThousandthPortIsLikeTheFirst() async throws {
         let firewall = try await scene.firewall()
@@ -263,9 +329,10 @@ struct FirewallLifeTests {
         print("a port costs \(median(times.prefix(100))) among none, \(median(times.suffix(100))) among a thousand")
         #expect(try isIntact(firewall))
         try scene.expectAnswer("c1 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        let state = firewall.state
         let replacement = try clock.measure {
             try firewall.restore(
-                networks: Array(firewall.state.networks.values), ports: Array(firewall.state.ports), openings: scene.openings)
+                networks: Array(state.networks.values), ports: Array(state.ports), openings: scene.openings)
         }
         print("restoring all costs \(replacement)")
         #expect(try isIntact(firewall))

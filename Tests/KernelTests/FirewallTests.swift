@@ -42,4 +42,26 @@ struct FirewallTests {
         #expect(try NetlinkScene.run(in: scene.host, "nft list tables") == "")
         try scene.expectNothing(from: "outside", "192.0.2.1", 8080)
     }
+
+    /// Where no answer would find its way back, it is the socket on the port that takes what comes.
+    @Test func whatCannotBeTranslatedIsLeftToTheSocketOnThePort() async throws {
+        let scene = try FirewallScene()
+        let firewall = try await scene.firewall()
+        try scene.answer("host", in: scene.host, 8080)
+        for isDatagram in [false, true] {
+            #expect(try scene.ask(from: "host", "::1", 8080, isDatagram: isDatagram, .forAnswer) == "host ::1")
+            #expect(try scene.ask(from: "host", "127.0.0.1", 8080, isDatagram: isDatagram, .forAnswer) == "c1 10.88.1.1")
+        }
+        var far = try NetlinkSocket(.route, in: scene.outside)
+        // An address that nobody else has is used at once; the kernel's own may still be asked about.
+        try NetlinkScene.run(in: scene.host, "ip addr add fe80::77/64 dev up0 nodad")
+        try NetlinkScene.run(in: scene.outside, "ip addr add fe80::99/64 dev eth0 nodad")
+        let scope = UInt32(try #require(try far.link(.name(.named("eth0")))).index)
+        for isDatagram in [false, true] {
+            let caller = try Caller(in: scene.outside, isDatagram, version: .v6)
+            let answer = try caller.call(.of("fe80::77"), 8080, scope: scope, .forAnswer)
+            #expect(answer?.hasPrefix("host fe80::") ?? false, "\(answer ?? "nobody")")
+        }
+        try firewall.remove()
+    }
 }

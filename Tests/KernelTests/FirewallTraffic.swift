@@ -98,11 +98,11 @@ final class Caller: Sendable {
     deinit { close(descriptor) }
 
     /// Connects and gives what is said first; `nil` if nobody answers.
-    func call(_ address: IPAddress, _ port: UInt16, _ patience: Patience) -> String? {
+    func call(_ address: IPAddress, _ port: UInt16, scope: UInt32 = 0, _ patience: Patience) -> String? {
         let flags = fcntl(descriptor, F_GETFL)
         _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK)
         defer { _ = fcntl(descriptor, F_SETFL, flags) }
-        let code = unsafe address.withSocketAddress(port) { unsafe connect(descriptor, $0, $1) }
+        let code = unsafe address.withSocketAddress(port, scope: scope) { unsafe connect(descriptor, $0, $1) }
         guard code == 0 || errno == EINPROGRESS else { return nil }
         if isDatagram {
             guard unsafe send(descriptor, [65], 1, 0) == 1 else { return nil }
@@ -137,7 +137,7 @@ final class Caller: Sendable {
 
 extension IPAddress {
     /// The address and a port for calls of the kernel's.
-    func withSocketAddress<Result>(_ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    func withSocketAddress<Result>(_ port: UInt16, scope: UInt32 = 0, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         if version == .v4 {
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
@@ -152,6 +152,7 @@ extension IPAddress {
         var address = sockaddr_in6()
         address.sin6_family = sa_family_t(AF_INET6)
         address.sin6_port = port.bigEndian
+        address.sin6_scope_id = scope
         unsafe withUnsafeMutableBytes(of: &address.sin6_addr) { unsafe $0.copyBytes(from: bytes) }
         return unsafe withUnsafePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, socklen_t(MemoryLayout<sockaddr_in6>.size)) }

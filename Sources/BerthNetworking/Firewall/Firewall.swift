@@ -3,8 +3,9 @@ internal import Synchronization
 
 /// An engine's rules in the kernel: one table of nf_tables, changed in transactions, that nobody's flush takes away for long.
 ///
-/// The table is there while there are networks (or interfaces on which forwarding was switched on for them), and it stays when this value, or its process,
-/// goes: containers run on. It is then ``restore(networks:ports:openings:)`` that goes on with it. Calls block; one is made at a time, and each is whole or not at all.
+/// The table is there while there are networks, or interfaces on which forwarding was switched on for them. It stays when this value, or its
+/// process, goes: containers run on. It is then ``restore(networks:ports:openings:)`` that goes on with it. Calls wait for each other without
+/// blocking, and each is whole or not at all.
 public final class Firewall: Sendable {
     /// How the table is kept from others.
     public enum Protection: String, Hashable, Sendable {
@@ -37,6 +38,8 @@ public final class Firewall: Sendable {
     private struct Contents: ~Copyable {
         var state = FirewallState()
         var socket: NetlinkSocket?
+        /// Tells the host's addresses, once they have been asked for.
+        var routeSocket: NetlinkSocket?
         var protection: Protection
         var watch: FirewallWatch?
         /// Whether the kernel has what the state says, as far as is known here.
@@ -47,6 +50,7 @@ public final class Firewall: Sendable {
     private let table: FirewallTable
     private let namespace: NamespaceHandle?
     private let onEvent: @Sendable (Event) -> Void
+    private let ownedFlags: NfTable.Flags
     private let contents: Mutex<Contents>
 
     /// A firewall with no networks. Nothing is done in the kernel, and a table that is there stays as it is.
@@ -66,8 +70,12 @@ public final class Firewall: Sendable {
         self.init(table, protection, namespace, onEvent)
     }
 
-    init(_ table: FirewallTable, _ protection: Protection, _ namespace: NamespaceHandle?, _ onEvent: @escaping @Sendable (Event) -> Void) {
-        (self.table, self.namespace, self.onEvent) = (table, namespace, onEvent)
+    /// - Parameter ownedFlags: those of a table that is owned; a test says some that the kernel does not have.
+    init(
+        _ table: FirewallTable, _ protection: Protection, _ namespace: NamespaceHandle?, ownedFlags: NfTable.Flags = [.owner, .persist],
+        _ onEvent: @escaping @Sendable (Event) -> Void
+    ) {
+        (self.table, self.namespace, self.ownedFlags, self.onEvent) = (table, namespace, ownedFlags, onEvent)
         contents = Mutex(Contents(protection: protection))
     }
 
@@ -75,7 +83,7 @@ public final class Firewall: Sendable {
     deinit { contents.withLock { $0.watch?.end() } }
 
     /// What is let through: what was asked for and done last.
-    public var state: FirewallState { contents.withLock { $0.state } }
+    public var state: FirewallState { look { $0.state } }
 
     /// Every way into every container from outside: see ``FirewallState/exposure``.
     public var exposure: [Exposure] { state.exposure }
@@ -83,8 +91,10 @@ public final class Firewall: Sendable {
     /// The name of the table, as the program `nft` writes it.
     public var tableName: String { table.id.description }
 
-    /// How the table is kept from others.
-    public var protection: Protection { contents.withLock { $0.protection } }
+    /// How the table is kept from others, as far as the kernel has been asked.
+    public var protection: Protection { look { $0.protection } }
+
+    private func look<Value: Sendable>(_ body: (borrowing Contents) -> Value) -> Value { contents.withLock { body($0) } }
 }
 
 // MARK: Changes
@@ -94,7 +104,7 @@ extension Firewall {
     ///
     /// One port costs one element, whatever others there are. Repeating a change changes nothing more. Connections that no longer lead where they did are
     /// forgotten by the kernel; where that fails, ``Event/failed(_:)`` says so.
-    /// - Throws: `conflict`, `notFound` and `invalid` as the changes are, `system` if the kernel refuses, `busy`; then nothing has changed.
+    /// - Throws: `conflict`, `notFound` and `invalid` as the changes are, `system` if the kernel refuses; then nothing has changed.
     public func apply(_ changes: [FirewallChange]) throws(NetworkError) {
         try inTurn { (contents) throws(NetworkError) in
             // The state is changed where it is: a copy would cost what is there already.
@@ -115,7 +125,7 @@ extension Firewall {
     }
 
     /// Makes the table what these say, whatever it contains now: for the engine's start. A table that a killed engine has left is taken over; connections
-    /// go on.
+    /// go on, but for those that the rules would not have let begin.
     ///
     /// - Parameter openings: `nil` for those that the table has: it goes when the machine does, as the settings do that they are about.
     /// - Throws: `conflict` and `notFound` where they contradict each other; `system` if the kernel refuses, which it does while another process has
@@ -126,6 +136,7 @@ extension Firewall {
         try inTurn { (contents) throws(NetworkError) in
             let openings = if let openings { openings } else { try self.leftOpenings() }
             try self.set(try FirewallState(networks: networks, ports: ports, openings: openings), &contents)
+            self.forgetIntruders(&contents)
         }
     }
 
@@ -140,6 +151,7 @@ extension Firewall {
         let watch = contents.withLock { contents -> FirewallWatch? in
             contents.isClosed = true
             contents.socket = nil
+            contents.routeSocket = nil
             return contents.watch.take()
         }
         watch?.end()
@@ -171,9 +183,10 @@ extension Firewall {
 
     /// Brings into the kernel what has changed in the state.
     private func commit(_ steps: [FirewallState.Difference], _ contents: inout Contents) throws(NetworkError) {
-        guard contents.isInForce, !contents.state.isEmpty else { return try replace(&contents) }
         let steps = steps.filter { !$0.removed.isEmpty || !$0.added.isEmpty }
-        guard !steps.isEmpty else { return }
+        // Who has not yet said what is to be there does not take away what another engine's end has left.
+        if steps.isEmpty, contents.isInForce || contents.state.isEmpty { return }
+        guard contents.isInForce, !contents.state.isEmpty else { return try replace(&contents) }
         var transaction = NfTransaction()
         for step in steps { table.change(removing: step.removed, adding: step.added, in: &transaction) }
         do throws(NetlinkError) {
@@ -210,6 +223,7 @@ extension Firewall {
                 throw NetworkError(firewall: error)
             }
         }
+        throw NetworkError(.system, "the rule set changed \(Self.attempts) times while ours were made: try again")
     }
 
     private func replaceOnce(_ contents: inout Contents) throws(NetlinkError) {
@@ -219,7 +233,7 @@ extension Firewall {
             if isThere { try contents.socket?.commit(table.removal(expecting: generation)) }
             return
         }
-        let flags: NfTable.Flags = contents.protection == .owned ? [.owner, .persist] : []
+        let flags: NfTable.Flags = contents.protection == .owned ? ownedFlags : []
         try contents.socket?.commit(table.replacement(contents.state.elements, flags: flags, isThere: isThere, expecting: generation))
     }
 
@@ -248,6 +262,8 @@ extension Firewall {
             }
             return found
         } catch {
+            // Somebody may have put anything there meanwhile.
+            if error.code == .malformed { return [] }
             throw NetworkError(firewall: error)
         }
     }
@@ -269,19 +285,25 @@ extension Firewall {
         do throws(NetlinkError) {
             var local: Set<IPAddress> = []
             if flows.contains(where: \.needsLocalAddresses) {
-                var socket = try makeSocket(.route)
-                local = Set(try socket.addresses().map(\.prefix.address))
+                if contents.routeSocket == nil { contents.routeSocket = try makeSocket(.route) }
+                local = Set(try contents.routeSocket?.addresses().map(\.prefix.address) ?? [])
             }
-            for version in IPAddress.Version.allCases {
-                let ours = flows.filter { $0.version == version }
-                if ours.isEmpty { continue }
-                _ = try contents.socket?.forgetFlows(FlowFilter(version: version)) { flow in
-                    ours.contains { $0.contain(flow.transportProtocol, flow.original, flow.reply, local: local) }
-                }
+            // To list them the kernel walks through all there is room for, of whatever version: once.
+            let versions = Set(flows.map(\.version))
+            let filter = FlowFilter(version: versions.count == 1 ? versions.first ?? nil : nil)
+            _ = try contents.socket?.forgetFlows(filter) { flow in
+                flows.contains { $0.contain(flow.transportProtocol, flow.original, flow.reply, local: local) }
             }
         } catch {
             if error.code != .unsupported, error.code != .invalid { onEvent(.failed(error.description)) }
         }
+    }
+}
+
+extension Firewall {
+    /// Ends what others may have begun while the rules were not there.
+    private func forgetIntruders(_ contents: inout Contents) {
+        forget(contents.state.networks.values.map { .intruders($0) }, &contents)
     }
 }
 
@@ -313,6 +335,7 @@ extension Firewall {
             do throws(NetworkError) {
                 if isIntact(&contents) { return nil }
                 try replace(&contents)
+                forgetIntruders(&contents)
                 return .restored
             } catch {
                 contents.isInForce = false

@@ -32,7 +32,7 @@ struct FirewallElements: Hashable, Sendable {
             add(NfElement(bridge, data: .verdict(into)), to: .of(version, .to4, .to6))
             if gateway.mode == .isolated { add(NfElement(bridge), to: .of(version, .gatewayless4, .gatewayless6)) }
             for subnet in network.subnets where subnet.version == version {
-                if reach == .closed || reach == .published { add(NfElement(subnet), to: .of(version, .guarded4, .guarded6)) }
+                if network.isGuarded(version) { add(NfElement(subnet), to: .of(version, .guarded4, .guarded6)) }
                 guard reach == .published || reach == .everything else { continue }
                 add(NfElement(subnet), to: .of(version, .hairpin4, .hairpin6))
                 guard gateway.masquerades else { continue }

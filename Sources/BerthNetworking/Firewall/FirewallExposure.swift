@@ -31,13 +31,13 @@ public struct Exposure: Hashable, Sendable, CustomStringConvertible {
 
     /// As `tcp 0.0.0.0:80 …: reason`.
     public var description: String {
-        let where_ =
-            switch place {
+        let place =
+            switch self.place {
             case .everyHostAddress(let version): version == .v4 ? "0.0.0.0" : "[::]"
             case .hostAddress(let address), .containerAddress(let address): address.version == .v4 ? "\(address)" : "[\(address)]"
             case .subnet(let subnet): "\(subnet)"
             }
-        return "\(transport?.rawValue ?? "any") \(where_):\(port.map { "\($0)" } ?? "any"): \(reason)"
+        return "\(transport?.rawValue ?? "any") \(place):\(port.map { "\($0)" } ?? "any"): \(reason)"
     }
 }
 

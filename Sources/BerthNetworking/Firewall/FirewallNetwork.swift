@@ -71,6 +71,9 @@ public struct FirewallNetwork: Hashable, Sendable {
         }
     }
 
+    /// Whether nobody reaches its own addresses of a version from outside.
+    func isGuarded(_ version: IPAddress.Version) -> Bool { [.closed, .published].contains(reach(version)) }
+
     /// How far packets that begin a connection come, from somewhere else than the network itself.
     enum Reach: Hashable, Sendable {
         /// Nowhere, and none leave either.

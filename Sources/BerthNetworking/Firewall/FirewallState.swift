@@ -6,11 +6,12 @@ public enum FirewallChange: Hashable, Sendable {
     case addNetwork(FirewallNetwork)
     /// The network of this id has gone, and its ports.
     case removeNetwork(String)
-    /// A port is published.
+    /// A port is published. What is known of datagrams to a port of UDP is forgotten.
     case publish(PublishedPort)
-    /// A port is no longer published.
+    /// A port is no longer published. What is known of datagrams to a port of UDP is forgotten; connections go on while their container does.
     case unpublish(PublishedPort)
-    /// The address is no longer a container's: what is known of its connections is forgotten.
+    /// The address is no longer a container's: what is known of its connections is forgotten. The kernel looks through all there is room for, which takes
+    /// milliseconds: nobody has to wait for it.
     case releaseAddress(IPAddress)
     /// Forwarding was switched on for an interface of the host's: between all of these, nothing is forwarded.
     case open(ForwardingOpening)
@@ -150,8 +151,7 @@ public struct FirewallState: Sendable {
         take(elements, &difference)
         ports.remove(port)
         difference.inverse.append(.publish(port))
-        // A connection of TCP ends with its container; what comes without one goes where the kernel remembers.
-        if !elements.isEmpty, port.transport != .tcp { difference.flows.append(.unpublished(port)) }
+        if port.transport == .udp, !elements.isEmpty { difference.flows.append(.unpublished(port)) }
     }
 
     private mutating func put(_ elements: FirewallElements, of port: PublishedPort? = nil, _ difference: inout Difference) {

@@ -8,17 +8,24 @@ enum StaleFlows: Hashable, Sendable {
     case unpublished(PublishedPort)
     /// An address is no longer a container's: the next one that gets it has nothing to do with its connections.
     case address(IPAddress)
+    /// The rules were not there for a while: who came to a guarded network meanwhile, by a route, would stay.
+    case intruders(FirewallNetwork)
 
     /// Whether it has to be known which addresses are the host's.
     var needsLocalAddresses: Bool {
-        guard case .published(let port) = self else { return false }
-        return port.hostAddress == nil
+        switch self {
+        case .published(let port): port.hostAddress == nil
+        case .unpublished, .address: false
+        case .intruders: true
+        }
     }
 
-    var version: IPAddress.Version {
+    /// The version of their addresses; `nil` of both.
+    var version: IPAddress.Version? {
         switch self {
         case .published(let port), .unpublished(let port): port.version
         case .address(let address): address.version
+        case .intruders: nil
         }
     }
 
@@ -35,6 +42,11 @@ enum StaleFlows: Hashable, Sendable {
             return port.isOf(transport, original) && port.answers(reply)
                 && (original.destinationPort == port.hostPort || original.destination == port.containerAddress)
         case .address(let address): return original.source == address || reply.source == address
+        case .intruders(let network):
+            guard network.isGuarded(original.destination.version),
+                network.subnets.contains(where: { $0.contains(original.destination) })
+            else { return false }
+            return !local.contains(original.source) && !network.subnets.contains { $0.contains(original.source) }
         }
     }
 }
