@@ -45,7 +45,11 @@ struct ContainerRoutes: Sendable {
             }
             return platform
         }
-        let container = try await engine.containers.create(configuration, platform: platform)
+        let container: Container
+        do throws(ContainerError) { container = try await engine.containers.create(configuration, platform: platform) } catch {
+            // Clients take "not found" for the image's, and go and pull it.
+            throw error.code == .notFound ? APIFailure.invalid(error.description) : APIFailure(error)
+        }
         let warnings = request.warnings + (platform == nil ? warnings(aboutImage: configuration.image) : [])
         try await call.reply.json(ContainerCreateResponse(id: container.id, warnings: warnings), .created)
     }

@@ -51,9 +51,9 @@ extension ContainerDetails {
         configuration.networking.exposedPorts.union(image.exposedPorts.compactMap { Port($0) })
     }
 
-    /// Its ports while it runs, and where each is published.
+    /// Its ports while it runs and is in a network, and where each is published.
     fileprivate var portMap: PortMap {
-        guard status == .running else { return [:] }
+        guard status == .running, !endpoints.isEmpty else { return [:] }
         var map: PortMap = [:]
         for port in exposedPorts { map[ContainerPort(port)] = [] }
         for port in endpoints.flatMap(\.ports) {
@@ -64,7 +64,7 @@ extension ContainerDetails {
     }
 
     fileprivate var portSummaries: [PortSummary] {
-        guard status == .running else { return [] }
+        guard status == .running, !endpoints.isEmpty else { return [] }
         let published = endpoints.flatMap(\.ports)
         let bare = exposedPorts.filter { port in !published.contains { Port($0.containerPort, $0.transport) == port } }
         return bare.sorted().map { PortSummary(ContainerPort($0)) }
@@ -102,12 +102,28 @@ extension ContainerInspect {
         (directory, logPath, driver) = (container.directory, container.logPath ?? "", container.snapshotter)
         executionIDs = container.executionIDs.isEmpty ? nil : container.executionIDs
         host = HostConfig(container.configuration)
+        host.links = container.links
         config = ContainerConfig(container)
         mounts = container.configuration.bindMounts.map { MountPoint($0) }
         network.sandboxKey = container.processID.map { "/proc/\($0)/ns/net" } ?? ""
         network.sandboxID = network.sandboxKey.isEmpty ? "" : container.id
         network.networks = container.networks
         network.ports = container.portMap
+    }
+}
+
+extension ContainerDetails {
+    /// Its links as Docker tells them: in the default network by both containers' names, elsewhere as they were said.
+    fileprivate var links: [String]? {
+        let said = configuration.networking.links
+        guard !said.isEmpty else { return nil }
+        guard !NetworkName.isUserDefined(configuration.network.description) else { return said }
+        return said.map { link in
+            let parts = link.split(separator: ":", maxSplits: 1)
+            let other = (parts.first ?? "").drop { $0 == "/" }
+            let alias = (parts.last ?? "").split(separator: "/").last ?? other
+            return "/\(other):/\(name)/\(alias)"
+        }
     }
 }
 
@@ -147,6 +163,7 @@ extension ContainerConfig {
         image = configuration.image
         workingDirectory = configuration.workingDirectory.flatMap { $0.isEmpty ? nil : $0 } ?? execution.workingDirectory ?? ""
         labels = container.labels
+        macAddress = configuration.endpoints.first?.hardwareAddress?.description ?? ""
         exposedPorts = Set(
             (configuration.networking.exposedPorts + execution.exposedPorts.compactMap { Port($0) }).map { ContainerPort($0) })
         stopSignal = configuration.stopSignal ?? execution.stopSignal

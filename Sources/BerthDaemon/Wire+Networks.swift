@@ -43,7 +43,8 @@ extension NetworkResource {
         let configuration = network.configuration
         (name, id, created, driver) = (network.name, network.id, network.createdAt.rfc3339, configuration.driver)
         (hasIPv4, hasIPv6) = (configuration.enablesIPv4, configuration.enablesIPv6)
-        addressing.options = configuration.addressOptions.isEmpty ? nil : configuration.addressOptions
+        // As Docker has it: nobody has said anything of the networks that there are anyway.
+        addressing.options = NetworkName.isUserDefined(name) ? configuration.addressOptions : nil
         addressing.subnets = network.parts.map { part in
             NetworkAddressing.Subnet(
                 part.subnet.description, range: part.range?.description ?? "", gateway: part.gateway.description,
