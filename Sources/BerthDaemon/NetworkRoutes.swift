@@ -20,6 +20,7 @@ struct NetworkRoutes: Sendable {
 
     private func list(_ call: Call) async throws {
         let filter = try NetworkFilter(try Filters.parse(call.query["filters"] ?? ""))
+        await engine.networks.prepareToShow()
         let found = engine.networks.all().filter { network in
             filter.matches(network) { !engine.networks.endpoints(of: network.id).isEmpty }
         }
@@ -37,6 +38,7 @@ struct NetworkRoutes: Sendable {
     private func inspect(_ call: Call) async throws {
         // A scope that is not ours names nothing here.
         if let scope = call.query["scope"], scope != "local" { throw APIFailure.notFound("network \(call.subject) not found") }
+        await engine.networks.prepareToShow()
         try await call.reply.json(resource(try engine.networks.find(call.subject)))
     }
 

@@ -12,9 +12,8 @@ extension NetworkConfiguration {
             throw .invalid("not supported here: networks of the scope '\(request.scope)': engines of this kind are for one machine")
         }
         guard !request.isIngress else { throw .invalid("not supported here: ingress networks, which are a swarm's") }
-        guard !request.isConfigurationOnly, request.configuredFrom.isEmpty else {
-            throw .invalid("not supported here: networks that are a configuration for others (--config-only, --config-from)")
-        }
+        (isConfigurationOnly, configuredFrom) = (request.isConfigurationOnly, request.configuredFrom.isEmpty ? nil : request.configuredFrom)
+        guard !isConfigurationOnly || request.scope.isEmpty else { throw APIFailure(NetworkError.operatorFields) }
         if !request.driver.isEmpty && request.driver != "default" { driver = request.driver }
         (isInternal, isAttachable) = (request.isInternal, request.isAttachable)
         (enablesIPv4, enablesIPv6) = (request.enablesIPv4 ?? true, request.enablesIPv6 ?? false)
@@ -23,7 +22,7 @@ extension NetworkConfiguration {
         guard ["", "default", "null"].contains(addressing.driver) else {
             throw .notFound("could not find plugin \(addressing.driver): addresses are given by the driver 'default' alone")
         }
-        addressOptions = addressing.options ?? [:]
+        addressOptions = addressing.options
         subnets = try addressing.subnets.map { subnet throws(APIFailure) in
             guard !subnet.subnet.isEmpty else {
                 throw .invalid(
@@ -43,13 +42,19 @@ extension NetworkResource {
         let configuration = network.configuration
         (name, id, created, driver) = (network.name, network.id, network.createdAt.rfc3339, configuration.driver)
         (hasIPv4, hasIPv6) = (configuration.enablesIPv4, configuration.enablesIPv6)
-        // As Docker has it: nobody has said anything of the networks that there are anyway.
-        addressing.options = NetworkName.isUserDefined(name) ? configuration.addressOptions : nil
+        addressing.options = configuration.addressOptions
         addressing.subnets = network.parts.map { part in
             NetworkAddressing.Subnet(
                 part.subnet.description, range: part.range?.description ?? "", gateway: part.gateway.description,
                 reserved: part.auxiliary.mapValues(\.description))
         }
+        if configuration.isConfigurationOnly {
+            addressing.subnets = configuration.subnets.map { subnet in
+                NetworkAddressing.Subnet(
+                    subnet.subnet, range: subnet.range ?? "", gateway: subnet.gateway ?? "", reserved: subnet.auxiliary)
+            }
+        }
+        (isConfigurationOnly, configuredFrom) = (configuration.isConfigurationOnly, configuration.configuredFrom ?? "")
         (isInternal, isAttachable) = (configuration.isInternal, configuration.isAttachable)
         (options, labels) = (configuration.options, configuration.labels)
         for endpoint in endpoints {

@@ -20,18 +20,59 @@ public struct NetworkConfiguration: Hashable, Sendable {
     public var options: [String: String]
     /// Its labels. Default: none.
     public var labels: [String: String]
-    /// What only the address management understands: it is kept, and told again. Default: none.
-    public var addressOptions: [String: String]
+    /// What only the address management understands: it is kept, and told again. Default `nil`: nothing said.
+    public var addressOptions: [String: String]?
+    /// Whether it is no network, but what others are to be: ``configuredFrom``. Default `false`.
+    public var isConfigurationOnly = false
+    /// The name of such a one, whose versions, subnets, options and labels it is to have. Default `nil`: what is said here counts.
+    public var configuredFrom: String?
 
     /// A network of this name, everything else by default.
     public init(name: String) {
         self.name = name
         (driver, isInternal, isAttachable, enablesIPv4, enablesIPv6) = ("bridge", false, false, true, false)
-        (subnets, options, labels, addressOptions) = ([], [:], [:], [:])
+        (subnets, options, labels, addressOptions) = ([], [:], [:], nil)
     }
 
     /// The versions of which its sandboxes get addresses.
     var versions: Set<IPAddress.Version> {
         Set((enablesIPv4 ? [IPAddress.Version.v4] : []) + (enablesIPv6 ? [.v6] : []))
+    }
+
+    /// Whether a configuration can be one for others, and have one of others.
+    ///
+    /// - Throws: `forbidden`, in Docker's words.
+    func checkOrigin() throws(NetworkError) {
+        if isConfigurationOnly && (isInternal || isAttachable) { throw .operatorFields }
+        guard configuredFrom != nil else { return }
+        guard !isConfigurationOnly else {
+            throw NetworkError(.forbidden, "a configuration network cannot depend on another configuration network")
+        }
+        guard enablesIPv4, !enablesIPv6, labels.isEmpty, subnets.isEmpty, addressOptions?.isEmpty ?? true else {
+            throw NetworkError(
+                .forbidden, "user-specified configurations are not supported if the network depends on a configuration network")
+        }
+        guard options.isEmpty else {
+            throw NetworkError(.forbidden, "network driver options are not supported if the network depends on a configuration network")
+        }
+    }
+
+    /// This, with what the one that it is configured from says.
+    func configured(by other: NetworkConfiguration) -> NetworkConfiguration {
+        var configuration = self
+        (configuration.enablesIPv4, configuration.enablesIPv6) = (other.enablesIPv4, other.enablesIPv6)
+        (configuration.subnets, configuration.options, configuration.labels) = (other.subnets, other.options, other.labels)
+        if let options = other.addressOptions, !options.isEmpty { configuration.addressOptions = options }
+        return configuration
+    }
+}
+
+extension NetworkError {
+    /// Docker's words for a configuration for others that says what only a network can be.
+    public static var operatorFields: NetworkError {
+        NetworkError(
+            .forbidden,
+            "configuration network can only contain network specific fields. Network operator fields like [ ingress | internal | attachable | scope ] are not supported."
+        )
     }
 }

@@ -6,7 +6,8 @@ struct NetworkDocument: Codable, Sendable {
     struct Part: Codable, Sendable {
         var subnet: String
         var range: String?
-        var gateway: String
+        /// `nil` only in what is a configuration for others, and leaves it to them.
+        var gateway: String?
         var auxiliary: [String: String]
         var isSaid: Bool
     }
@@ -20,7 +21,9 @@ struct NetworkDocument: Codable, Sendable {
     var parts: [Part]
     var options: [String: String]
     var labels: [String: String]
-    var addressOptions: [String: String]
+    var addressOptions: [String: String]?
+    var isConfigurationOnly: Bool?
+    var configuredFrom: String?
 
     init(_ network: Network) {
         let configuration = network.configuration
@@ -33,6 +36,11 @@ struct NetworkDocument: Codable, Sendable {
                 auxiliary: part.auxiliary.mapValues(\.description), isSaid: part.isSaid)
         }
         (options, labels, addressOptions) = (configuration.options, configuration.labels, configuration.addressOptions)
+        (isConfigurationOnly, configuredFrom) = (configuration.isConfigurationOnly ? true : nil, configuration.configuredFrom)
+        guard configuration.isConfigurationOnly else { return }
+        parts = configuration.subnets.map { subnet in
+            Part(subnet: subnet.subnet, range: subnet.range, gateway: subnet.gateway, auxiliary: subnet.auxiliary, isSaid: true)
+        }
     }
 
     /// The network of this document, and its addresses.
@@ -48,6 +56,11 @@ struct NetworkDocument: Codable, Sendable {
             SubnetRequest(subnet: part.subnet, range: part.range, gateway: part.gateway, auxiliary: part.auxiliary)
         }
         configuration.subnets = zip(requests, parts).filter(\.1.isSaid).map(\.0)
+        (configuration.isConfigurationOnly, configuration.configuredFrom) = (isConfigurationOnly ?? false, configuredFrom)
+        if configuration.isConfigurationOnly {
+            let plan = try AddressPlan(restoring: [], said: [])
+            return (Network(id: id, createdAt: createdAt, configuration: configuration, parts: []), plan)
+        }
         let plan = try AddressPlan(restoring: requests, said: Set(configuration.subnets.map(\.subnet)))
         return (Network(id: id, createdAt: createdAt, configuration: configuration, parts: plan.networkParts), plan)
     }

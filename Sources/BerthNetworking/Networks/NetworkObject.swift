@@ -38,6 +38,22 @@ final class NetworkObject: Sendable {
         }
     }
 
+    /// Does something while it has not been made, and is not being made.
+    func unlessMade(_ body: (NetworkObject) throws(NetworkError) -> Void) throws(NetworkError) {
+        try isMade.withLock { (isMade) throws(NetworkError) in
+            if !isMade { try body(self) }
+        }
+    }
+
+    /// Whether sandboxes can be in it at all.
+    ///
+    /// - Throws: `forbidden` for what is only a configuration for others.
+    func checkIsNetwork() throws(NetworkError) {
+        guard !network.configuration.isConfigurationOnly else {
+            throw NetworkError(.forbidden, "cannot create endpoint on configuration-only network")
+        }
+    }
+
     /// Has the driver look at it again, as after something has failed. Blocks.
     func makeAgain() throws(NetworkError) {
         try isMade.withLock { (isMade) throws(NetworkError) in

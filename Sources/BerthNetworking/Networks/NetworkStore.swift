@@ -143,7 +143,7 @@ public final class NetworkStore: Sendable {
     /// Whether a sandbox can have these places, as far as that can be said before it takes them.
     ///
     /// - Parameter others: places that it has already, or is to have.
-    /// - Throws: `notFound`, `invalid`.
+    /// - Throws: `notFound`, `invalid`, `forbidden` for what is only a configuration for others.
     public func check(_ endpoints: [EndpointConfiguration], beside others: [EndpointConfiguration] = []) throws(NetworkError) {
         for endpoint in endpoints + others {
             let object = try object(endpoint.network)
@@ -158,6 +158,7 @@ public final class NetworkStore: Sendable {
         }
         for endpoint in endpoints {
             let object = try object(endpoint.network)
+            try object.checkIsNetwork()
             let network = object.network
             if network.isPredefined && !endpoint.aliases.isEmpty {
                 throw NetworkError(.invalid, "network-scoped alias is supported only for containers in user defined networks")
@@ -191,8 +192,14 @@ public final class NetworkStore: Sendable {
         return network
     }
 
-    private func make(_ configuration: NetworkConfiguration) throws(NetworkError) -> Network {
-        let driver = try check(configuration)
+    private func make(_ asked: NetworkConfiguration) throws(NetworkError) -> Network {
+        try Self.checkName(asked.name)
+        try asked.checkOrigin()
+        let origin = try asked.configuredFrom.map { name throws(NetworkError) in try holdConfiguration(name) }
+        defer { origin?.state.withLock { $0.pendingCount -= 1 } }
+        var configuration = origin.map { asked.configured(by: $0.network.configuration) } ?? asked
+        if configuration.isConfigurationOnly { configuration.driver = PredefinedNetwork.none.driver }
+        let driver = try checkedDriver(of: configuration)
         let id = RandomID.make()
         try reserve(configuration.name, for: id)
         do throws(NetworkError) {
@@ -218,8 +225,7 @@ public final class NetworkStore: Sendable {
         }
     }
 
-    private func check(_ configuration: NetworkConfiguration) throws(NetworkError) -> any NetworkDriver {
-        let name = configuration.name
+    private static func checkName(_ name: String) throws(NetworkError) {
         guard PredefinedNetwork(rawValue: name) == nil, name != "default" else {
             throw NetworkError(.forbidden, "operation is not permitted on predefined \(name) network ")
         }
@@ -232,12 +238,28 @@ public final class NetworkStore: Sendable {
                 "invalid network name \"\(name)\": it must be 1 to 255 letters, digits and signs without spaces, slashes, colons and commas"
             )
         }
+    }
+
+    private func checkedDriver(of configuration: NetworkConfiguration) throws(NetworkError) -> any NetworkDriver {
         let driver = try drivers.driver(named: configuration.driver)
+        if configuration.isConfigurationOnly { return driver }
         guard configuration.enablesIPv4 || configuration.enablesIPv6 || driver.addressVersions.isEmpty else {
             throw NetworkError(.invalid, "IPv4 or IPv6 must be enabled")
         }
         try driver.check(configuration)
         return driver
+    }
+
+    /// Keeps a network that is a configuration for others from being removed, until its `pendingCount` is lowered again.
+    private func holdConfiguration(_ name: String) throws(NetworkError) -> NetworkObject {
+        let object = index.withLock { index in index.names[name].flatMap { index.networks[$0] } }
+        let isHeld = object?.state.withLock { state in
+            guard state.network.configuration.isConfigurationOnly, !state.isRemoved else { return false }
+            state.pendingCount += 1
+            return true
+        }
+        guard let object, isHeld == true else { throw NetworkError(.notFound, "configuration network \"\(name)\" does not exist") }
+        return object
     }
 
     private func reserve(_ name: String, for id: String) throws(NetworkError) {
@@ -251,6 +273,11 @@ public final class NetworkStore: Sendable {
 
     /// Chooses the subnets, and keeps them from others that choose meanwhile.
     private func plan(_ configuration: NetworkConfiguration, for id: String) throws(NetworkError) -> AddressPlan {
+        if configuration.isConfigurationOnly {
+            // Whether it could be is asked now; which addresses it is those networks' to have.
+            _ = try AddressPlan(configuration.subnets, versions: [], from: choice, networks: [], routes: [])
+            return try AddressPlan(restoring: [], said: [])
+        }
         let routes = try host.routes()
         return try index.withLock { (index) throws(NetworkError) in
             let others = index.networks.values.filter { $0.id != id }.flatMap { $0.network.parts.map(\.subnet) }
@@ -268,13 +295,32 @@ public final class NetworkStore: Sendable {
             let network = object.network
             guard network.isDefault else { return }
             if !network.parts.isEmpty { guard try isTaken(network) else { return } }
-            let plan = try plan(network.configuration, for: network.id)
-            defer { index.withLock { $0.pending[network.id] = nil } }
-            let chosen = Network(
-                id: network.id, createdAt: network.createdAt, configuration: network.configuration, parts: plan.networkParts)
-            do throws(StateError) { try documents.write(NetworkDocument(chosen), id: network.id) } catch { throw NetworkError(error) }
-            object.state.withLock { ($0.network, $0.plan) = (chosen, plan) }
+            try chooseAddresses(object)
         }
+    }
+
+    /// Chooses the default network's addresses where nobody has used it yet, so that whoever looks at it sees what its first sandbox will find. Nothing is made
+    /// on the host. Where none can be chosen now it has none still. Repeating is fine.
+    public func prepareToShow() async {
+        guard let object = try? object(PredefinedNetwork.bridge.rawValue), object.network.parts.isEmpty else { return }  // set aside: it says so itself
+        do throws(NetworkError) {
+            try await lane.run { [self] () throws(NetworkError) in
+                try object.unlessMade { (object) throws(NetworkError) in
+                    if object.network.parts.isEmpty { try chooseAddresses(object) }
+                }
+            }
+        } catch {
+            // Its first sandbox will be told.
+        }
+    }
+
+    private func chooseAddresses(_ object: NetworkObject) throws(NetworkError) {
+        let network = object.network
+        let plan = try plan(network.configuration, for: network.id)
+        defer { index.withLock { $0.pending[network.id] = nil } }
+        let chosen = Network(id: network.id, createdAt: network.createdAt, configuration: network.configuration, parts: plan.networkParts)
+        do throws(StateError) { try documents.write(NetworkDocument(chosen), id: network.id) } catch { throw NetworkError(error) }
+        object.state.withLock { ($0.network, $0.plan) = (chosen, plan) }
     }
 
     /// Whether somebody else's route leads to where the default network's sandboxes would be. With a bridge of its own it is its own route.
@@ -311,6 +357,7 @@ public final class NetworkStore: Sendable {
             return state.endpoints.values.sorted { $0.sandboxID < $1.sandboxID }
         }
         let network = object.network
+        if network.configuration.isConfigurationOnly { try checkUnused(object) }
         guard object.state.withLock({ $0.isRemoved }) else {
             let names = users.map { "name:\"\($0.sandboxName)\" id:\"\($0.sandboxID.prefix(12))\"" }.joined(separator: ", ")
             throw NetworkError(.forbidden, "error while removing network: network \(network.name) has active endpoints (\(names))")
@@ -329,12 +376,29 @@ public final class NetworkStore: Sendable {
         }
     }
 
-    /// Removes networks that nobody is in and for which `isWanted` says no, but for the predefined ones.
+    /// Whether no network has its configuration from this one.
+    private func checkUnused(_ object: NetworkObject) throws(NetworkError) {
+        let name = object.network.name
+        // Who is about to be made of it holds it; who has been made of it is found.
+        let isUsed = index.withLock { $0.networks.values.contains { $0.network.configuration.configuredFrom == name } }
+        let isHeld = object.state.withLock { state in
+            let isHeld = !state.isRemoved
+            if isUsed { state.isRemoved = false }
+            return isHeld
+        }
+        guard !isUsed && !isHeld else {
+            throw NetworkError(.forbidden, "error while removing network: configuration network \"\(name)\" is in use")
+        }
+    }
+
+    /// Removes networks that nobody is in and for which `isWanted` says no, but for the predefined ones and configurations for others.
     ///
     /// - Returns: their names. One that somebody enters meanwhile stays.
     public func prune(keeping isWanted: @Sendable (Network) -> Bool) async throws(NetworkError) -> [String] {
         var names: [String] = []
-        for network in all() where !network.isPredefined && endpoints(of: network.id).isEmpty && !isWanted(network) {
+        for network in all()
+        where !network.isPredefined && !network.configuration.isConfigurationOnly && endpoints(of: network.id).isEmpty && !isWanted(network)
+        {
             do throws(NetworkError) { try await remove(network.id) } catch {
                 guard error.code == .forbidden || error.code == .notFound else { throw error }
                 continue

@@ -22,6 +22,7 @@ extension SandboxStore {
         _ request: SandboxRequest, _ configuration: EndpointConfiguration, processID: Int32
     ) throws(NetworkError) -> SandboxChange {
         let object = try networks.object(configuration.network)
+        try object.checkIsNetwork()
         let former = sandboxes.withLock { $0[request.id]?.record } ?? SandboxRecord(request)
         guard !former.endpoints.contains(where: { $0.networkID == object.id }) else {
             throw NetworkError(.forbidden, "endpoint with name \(request.name) already exists in network \(object.network.name)")

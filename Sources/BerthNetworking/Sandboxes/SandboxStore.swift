@@ -71,6 +71,7 @@ public final class SandboxStore: Sendable {
         var objects: [(EndpointConfiguration, NetworkObject)] = []
         for configuration in wanted {
             let object = try networks.object(configuration.network)
+            try object.checkIsNetwork()
             guard !objects.contains(where: { $0.1.id == object.id }) else {
                 throw NetworkError(.invalid, "network \(configuration.network) is named twice")
             }
