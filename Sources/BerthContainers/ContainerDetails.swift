@@ -27,6 +27,10 @@ public struct ContainerDetails: Sendable, Hashable {
     public var lastExit: ExitStatus?
     /// The name in its UTS namespace.
     public var hostname: String
+    /// The domain of that, if it has one.
+    public var domainName: String?
+    /// The containers that it is linked to in the default network, as `/name:/its own name/alias`; without those that are gone.
+    public var links: [String]
     /// The command with its arguments, the entry point first.
     public var arguments: [String]
     /// The environment without what the engine adds.
@@ -45,6 +49,13 @@ public struct ContainerDetails: Sendable, Hashable {
     public var networkIDs: [String: String]
     /// Further processes that can be asked about.
     public var executionIDs: [String]
+}
+
+extension ContainerDetails {
+    /// The ports that it can be spoken to at, published or not, by its maker's words and its image's; none while it is in no network.
+    public var openPorts: Set<Port> {
+        endpoints.isEmpty ? [] : configuration.networking.exposedPorts.union(image.exposedPorts.compactMap { Port($0) })
+    }
 }
 
 /// What of containers is to be listed.
@@ -72,7 +83,8 @@ extension ContainerStore {
         return ContainerDetails(
             id: object.id, name: document.name, createdAt: document.createdAt, configuration: configuration, imageID: document.imageID,
             image: document.imageExecution, status: lifecycle.status, processID: lifecycle.processID, startedAt: lifecycle.startedAt,
-            lastExit: lifecycle.lastExit, hostname: hostname(of: document, object.id),
+            lastExit: lifecycle.lastExit, hostname: hostname(of: document, object.id), domainName: domainName(of: document),
+            links: links(of: document),
             arguments: configuration.arguments(image: document.imageExecution),
             environment: configuration.mergedEnvironment(image: document.imageExecution),
             labels: configuration.mergedLabels(image: document.imageExecution), directory: directory,
@@ -84,6 +96,19 @@ extension ContainerStore {
         var ids: [String: String] = [:]
         for endpoint in configuration.endpoints { ids[endpoint.network] = services.sandboxes.networks.id(named: endpoint.network) }
         return ids
+    }
+
+    private func domainName(of document: ContainerDocument) -> String? {
+        guard let owner = document.sandboxOwner, let object = try? object(owner) else { return document.configuration.domainName }  // it is gone
+        return domainName(of: object.document)
+    }
+
+    private func links(of document: ContainerDocument) -> [String] {
+        document.configuration.networking.links.compactMap { text in
+            let (target, alias) = EndpointConfiguration.parts(ofLink: text)
+            guard let other = try? object(target) else { return nil }  // it is gone
+            return "/\(other.name):/\(document.name)/\(alias)"
+        }
     }
 
     /// All containers, in no order. Waits for nothing.
@@ -112,7 +137,24 @@ private struct ContainerFilter {
         let namesStatus = query.filters["status"] != nil || query.filters["exited"] != nil
         // Docker lists what does not run as soon as a number is asked for, too.
         if !query.includesAll && !namesStatus && (query.limit ?? 0) <= 0 { tests.append { $0.status == .running } }
-        for (key, values) in query.filters { tests.append(try Self.test(key, values, in: store)) }
+        for (key, values) in query.filters where !Self.portKeys.contains(key) { tests.append(try Self.test(key, values, in: store)) }
+        let ports = query.filters.filter { Self.portKeys.contains($0.key) }
+        if !ports.isEmpty { tests.append(try Self.test(ports: ports)) }
+    }
+
+    private static let portKeys: Set = ["publish", "expose"]
+
+    /// By ports: of the two keys either may match, and both do on what is published.
+    private static func test(ports: [String: [String]]) throws(ContainerError) -> (ContainerDetails) -> Bool {
+        let published = try ports["publish"]?.map { text throws(ContainerError) in try PortFilter(text, of: "publish") } ?? []
+        let exposed = try ports["expose"]?.map { text throws(ContainerError) in try PortFilter(text, of: "expose") } ?? []
+        return { container in
+            let all = container.endpoints.flatMap(\.ports)
+            return all.contains { port in published.contains { $0.matches(Port(port.hostPort, port.transport)) } }
+                || container.openPorts.union(all.map { Port($0.containerPort, $0.transport) }).contains { port in
+                    exposed.contains { $0.matches(port) }
+                }
+        }
     }
 
     private static func test(_ key: String, _ values: [String], in store: ContainerStore) throws(ContainerError)
@@ -164,7 +206,7 @@ private struct ContainerFilter {
             return { container in tests.allSatisfy { $0(container) } }
         case "network":
             return { container in values.contains { container.configuration.network.description == $0 } }
-        case "is-task", "publish", "expose", "volume", "health", "isolation":
+        case "is-task", "volume", "health", "isolation":
             throw ContainerError(.unsupported, "the filter '\(key)' asks about what does not exist here yet")
         default: throw ContainerError(.invalid, "invalid filter '\(key)'")
         }
@@ -184,4 +226,21 @@ private struct ContainerFilter {
         case (false, false): return pattern.isEmpty || name.contains(pattern)
         }
     }
+}
+
+/// Ports as a filter names them: `80`, `80/udp`, `8000-8080/tcp`.
+private struct PortFilter {
+    private let numbers: ClosedRange<UInt16>
+    private let transport: PublishedPort.Transport
+
+    init(_ text: String, of key: String) throws(ContainerError) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        let bounds = parts[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { Port($0)?.number }
+        guard let first = bounds[0], let last = bounds.count == 2 ? bounds[1] : first, first <= last,
+            let transport = parts.count == 2 ? PublishedPort.Transport(rawValue: parts[1].lowercased()) : .tcp
+        else { throw ContainerError(.invalid, "error while looking up for \(key) \(text): it must be as 80, 8000-8080 or 53/udp") }
+        (numbers, self.transport) = (first...last, transport)
+    }
+
+    func matches(_ port: Port) -> Bool { port.transport == transport && numbers.contains(port.number) }
 }

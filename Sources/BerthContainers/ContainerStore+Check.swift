@@ -41,8 +41,13 @@ extension ContainerStore {
         }
         try checkMounts(configuration.bindMounts)
         try checkSeccomp(configuration.seccomp)
-        try checkNames(configuration.networking, configuration.network)
-        return try sandboxOwner(of: &configuration)
+        do throws(ContainerError) {
+            try checkNames(configuration)
+            return try sandboxOwner(of: &configuration)
+        } catch {
+            // That the image is not there is all that a maker's 404 means to Docker's clients: they pull it, and try again.
+            throw error.code == .notFound ? ContainerError(.invalid, error.description) : error
+        }
     }
 
     private static func checkHostname(_ name: String) throws(ContainerError) {
@@ -87,15 +92,26 @@ extension ContainerStore {
     }
 
     /// Whether names and links can be what is said of them.
-    private func checkNames(_ networking: NetworkingConfiguration, _ mode: NetworkMode) throws(ContainerError) {
+    private func checkNames(_ configuration: ContainerConfiguration) throws(ContainerError) {
+        let (networking, mode) = (configuration.networking, configuration.network)
         do throws(NetworkError) {
             // With any address for the host's: which it is shows when it is started.
             for text in networking.extraHosts { _ = try HostsFile.added(text, gateway: [IPAddress(.v4, 0)]) }
         } catch { throw ContainerError(error) }
         guard !networking.links.isEmpty else { return }
-        guard mode == .default || mode.networkName == "bridge" else {
+        if case .container = mode {
+            throw ContainerError(
+                .invalid, "conflicting options: container type network can't be used with links. This would result in undefined behavior")
+        }
+        if mode == .host {
+            throw ContainerError(
+                .invalid, "conflicting options: host type networking can't be used with links. This would result in undefined behavior")
+        }
+        guard mode != .none else {
             throw ContainerError(.invalid, "conflicting options: links of the default network and the network mode")
         }
+        // Elsewhere whom they mean shows when it is asked for.
+        guard mode.networkName == PredefinedNetwork.bridge.rawValue else { return }
         for link in networking.links {
             let target = EndpointConfiguration.parts(ofLink: link).target
             do throws(ContainerError) { _ = try object(target) } catch {
@@ -116,6 +132,13 @@ extension ContainerStore {
         guard configuration.hostname?.isEmpty ?? true else {
             throw ContainerError(.invalid, "conflicting options: hostname and the network mode")
         }
+        let networking = configuration.networking
+        for (isSaid, what) in [
+            (!networking.nameServers.isEmpty, "dns and the network mode"),
+            (!networking.extraHosts.isEmpty, "custom host-to-IP mapping and the network mode"),
+            (!networking.publishedPorts.isEmpty || networking.publishesAllPorts, "port publishing and the container type network mode"),
+            (!networking.exposedPorts.isEmpty, "port exposing and the container type network mode"),
+        ] where isSaid { throw ContainerError(.invalid, "conflicting options: \(what)") }
         let owner = try object(text)
         configuration.network = .container(owner.id)
         return owner.id
@@ -137,6 +160,11 @@ extension ContainerStore {
             }
             if endpoints.first?.network != first.name { endpoints.insert(EndpointConfiguration(network: first.name), at: 0) }
             try networks.check(endpoints)
+            if !first.isPredefined && !configuration.networking.links.isEmpty {
+                // Links of networks of one's own are a place's; most clients say them there as well.
+                if endpoints[0].links.isEmpty { endpoints[0].links = configuration.networking.links }
+                configuration.networking.links = []
+            }
             configuration.endpoints = endpoints
         } catch { throw ContainerError(error) }
     }
@@ -146,13 +174,21 @@ extension ContainerStore {
 
 extension NetworkMode {
     /// The network that it names first. A container's sandbox is in none of its own.
-    var networkName: String {
+    public var networkName: String {
         switch self {
         case .default: "bridge"
         case .none: "none"
         case .host: "host"
         case .container: "none"
         case .named(let name): name
+        }
+    }
+
+    /// Whether its namespace is another's, which it has no say in.
+    var isShared: Bool {
+        switch self {
+        case .host, .container: true
+        case .default, .none, .named: false
         }
     }
 }

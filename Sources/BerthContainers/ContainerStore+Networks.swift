@@ -15,13 +15,19 @@ extension ContainerStore {
         let document = object.document
         var endpoint = endpoint
         do throws(NetworkError) {
+            // Its own namespace it would not have to change.
+            guard !document.configuration.network.isShared || endpoint.network == PredefinedNetwork.host.rawValue else {
+                throw NetworkError(
+                    .invalid,
+                    "container sharing network namespace with another container or host cannot be connected to any other network")
+            }
             let networks = services.sandboxes.networks
             let network = try networks.find(endpoint.network)
             endpoint.network = network.name
+            try networks.check([endpoint], beside: document.configuration.endpoints)
             guard !document.configuration.endpoints.contains(where: { $0.network == network.name }) else {
                 throw NetworkError(.forbidden, "endpoint with name \(document.name) already exists in network \(network.name)")
             }
-            try networks.check([endpoint], beside: document.configuration.endpoints)
         } catch { throw ContainerError(error) }
         let wanted = endpoint
         if let process {
@@ -44,7 +50,7 @@ extension ContainerStore {
         let name: String
         do throws(NetworkError) { name = try sandboxes.networks.find(network).name } catch { throw ContainerError(error) }
         guard document.configuration.endpoints.contains(where: { $0.network == name }) else {
-            throw ContainerError(.forbidden, "container \(object.id) is not connected to network \(name)")
+            throw ContainerError(.forbidden, "container \(object.id) is not connected to \(process == nil ? "the " : "")network \(name)")
         }
         guard document.configuration.network != .host else {
             throw ContainerError(.invalid, "container cannot be disconnected from host network or connected to host network")

@@ -46,16 +46,11 @@ extension ContainerDetails {
         return found
     }
 
-    /// Ports that it can be spoken to at, whether or not they are published.
-    private var exposedPorts: Set<Port> {
-        configuration.networking.exposedPorts.union(image.exposedPorts.compactMap { Port($0) })
-    }
-
     /// Its ports while it runs and is in a network, and where each is published.
     fileprivate var portMap: PortMap {
         guard status == .running, !endpoints.isEmpty else { return [:] }
         var map: PortMap = [:]
-        for port in exposedPorts { map[ContainerPort(port)] = [] }
+        for port in openPorts { map[ContainerPort(port)] = [] }
         for port in endpoints.flatMap(\.ports) {
             map[ContainerPort(Port(port.containerPort, port.transport)), default: []].append(
                 PortBinding(hostAddress: port.writtenHostAddress, hostPort: String(port.hostPort)))
@@ -66,7 +61,7 @@ extension ContainerDetails {
     fileprivate var portSummaries: [PortSummary] {
         guard status == .running, !endpoints.isEmpty else { return [] }
         let published = endpoints.flatMap(\.ports)
-        let bare = exposedPorts.filter { port in !published.contains { Port($0.containerPort, $0.transport) == port } }
+        let bare = openPorts.filter { port in !published.contains { Port($0.containerPort, $0.transport) == port } }
         return bare.sorted().map { PortSummary(ContainerPort($0)) }
             + published.map { port in
                 PortSummary(
@@ -102,28 +97,14 @@ extension ContainerInspect {
         (directory, logPath, driver) = (container.directory, container.logPath ?? "", container.snapshotter)
         executionIDs = container.executionIDs.isEmpty ? nil : container.executionIDs
         host = HostConfig(container.configuration)
-        host.links = container.links
+        host.links = container.links.isEmpty ? nil : container.links
         config = ContainerConfig(container)
         mounts = container.configuration.bindMounts.map { MountPoint($0) }
-        network.sandboxKey = container.processID.map { "/proc/\($0)/ns/net" } ?? ""
+        // One that shares another's has none of its own.
+        network.sandboxKey = container.configuration.sharesNetwork ? "" : container.processID.map { "/proc/\($0)/ns/net" } ?? ""
         network.sandboxID = network.sandboxKey.isEmpty ? "" : container.id
         network.networks = container.networks
         network.ports = container.portMap
-    }
-}
-
-extension ContainerDetails {
-    /// Its links as Docker tells them: in the default network by both containers' names, elsewhere as they were said.
-    fileprivate var links: [String]? {
-        let said = configuration.networking.links
-        guard !said.isEmpty else { return nil }
-        guard !NetworkName.isUserDefined(configuration.network.description) else { return said }
-        return said.map { link in
-            let parts = link.split(separator: ":", maxSplits: 1)
-            let other = (parts.first ?? "").drop { $0 == "/" }
-            let alias = (parts.last ?? "").split(separator: "/").last ?? other
-            return "/\(other):/\(name)/\(alias)"
-        }
     }
 }
 
@@ -146,8 +127,9 @@ extension ContainerConfig {
     fileprivate init(_ container: ContainerDetails) {
         self.init()
         let (configuration, execution) = (container.configuration, container.image)
-        hostname = configuration.network == .host ? container.hostname : configuration.sharesNetwork ? "" : container.hostname
-        domainName = configuration.domainName ?? ""
+        (hostname, domainName) = (container.hostname, container.domainName ?? "")
+        let first = configuration.endpoints.first { !configuration.sharesNetwork && $0.network == configuration.network.networkName }
+        macAddress = first?.hardwareAddress?.description ?? ""
         user = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? execution.user ?? ""
         attachesStandardInput = configuration.attachesStandardInput
         (attachesStandardOutput, attachesStandardError) = (configuration.attachesStandardOutput, configuration.attachesStandardError)
@@ -163,7 +145,6 @@ extension ContainerConfig {
         image = configuration.image
         workingDirectory = configuration.workingDirectory.flatMap { $0.isEmpty ? nil : $0 } ?? execution.workingDirectory ?? ""
         labels = container.labels
-        macAddress = configuration.endpoints.first?.hardwareAddress?.description ?? ""
         exposedPorts = Set(
             (configuration.networking.exposedPorts + execution.exposedPorts.compactMap { Port($0) }).map { ContainerPort($0) })
         stopSignal = configuration.stopSignal ?? execution.stopSignal
@@ -213,7 +194,6 @@ extension HostConfig {
         nameServers = networking.nameServers.map(\.description)
         (nameOptions, nameSearch) = (networking.nameOptions, networking.nameSearch)
         extraHosts = networking.extraHosts.isEmpty ? nil : networking.extraHosts
-        links = networking.links.isEmpty ? nil : networking.links
         (autoRemove, privileged, readOnlyRoot) = (configuration.removesItself, configuration.privileged, configuration.readOnlyRoot)
         consoleSize = (Int64(configuration.initialTerminalRows ?? 0), Int64(configuration.initialTerminalColumns ?? 0))
         addedCapabilities = configuration.addedCapabilities.isEmpty ? nil : configuration.addedCapabilities
