@@ -187,13 +187,13 @@ public final class BridgeDriver: NetworkDriver {
                 name: inner, hardwareAddress: endpoint.hardwareAddress, mtu: options.mtu, namespace: namespace.handle)
             let pair = NewLink(
                 LinkEnd(name: outer, mtu: options.mtu), .veth(peer: peer), isUp: true, master: try bridge(of: network))
-            // Where what a bridge passes on meets the rules as well, a sandbox reaches its own published port only so.
-            let isHairpin = if endpoint.ports.isEmpty { false } else { try forwarding.bridgesMeetRules() }
-            let port = BridgePortChange(isHairpin: isHairpin ? true : nil, isIsolated: options.allowsInterContainer ? nil : true)
+            let port = try BridgePortChange(
+                // Where what the bridge passes on meets the rules of IP, that from a sandbox to its own published port comes in and goes out at one port.
+                isHairpin: forwarding.bridgesMeetRules() ? true : nil, isIsolated: options.allowsInterContainer ? nil : true)
             try ask { (socket) throws(NetlinkError) in
-                var requests = [NetlinkRequest.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))]
-                if port != BridgePortChange() { requests.append(.changeBridgePort(.name(outer), port)) }
-                try socket.perform(requests)
+                try socket.perform(
+                    [.makeLink(pair), .changeLink(.name(outer), LinkChange(alias: alias))]
+                        + (port == BridgePortChange() ? [] : [.changeBridgePort(.name(outer), port)]))
             }
             if endpoint.ipv6 != nil { try namespace.set([("ipv6/conf/\(inner)/disable_ipv6", "0")]) }
             do throws(NetlinkError) {
