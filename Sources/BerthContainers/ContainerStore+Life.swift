@@ -59,6 +59,7 @@ extension ContainerStore {
             object.state.withLock { state in
                 state.process = process
                 state.isStopping = false
+                state.hasLeftNetworks = false
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
             }
             // Before it can end and be removed. If it cannot be written, the next start forgets it as well.
@@ -112,6 +113,11 @@ extension ContainerStore {
     /// Takes a container that has ended off its networks. What cannot be taken away is told, and found again at the next start of the engine.
     private func detachNetwork(_ object: ContainerObject) async {
         let (id, sandboxes) = (object.id, services.sandboxes)
+        let (former, own) = object.takeNetworkTurn()
+        defer { own.fulfil(()) }
+        // A change that has begun is brought to its end. This one is no client's, and nobody cancels it.
+        _ = await former?.value()
+        object.state.withLock { $0.hasLeftNetworks = true }
         guard sandboxes.isAttached(id) else { return }
         do throws(NetworkError) { try await object.lane.run { () throws(NetworkError) in try sandboxes.detach(id) } } catch {
             warn(object, error.description)

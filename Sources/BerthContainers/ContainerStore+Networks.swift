@@ -11,7 +11,16 @@ internal import Synchronization
 // Places in networks that come and go while a container is there.
 extension ContainerStore {
     func connect(_ object: ContainerObject, _ endpoint: EndpointConfiguration) async throws(ContainerError) {
+        try await changeNetworks(of: object) { () throws(ContainerError) in try await self.join(object, endpoint) }
+    }
+
+    func disconnect(_ object: ContainerObject, from network: String) async throws(ContainerError) {
+        try await changeNetworks(of: object) { () throws(ContainerError) in try await self.leave(object, network) }
+    }
+
+    private func join(_ object: ContainerObject, _ endpoint: EndpointConfiguration) async throws(ContainerError) {
         let process = try changeable(object)
+        if let process { try await mendNetworks(of: object, by: process) }
         let document = object.document
         var endpoint = endpoint
         do throws(NetworkError) {
@@ -30,21 +39,22 @@ extension ContainerStore {
             }
         } catch { throw ContainerError(error) }
         let wanted = endpoint
-        if let process {
-            let request = try sandboxRequest(object.id, document, .endpoints([]))
-            let (sandboxes, id) = (services.sandboxes, process.processID)
-            let change: SandboxChange
-            do throws(NetworkError) {
-                change = try await object.lane.run { () throws(NetworkError) in try sandboxes.connect(request, wanted, processID: id) }
-            } catch { throw ContainerError(error) }
-            try await carryOut(change, object, process)
+        guard let process else {
+            try await keep(object) { $0.endpoints.append(wanted) }
+            return publishNetwork("connect", object, wanted.network)
         }
-        try await keep(object) { $0.endpoints.append(wanted) }
-        if process == nil { publishNetwork("connect", object, wanted.network) }
+        let request = try sandboxRequest(object.id, document, .endpoints([]))
+        let (sandboxes, id) = (services.sandboxes, process.processID)
+        try await change(object, process) { () throws(NetworkError) in
+            try sandboxes.connect(request, wanted, processID: id)
+        } keeping: {
+            $0.endpoints.append(wanted)
+        }
     }
 
-    func disconnect(_ object: ContainerObject, from network: String) async throws(ContainerError) {
+    private func leave(_ object: ContainerObject, _ network: String) async throws(ContainerError) {
         let process = try changeable(object)
+        if let process { try await mendNetworks(of: object, by: process) }
         let document = object.document
         let sandboxes = services.sandboxes
         let name: String
@@ -55,19 +65,81 @@ extension ContainerStore {
         guard document.configuration.network != .host else {
             throw ContainerError(.invalid, "container cannot be disconnected from host network or connected to host network")
         }
-        if let process, sandboxes.endpoints(of: object.id).contains(where: { $0.networkName == name }) {
-            let (id, processID) = (object.id, process.processID)
+        guard let process, sandboxes.endpoints(of: object.id).contains(where: { $0.networkName == name }) else {
+            publishNetwork("disconnect", object, name)
+            return try await keep(object) { configuration in configuration.endpoints.removeAll { $0.network == name } }
+        }
+        let (id, processID) = (object.id, process.processID)
+        try await change(object, process) { () throws(NetworkError) in
+            try sandboxes.disconnect(id, from: name, processID: processID)
+        } keeping: { configuration in
+            configuration.endpoints.removeAll { $0.network == name }
+        }
+    }
+
+    /// Changes the networks of a container that runs. If something that follows from the change fails, the container is out of that network, and whole.
+    private func change(
+        _ object: ContainerObject, _ process: RuntimeContainer, _ body: @escaping @Sendable () throws(NetworkError) -> SandboxChange,
+        keeping keptChange: @escaping @Sendable (inout ContainerConfiguration) -> Void
+    ) async throws(ContainerError) {
+        do throws(ContainerError) {
             let change: SandboxChange
             do throws(NetworkError) {
-                change = try await object.lane.run { () throws(NetworkError) in
-                    try sandboxes.disconnect(id, from: name, processID: processID)
-                }
+                change = try await object.lane.run { () throws(NetworkError) in try body() }
             } catch { throw ContainerError(error) }
             try await carryOut(change, object, process)
-        } else {
-            publishNetwork("disconnect", object, name)
+            try await keep(object, keptChange)
+            try await settle(object)
+        } catch {
+            do throws(ContainerError) { try await mendNetworks(of: object, by: process) } catch { warn(object, error.description) }
+            throw error
         }
-        try await keep(object) { configuration in configuration.endpoints.removeAll { $0.network == name } }
+    }
+
+    /// Brings a change to its end that was broken off, by a failure or by the end of an engine: the container is not in that network, and whole otherwise.
+    /// Repeating is fine.
+    func mendNetworks(of object: ContainerObject, by process: RuntimeContainer) async throws(ContainerError) {
+        let (sandboxes, id, processID) = (services.sandboxes, object.id, process.processID)
+        guard let network = sandboxes.unsettled(id) else { return }
+        let held: Set<UInt64>
+        do throws(RuntimeError) { held = Set(try await process.sandbox.held().map(\.key)) } catch { throw ContainerError(error) }
+        let change: SandboxChange?
+        do throws(NetworkError) {
+            change = try await object.lane.run { () throws(NetworkError) in
+                try sandboxes.mend(id, processID: processID, heldKeys: held)
+            }
+        } catch { throw ContainerError(error) }
+        guard let change else { return }
+        try await carryOut(change, object, process)
+        try await keep(object) { configuration in configuration.endpoints.removeAll { $0.network == network } }
+        try await settle(object)
+    }
+
+    private func settle(_ object: ContainerObject) async throws(ContainerError) {
+        let (sandboxes, id) = (services.sandboxes, object.id)
+        do throws(NetworkError) { try await object.lane.run { () throws(NetworkError) in try sandboxes.settle(id) } } catch {
+            throw ContainerError(error)
+        }
+    }
+
+    /// One change of a container's networks at a time. One that has begun is brought to its end, whoever asked for it and has gone.
+    func changeNetworks(
+        of object: ContainerObject, _ body: @escaping @Sendable () async throws(ContainerError) -> Void
+    ) async throws(ContainerError) {
+        let (former, own) = object.takeNetworkTurn()
+        if let former, await former.value() == nil {
+            // Whoever comes next waits for the one before.
+            Task.detached {
+                _ = await former.value()
+                own.fulfil(())
+            }
+            throw .cancelled
+        }
+        let outcome: Result<Void, ContainerError> = await Task.detached { () async -> Result<Void, ContainerError> in
+            defer { own.fulfil(()) }
+            do throws(ContainerError) { return .success(try await body()) } catch { return .failure(error) }
+        }.value
+        try outcome.get()
     }
 
     /// What a sandbox asks for.
@@ -115,7 +187,7 @@ extension ContainerStore {
             }
         }
         try await object.lane.run { () throws(ContainerError) in
-            try self.rewrite(change.files.wanted, id, former: change.files.former)
+            try self.rewrite(change.files, id, former: change.formerFiles)
         }
     }
 
@@ -146,11 +218,15 @@ extension ContainerStore {
     }
 
     /// Writes them anew while it runs: those that it has not edited.
-    private func rewrite(_ files: SandboxFiles, _ id: String, former: SandboxFiles) throws(ContainerError) {
+    private func rewrite(_ files: SandboxFiles, _ id: String, former: [SandboxFiles]) throws(ContainerError) {
         do throws(Errno) {
             let directory = try Directory.open("\(services.root)/containers/\(id)")
-            for (name, old, new) in [("hosts", former.hosts, files.hosts), ("resolv.conf", former.resolver, files.resolver)] {
-                try FileInPlace.rewrite(try PathBytes(name), in: directory, writtenBefore: FileInPlace.Mark(of: old), wanted: new)
+            for (name, contents) in [("hosts", \SandboxFiles.hosts), ("resolv.conf", \.resolver)] {
+                for old in Set(former.map { FileInPlace.Mark(of: $0[keyPath: contents]) }) {
+                    let decision = try FileInPlace.rewrite(
+                        try PathBytes(name), in: directory, writtenBefore: old, wanted: files[keyPath: contents])
+                    guard decision == .isEdited else { break }
+                }
             }
         } catch { throw .storage("cannot write the files of container \(id.prefix(12))", error) }
     }
@@ -160,7 +236,7 @@ extension ContainerStore {
         try object.requireKnown()
         return try object.state.withLock { (state) throws(ContainerError) in
             switch state.lifecycle.phase {
-            case .idle, .running: return state.process
+            case .idle, .running: return state.hasLeftNetworks ? nil : state.process
             case .starting: throw ContainerError(.conflict, "container \(object.id) is being started: try again when it runs")
             case .removing, .removed:
                 throw ContainerError(

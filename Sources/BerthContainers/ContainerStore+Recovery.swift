@@ -22,6 +22,9 @@ extension ContainerStore {
             for object in objects { group.addTask { await self.recover(object) } }
         }
         try await removeWhatBelongsToNobody()
+        await withTaskGroup(of: Void.self) { group in
+            for object in objects { group.addTask { await self.mendNetworks(of: object) } }
+        }
         for object in objects
         where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning && $0.lifecycle.hasRun }) {
             try? await remove(object, force: true)  // tried again at the next start
@@ -47,11 +50,22 @@ extension ContainerStore {
         while true {
             // Cancelled: the engine closes.
             do throws(ReactorError) { try await services.reactor.sleep(for: .seconds(1)) } catch { return }
-            do throws(RuntimeError) { return try await look(for: object) } catch {
+            do throws(RuntimeError) {
+                try await look(for: object)
+                return await mendNetworks(of: object)
+            } catch {
                 let unknown = ContainerError(error)
                 object.state.withLock { $0.unknown = unknown }
             }
         }
+    }
+
+    /// A change of its networks that the last engine has not brought to its end. What cannot be mended now is tried again before the next change.
+    private func mendNetworks(of object: ContainerObject) async {
+        guard services.sandboxes.unsettled(object.id) != nil, let process = object.state.withLock({ $0.process }) else { return }
+        do throws(ContainerError) {
+            try await changeNetworks(of: object) { () throws(ContainerError) in try await self.mendNetworks(of: object, by: process) }
+        } catch { warn(object, error.description) }
     }
 
     private func look(for object: ContainerObject) async throws(RuntimeError) {

@@ -18,6 +18,14 @@ struct SandboxRecord: Codable, Sendable {
     var nextKey = SandboxSocket.firstPortKey
     /// Whether it has a name server of ours.
     var hasNameServer = false
+    /// A place that is coming or going while its container runs; `nil` once that is done, with all that follows from it.
+    var changing: Changing?
+
+    /// A place in a network, and where it is among the others.
+    struct Changing: Codable, Sendable {
+        var endpoint: Endpoint
+        var position: Int
+    }
 
     init(_ request: SandboxRequest) { (name, naming, portRequests) = (request.name, request.naming, request.ports) }
 }

@@ -1,14 +1,17 @@
 internal import BerthNetlink
 internal import Synchronization
 
-/// What has to be done by whoever has a running sandbox's monitor and files, after a change of its networks.
+/// What has to be done by whoever has a running sandbox's monitor and files, after a change of its networks. The change is done with
+/// ``SandboxStore/settle(_:)``; until then it is one that was broken off, as far as a later engine can know.
 public struct SandboxChange: Sendable {
     /// Sockets that the monitor is to close, before anything else.
     public var droppedKeys: [UInt64] = []
     /// Sockets that it is to hold.
     public var sockets: [SandboxSocket] = []
-    /// What the sandbox's files said, and are to say.
-    public var files: (former: SandboxFiles, wanted: SandboxFiles)
+    /// What the sandbox's files are to say.
+    public var files: SandboxFiles
+    /// What they may say until now, as far as it was written here.
+    public var formerFiles: [SandboxFiles]
     /// Whether the ports are to be published anew when that is done: ``SandboxStore/publishPorts(of:)``.
     public var republishes = false
 }
@@ -33,10 +36,11 @@ extension SandboxStore {
         var names = InterfaceNames(try namespace.interfaces())
         let endpoint = try object.reserve(configuration, request, &names)
         record.endpoints.append(endpoint)
+        record.changing = SandboxRecord.Changing(endpoint: endpoint, position: former.endpoints.count)
         do throws(NetworkError) {
-            var change = SandboxChange(files: (files(of: former), files(of: former)))
+            var change = SandboxChange(files: files(of: former), formerFiles: [files(of: former)])
             change.sockets = try makeNameSockets(&record, in: namespace)
-            change.files.wanted = files(of: record)
+            change.files = files(of: record)
             withdrawPorts(&record, &change)
             try records.write(record, id: request.id)
             try object.attach(endpoint, to: namespace)
@@ -60,11 +64,16 @@ extension SandboxStore {
     public func disconnect(_ id: String, from network: String, processID: Int32) throws(NetworkError) -> SandboxChange {
         let object = try networks.object(network)
         guard let former = sandboxes.withLock({ $0[id]?.record }),
-            let endpoint = former.endpoints.first(where: { $0.networkID == object.id })
+            let position = former.endpoints.firstIndex(where: { $0.networkID == object.id })
         else { throw NetworkError(.forbidden, "container \(id) is not connected to network \(object.network.name)") }
+        let endpoint = former.endpoints[position]
         var record = former
-        record.endpoints.removeAll { $0.id == endpoint.id }
-        var change = SandboxChange(files: (files(of: former), files(of: record)))
+        record.changing = SandboxRecord.Changing(endpoint: endpoint, position: position)
+        // Before anything is taken away: whatever is missing then is known to be.
+        try records.write(record, id: id)
+        sandboxes.withLock { $0[id]?.record.changing = record.changing }
+        record.endpoints.remove(at: position)
+        var change = SandboxChange(files: files(of: record), formerFiles: [files(of: former)])
         withdrawPorts(&record, &change)
         if !endpoint.ports.isEmpty { (change.droppedKeys, record.portKeys, change.republishes) = (former.portKeys, [], true) }
         try unpublish(former, by: record)
@@ -75,6 +84,68 @@ extension SandboxStore {
         updateNames(in: [object.id])
         publish("disconnect", endpoint)
         return change
+    }
+
+    /// The name of the network of a change that was begun and not settled; `nil` if there is none. Waits for nothing.
+    public func unsettled(_ id: String) -> String? { sandboxes.withLock { $0[id]?.record.changing?.endpoint.networkName } }
+
+    /// A change is done, with all that follows from it. Repeating is fine.
+    public func settle(_ id: String) throws(NetworkError) {
+        guard var record = sandboxes.withLock({ $0[id]?.record }), record.changing != nil else { return }
+        record.changing = nil
+        try records.write(record, id: id)
+        sandboxes.withLock { $0[id]?.record.changing = nil }
+    }
+
+    /// Brings a change to an end that was broken off, wherever that was: the sandbox is not in the network. Everything that may have been half done is
+    /// done anew. Repeating is fine.
+    ///
+    /// - Parameter heldKeys: the sockets that its monitor has.
+    /// - Returns: what is left to do; `nil` if there is no such change.
+    public func mend(_ id: String, processID: Int32, heldKeys: Set<UInt64>) throws(NetworkError) -> SandboxChange? {
+        guard let former = sandboxes.withLock({ $0[id]?.record }),
+            let (endpoint, position) = former.changing.map({ ($0.endpoint, $0.position) })
+        else { return nil }
+        let namespace = try SandboxNamespace.of(process: processID)
+        var record = former
+        record.endpoints.removeAll { $0.id == endpoint.id }
+        var change = SandboxChange(files: files(of: record), formerFiles: [])
+        for hasNameServer in [true, false] {
+            var possible = record
+            possible.hasNameServer = hasNameServer
+            change.formerFiles.append(files(of: possible))
+            possible.endpoints.insert(endpoint, at: min(position, possible.endpoints.count))
+            change.formerFiles.append(files(of: possible))
+        }
+        try release(endpoint, namespaceEnds: false)
+        for index in record.endpoints.indices where !record.endpoints[index].ports.isEmpty {
+            let object = try networks.object(record.endpoints[index].networkID)
+            try object.driver.unpublish(record.endpoints[index].redirectedPorts, of: object.network)
+            record.endpoints[index].ports = []
+        }
+        record.portKeys = []
+        change.droppedKeys = heldKeys.filter { $0 >= SandboxSocket.firstPortKey }.sorted()
+        change.republishes = true
+        var server: NameServer?
+        let nameKeys = [SandboxSocket.nameKeys.udp, SandboxSocket.nameKeys.tcp]
+        if !heldKeys.isSuperset(of: nameKeys) {
+            change.droppedKeys += nameKeys
+            record.hasNameServer = false
+            change.sockets = try makeNameSockets(&record, in: namespace)
+            server = try makeNameServer(of: record, by: change.sockets)
+            closeNameServer(of: id)
+        }
+        change.files = files(of: record)
+        try records.write(record, id: id)
+        try namespace.route(by: record.endpoints, replacing: [])
+        keep(record, server, id: id)
+        updateNames(in: [endpoint.networkID])
+        return change
+    }
+
+    private func closeNameServer(of id: String) {
+        guard let server = sandboxes.withLock({ $0[id]?.nameServer.take() }) else { return }
+        Task { await server.close() }
     }
 
     /// Publishes the ports of a sandbox that has lost them by a change, at the endpoint that leads to everywhere else now.
@@ -92,11 +163,14 @@ extension SandboxStore {
         return sockets
     }
 
-    /// If another endpoint leads to everywhere else now, the ports go with it.
+    /// If another endpoint leads to everywhere else now, the ports go with it. If none did until now, they come with this one.
     private func withdrawPorts(_ record: inout SandboxRecord, _ change: inout SandboxChange) {
-        guard let publishing = record.endpoints.firstIndex(where: { !$0.ports.isEmpty }),
-            DefaultRoutes.endpoint(of: record.endpoints) != publishing
-        else { return }
+        let leading = DefaultRoutes.endpoint(of: record.endpoints)
+        guard let publishing = record.endpoints.firstIndex(where: { !$0.ports.isEmpty }) else {
+            change.republishes = leading != nil && !record.portRequests.isEmpty
+            return
+        }
+        guard leading != publishing else { return }
         change.droppedKeys = record.portKeys
         change.republishes = true
         record.portKeys = []
