@@ -1,0 +1,196 @@
+import Berth
+import BerthNetlink
+import BerthNetworking
+import Foundation
+import Testing
+
+/// Ports that are published, and everything else, which is not reached.
+@Suite("Published ports, with packets through an engine", .kernelTier, .serialized, .timeLimit(.minutes(5)))
+struct NetworkPublishingTests {
+    private static func request(
+        _ port: UInt16, _ transport: PublishedPort.Transport, at hostPorts: ClosedRange<UInt16>?, on address: String? = nil
+    ) throws -> PortRequest {
+        PortRequest(Port(port, transport), hostAddress: try address.map { try .of($0) }, hostPorts: hostPorts)
+    }
+
+    /// A port of both protocols.
+    private static func both(_ port: UInt16, at hostPort: UInt16, on address: String? = nil) throws -> [PortRequest] {
+        try [.tcp, .udp].map { try request(port, $0, at: hostPort...hostPort, on: address) }
+    }
+
+    @Test func aPublishedPortIsReachedFromEverywhere() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        try await traffic.network("back", 2)
+        try await traffic.start("web", in: ["front"]) {
+            $0.networking.publishedPorts =
+                try Self.both(80, at: 8080) + Self.both(80, at: 8083, on: "192.0.2.1")
+                + Self.both(80, at: 8083, on: "2001:db8::1")
+        }
+        for name in ["neighbour", "other"] { try await traffic.start(name, in: [name == "other" ? "back" : "front"]) }
+        try traffic.answer("web", 80)
+        // From the host: by its loopback, by its address.
+        try traffic.expect("web 10.88.1.1", from: "host", "127.0.0.1", 8080)
+        try traffic.expect("web fd00:88:1::1", from: "host", "::1", 8080)
+        try traffic.expect("web 192.0.2.1", from: "host", "192.0.2.1", 8080)
+        try traffic.expect("web 2001:db8::1", from: "host", "2001:db8::1", 8080)
+        // From outside, whose address is kept.
+        for port: UInt16 in [8080, 8083] {
+            try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", port)
+            try traffic.expect("web 2001:db8::9", from: "outside", "2001:db8::1", port)
+        }
+        // From containers of the same and of another network, and from itself.
+        for place in ["neighbour", "other", "web"] {
+            try traffic.expect("web 10.88.1.1", from: place, "192.0.2.1", 8080)
+            try traffic.expect("web fd00:88:1::1", from: place, "2001:db8::1", 8080)
+        }
+        try traffic.expectNothing(from: "host", "127.0.0.1", 8083)
+        // Out, and among each other.
+        try traffic.expect("outside 192.0.2.1", from: "web", "192.0.2.9", 80)
+        try traffic.expect("outside 2001:db8::1", from: "web", "2001:db8::9", 80)
+        try traffic.expect("web \(traffic.address("neighbour", in: "front"))", from: "neighbour", traffic.address("web", in: "front"), 80)
+        // What has ended is published no more, and can be published again.
+        try await traffic.container("web").kill()
+        try traffic.expectNothing(from: "outside", "192.0.2.1", 8080)
+        try traffic.expectNothing(from: "host", "::1", 8080)
+        try await traffic.start("web2", in: ["back"]) { $0.networking.publishedPorts = try Self.both(80, at: 8080) }
+        try traffic.answer("web2", 80)
+        try traffic.expect("web2 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        try traffic.expect("web2 fd00:88:2::1", from: "host", "::1", 8080)
+        try await traffic.remove()
+    }
+
+    /// The default network has addresses of version 4 alone: by version 6 its ports are reached by the sockets.
+    @Test func theDefaultNetworkIsReachedByBothVersions() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.start("web", in: ["bridge"]) { $0.networking.publishedPorts = try Self.both(80, at: 8080) }
+        try traffic.answer("web", 80)
+        let gateway = try #require(traffic.engine.networks.find("bridge").part(.v4)?.gateway).description
+        try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        try traffic.expect("web \(gateway)", from: "outside", "2001:db8::1", 8080)
+        try traffic.expect("web \(gateway)", from: "host", "::1", 8080)
+        try traffic.expect("web \(gateway)", from: "web", "192.0.2.1", 8080)
+        try await traffic.remove()
+    }
+
+    @Test func programsOfOthersAreServed() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.start(
+            "web", in: ["bridge"], command: ["sh", "-c", "echo hello >/tmp/index.html; exec httpd -f -p 0.0.0.0:80 -h /tmp"]
+        ) {
+            $0.networking.publishedPorts = [try Self.request(80, .tcp, at: 8080...8080)]
+        }
+        try await until("the server to listen") {
+            let details = try traffic.container("web").details()
+            try #require(details.status == .running, "\(details)")
+            return try !NetlinkScene.run(in: traffic.namespace("web"), "ss -Hltn sport = :80").isEmpty
+        }
+        for address in ["127.0.0.1", "[::1]", "192.0.2.1"] {
+            #expect(try Scratch.bash("curl --silent --show-error --max-time 20 http://\(address):8080/") == "hello\n")
+        }
+        #expect(try NetlinkScene.run(in: traffic.outside, "curl --silent --show-error --max-time 20 http://192.0.2.1:8080/") == "hello\n")
+        try await traffic.start("asker", in: ["bridge"])
+        #expect(try await traffic.execute("asker", "wget -q -O - http://192.0.2.1:8080/").output == "hello\n")
+        try await traffic.remove()
+    }
+
+    @Test func portsAreChosenFromRangesAndAtRandom() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        var taken: Set<UInt16> = []
+        for number in 1...3 {
+            let container = try await traffic.start("range\(number)", in: ["front"]) {
+                $0.networking.publishedPorts = [try Self.request(80, .tcp, at: 9000...9002)]
+            }
+            let ports = Set(try container.details().endpoints.flatMap(\.ports).map(\.hostPort))
+            #expect(ports.count == 1 && taken.isDisjoint(with: ports))
+            taken.formUnion(ports)
+            try traffic.answer("range\(number)", 80)
+            try traffic.expect("range\(number) 192.0.2.9", from: "outside", "192.0.2.1", #require(ports.first), by: [false])
+        }
+        #expect(taken == [9000, 9001, 9002])
+        let refusal = await #expect(throws: ContainerError.self) {
+            try await traffic.start("range4", in: ["front"]) {
+                $0.networking.publishedPorts = [try Self.request(80, .tcp, at: 9000...9002)]
+            }
+        }
+        #expect(refusal?.code == .conflict && "\(refusal!)".contains("all ports are allocated"), "\(refusal!)")
+        // Any port, and everything that is exposed.
+        let open = try await traffic.start("open", in: ["front"]) {
+            $0.networking.exposedPorts = [Port(83, .tcp), Port(84, .udp)]
+            $0.networking.publishesAllPorts = true
+            $0.networking.publishedPorts = [try Self.request(81, .tcp, at: nil)]
+        }
+        try traffic.answer("open", 81, 83, 84)
+        let ports = try open.details().endpoints.flatMap(\.ports)
+        #expect(Set(ports.map(\.containerPort)) == [81, 83, 84])
+        for port in ports {
+            let isSix = port.version == .v6
+            try traffic.expect(
+                isSix ? "open 2001:db8::9" : "open 192.0.2.9", from: "outside", isSix ? "2001:db8::1" : "192.0.2.1", port.hostPort,
+                by: [port.transport == .udp])
+        }
+        // The same port of both versions.
+        for number: UInt16 in [81, 83, 84] { #expect(Set(ports.filter { $0.containerPort == number }.map(\.hostPort)).count == 1) }
+        try await traffic.remove()
+    }
+
+    @Test func nothingElseIsReachedFromOutside() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        try await traffic.start("web", in: ["front"]) {
+            $0.networking.publishedPorts =
+                try Self.both(80, at: 8080) + Self.both(81, at: 8081, on: "127.0.0.1")
+                + Self.both(81, at: 8081, on: "::1")
+        }
+        try traffic.answer("web", 80, 81, 82)
+        try traffic.answer("host", 90, at: "10.88.1.1")
+        try traffic.answer("host", 90, at: "fd00:88:1::1")
+        let (four, six) = (try traffic.address("web", in: "front"), try traffic.address("web", in: "front", .v6))
+        try traffic.expect("web 10.88.1.1", from: "host", "127.0.0.1", 8081)
+        try traffic.expect("web fd00:88:1::1", from: "host", "::1", 8081)
+        try traffic.expect("host \(four)", from: "web", "10.88.1.1", 90)
+        // By a route: what is published, what is published on the loopback, what is not published, the bridge's own address.
+        for port: UInt16 in [80, 81, 82] {
+            try traffic.expectNothing(from: "outside", four, port)
+            try traffic.expectNothing(from: "outside", six, port)
+        }
+        try traffic.expectNothing(from: "outside", "10.88.1.1", 90)
+        try traffic.expectNothing(from: "outside", "fd00:88:1::1", 90)
+        for port: UInt16 in [8081, 82] {
+            try traffic.expectNothing(from: "outside", "192.0.2.1", port)
+            try traffic.expectNothing(from: "outside", "2001:db8::1", port)
+        }
+        // By packets to the loopback.
+        try traffic.sendLoopbackOut(from: "outside", by: "192.0.2.1")
+        for port: UInt16 in [8080, 8081] { try traffic.expectNothing(from: "outside", "127.0.0.1", port) }
+        try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        try await traffic.remove()
+    }
+
+    @Test func whoAdministersItsNetworkDoesNotReachTheHostsLoopback() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.start("admin", in: ["bridge"]) { $0.addedCapabilities = ["NET_ADMIN"] }
+        try traffic.answer("host", 99, at: "127.0.0.1")
+        try traffic.expect("host 127.0.0.1", from: "host", "127.0.0.1", 99)
+        let gateway = try #require(traffic.engine.networks.find("bridge").part(.v4)?.gateway).description
+        // The setting is read-only to the container; somebody else has made it.
+        try NetlinkScene.run(in: traffic.namespace("admin"), "echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet")
+        let changed = try await traffic.execute("admin", "ip addr del 127.0.0.1/8 dev lo && ip route add 127.0.0.0/8 via \(gateway)")
+        #expect(changed.code == 0, "\(changed.output)")
+        try traffic.expectNothing(from: "admin", "127.0.0.1", 99)
+        try await traffic.remove()
+    }
+}
+
+extension NetworkTraffic {
+    /// Has a place send to 127.0.0.1 by its router, as who administers its own network can.
+    func sendLoopbackOut(from place: String, by router: String) throws {
+        try NetlinkScene.run(
+            in: namespace(place),
+            """
+            echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet; ip addr del 127.0.0.1/8 dev lo
+            ip route add 127.0.0.0/8 via \(router)
+            """)
+    }
+}
