@@ -69,7 +69,9 @@ final class NetworkTraffic {
         // What an engine leaves for the next one: its table, which nobody owns now, and the default network's bridge.
         for table in tables.split(separator: "\n") where table.contains(id) { try Scratch.bash("nft delete \(table)") }
         for link in try NetlinkScene.json(in: host, "ip -j link") where (link["ifalias"] as? String)?.hasPrefix("berth/\(id)/") ?? false {
-            try Scratch.bash("ip link del \(try #require(link["ifname"] as? String))")
+            // The kernel may be taking it away itself, with its namespace.
+            let name = try #require(link["ifname"] as? String)
+            try Scratch.bash("ip link del \(name) 2>/dev/null || ! ip link show \(name) 2>/dev/null")
         }
         try Scratch.bash("ip link del up0")
     }
