@@ -2,7 +2,7 @@ internal import Glibc
 
 /// What is measured.
 enum Work: String, CaseIterable {
-    case command, run, exec, life, rate, load, save, export, `import`, commit, log, memory, daemon, runtime
+    case command, run, bridge, exec, life, rate, network, load, save, export, `import`, commit, log, memory, daemon, runtime
 
     /// Those of the large image.
     static let ofBigImage: Set<Work> = [.load, .save, .export, .import, .commit]
@@ -11,9 +11,11 @@ enum Work: String, CaseIterable {
         switch self {
         case .command: "version"
         case .run: "run --rm --network none, true"
+        case .bridge: "run --rm in the default network, true"
         case .exec: "exec, true"
         case .life: "create, start, stop -t 0, rm"
         case .rate: "starts a second, 8 clients"
+        case .network: "from one container to another"
         case .load, .save, .export, .import: "\(rawValue) of an image of 900 MB, 50,000 files, 10 layers"
         case .commit: "commit of what is new in a container of that image"
         case .log: "output to the log"
@@ -46,6 +48,14 @@ struct Measuring {
             rounds(work, proved, settling: true) { engine throws(Trouble) in
                 [(work.title, try engine.run(["--rm"], ["true"]).seconds * 1000)]
             }
+        case .bridge:
+            rounds(work, whole, settling: true) { engine throws(Trouble) in
+                [(work.title, try engine("run", "--rm", Engine.image, "true").seconds * 1000)]
+            }
+            each(work, whole, title: "starts a second in the default network, 8 clients", unit: "/s", isRate: true, count: 3) {
+                engine throws(Trouble) in try Self.rate(engine, [])
+            }
+        case .network: traffic(whole)
         case .exec:
             let ready = whole.filter { engine in
                 guarded(work, engine) { () throws(Trouble) in try engine.run(["-d", "--name", "host"], ["sleep", "10000"]) }
@@ -62,7 +72,7 @@ struct Measuring {
                 let remove = try engine("rm", "life")
                 return [("create", create), ("start", start), ("stop -t 0", stop), ("rm", remove)].map { ($0.0, $0.1.seconds * 1000) }
             }
-        case .rate: each(work, whole, unit: "/s", isRate: true) { engine throws(Trouble) in try Self.rate(engine) }
+        case .rate: each(work, whole, unit: "/s", isRate: true) { engine throws(Trouble) in try Self.rate(engine, engine.flags) }
         case .load, .save, .export, .import, .commit: big(work, whole)
         case .log: logs(whole)
         case .memory: memory(whole)
@@ -156,9 +166,9 @@ struct Measuring {
     }
 
     /// Containers that come and go, started by eight clients at once.
-    private static func rate(_ engine: Engine) throws(Trouble) -> Double {
+    private static func rate(_ engine: Engine, _ flags: [String]) throws(Trouble) -> Double {
         let (clients, each) = (8, 5)
-        let line = (engine.client + ["run", "--rm"] + engine.flags + [Engine.image, "true"]).joined(separator: " ")
+        let line = (engine.client + ["run", "--rm"] + flags + [Engine.image, "true"]).joined(separator: " ")
         let loop = ["/bin/sh", "-c", "for i in \((1...each).map(String.init).joined(separator: " ")); do \(line) || exit 1; done"]
         let began = Clock.seconds()
         var children: [pid_t] = []
@@ -197,6 +207,35 @@ struct Measuring {
             report.add("\(work.rawValue): processor time", engine, all.map(\.processorSeconds), unit: "s")
             report.add("\(work.rawValue): most memory (PSS)", engine, all.map(\.peakMegabytes), unit: "MB")
         }
+    }
+
+    /// How much goes between two containers, and from outside to a published port.
+    private mutating func traffic(_ engines: [Engine]) {
+        let places: Traffic
+        do throws(Trouble) { places = try Traffic() } catch {
+            report.failures.append("network: \(error)")
+            return
+        }
+        defer { places.remove() }
+        var (between, published): ([String: [Double]], [String: [Double]]) = ([:], [:])
+        var ready = engines.filter { engine in guarded(.network, engine) { () throws(Trouble) in try places.serve(engine, at: port(of: engine)) } }
+        // In turn, each round starting with another: what disturbs the machine disturbs all.
+        for round in 0..<max(1, options.samples / 2) {
+            for engine in ready.indices.map({ ready[($0 + round) % ready.count] }) {
+                let isWell = guarded(.network, engine) { () throws(Trouble) in
+                    between[engine.name, default: []].append(try places.betweenContainers(engine))
+                    published[engine.name, default: []].append(try places.toPublishedPort(at: port(of: engine)))
+                }
+                if !isWell { ready.removeAll { $0.name == engine.name } }
+            }
+        }
+        for engine in ready {
+            report.add(Work.network.title, engine, between[engine.name] ?? [], unit: "Gbit/s", isRate: true)
+            report.add("from outside to a published port", engine, published[engine.name] ?? [], unit: "Gbit/s", isRate: true)
+            _ = guarded(.network, engine) { () throws(Trouble) in try engine.remove("served") }
+        }
+
+        func port(of engine: Engine) -> Int { 5201 + (engines.firstIndex { $0.name == engine.name } ?? 0) }
     }
 
     /// Output to the log, the log read back, and output to a client without a log.
