@@ -205,7 +205,13 @@ private struct ContainerFilter {
             }
             return { container in tests.allSatisfy { $0(container) } }
         case "network":
-            return { container in values.contains { container.configuration.network.description == $0 } }
+            return { container in
+                values.contains { text in
+                    container.configuration.endpoints.contains { endpoint in
+                        endpoint.network == text || container.networkIDs[endpoint.network]?.hasPrefix(text) == true
+                    }
+                }
+            }
         case "is-task", "volume", "health", "isolation":
             throw ContainerError(.unsupported, "the filter '\(key)' asks about what does not exist here yet")
         default: throw ContainerError(.invalid, "invalid filter '\(key)'")
@@ -234,6 +240,7 @@ private struct PortFilter {
     private let transport: PublishedPort.Transport
 
     init(_ text: String, of key: String) throws(ContainerError) {
+        guard !text.contains(":") else { throw ContainerError(.invalid, "filter for '\(key)' should not contain ':': \(text)") }
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let bounds = parts[0].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { Port($0)?.number }
         guard let first = bounds[0], let last = bounds.count == 2 ? bounds[1] : first, first <= last,

@@ -53,6 +53,7 @@ extension ContainerStore {
         do throws(ContainerError) {
             try requireStillLayers(document)
             let attachment = try await attachNetwork(object, document)
+            if attachment.endpoints.isEmpty { publishPlaces("connect", object, document) }
             let process = try await run(object, document, attachment, pending.map(\.choice))
             let streams = process.takeInitialStreams()
             for (attachment, stream) in zip(pending, streams) { attachment.bind(stream) }
@@ -118,7 +119,7 @@ extension ContainerStore {
         // A change that has begun is brought to its end. This one is no client's, and nobody cancels it.
         _ = await former?.value()
         object.state.withLock { $0.hasLeftNetworks = true }
-        guard sandboxes.isAttached(id) else { return }
+        guard sandboxes.isAttached(id) else { return publishPlaces("disconnect", object, object.document) }
         do throws(NetworkError) { try await object.lane.run { () throws(NetworkError) in try sandboxes.detach(id) } } catch {
             warn(object, error.description)
         }

@@ -14,8 +14,8 @@ extension ContainerStore {
         try await changeNetworks(of: object) { () throws(ContainerError) in try await self.join(object, endpoint) }
     }
 
-    func disconnect(_ object: ContainerObject, from network: String) async throws(ContainerError) {
-        try await changeNetworks(of: object) { () throws(ContainerError) in try await self.leave(object, network) }
+    func disconnect(_ object: ContainerObject, from network: String, isForced: Bool) async throws(ContainerError) {
+        try await changeNetworks(of: object) { () throws(ContainerError) in try await self.leave(object, network, isForced: isForced) }
     }
 
     private func join(_ object: ContainerObject, _ endpoint: EndpointConfiguration) async throws(ContainerError) {
@@ -40,8 +40,7 @@ extension ContainerStore {
         } catch { throw ContainerError(error) }
         let wanted = endpoint
         guard let process else {
-            try await keep(object) { $0.endpoints.append(wanted) }
-            return publishNetwork("connect", object, wanted.network)
+            return try await keep(object) { $0.endpoints.append(wanted) }
         }
         let request = try sandboxRequest(object.id, document, .endpoints([]))
         let (sandboxes, id) = (services.sandboxes, process.processID)
@@ -52,13 +51,19 @@ extension ContainerStore {
         }
     }
 
-    private func leave(_ object: ContainerObject, _ network: String) async throws(ContainerError) {
+    private func leave(_ object: ContainerObject, _ network: String, isForced: Bool) async throws(ContainerError) {
         let process = try changeable(object)
         if let process { try await mendNetworks(of: object, by: process) }
         let document = object.document
         let sandboxes = services.sandboxes
         let name: String
-        do throws(NetworkError) { name = try sandboxes.networks.find(network).name } catch { throw ContainerError(error) }
+        do throws(NetworkError) { name = try sandboxes.networks.find(network).name } catch {
+            // One that is gone has left a place behind, without which the container can be started again.
+            guard error.code == .notFound, process == nil || isForced,
+                document.configuration.endpoints.contains(where: { $0.network == network })
+            else { throw ContainerError(error) }
+            name = network
+        }
         guard document.configuration.endpoints.contains(where: { $0.network == name }) else {
             throw ContainerError(.forbidden, "container \(object.id) is not connected to \(process == nil ? "the " : "")network \(name)")
         }
@@ -66,7 +71,6 @@ extension ContainerStore {
             throw ContainerError(.invalid, "container cannot be disconnected from host network or connected to host network")
         }
         guard let process, sandboxes.endpoints(of: object.id).contains(where: { $0.networkName == name }) else {
-            publishNetwork("disconnect", object, name)
             return try await keep(object) { configuration in configuration.endpoints.removeAll { $0.network == name } }
         }
         let (id, processID) = (object.id, process.processID)
@@ -257,10 +261,13 @@ extension ContainerStore {
         }
     }
 
-    private func publishNetwork(_ action: String, _ object: ContainerObject, _ name: String) {
-        guard let network = try? services.sandboxes.networks.find(name) else { return }  // of one that is gone nobody asks
-        let attributes = ["container": object.id, "name": network.name, "type": network.configuration.driver]
-        services.events.publish(Event(type: "network", action: action, actorID: network.id, attributes: attributes))
+    /// Tells of a container's coming and going where it has no interfaces: in the networks `host` and `none`.
+    func publishPlaces(_ action: String, _ object: ContainerObject, _ document: ContainerDocument) {
+        for endpoint in document.configuration.endpoints {
+            guard let network = try? services.sandboxes.networks.find(endpoint.network), network.parts.isEmpty else { continue }  // it is gone
+            let attributes = ["container": object.id, "name": network.name, "type": network.configuration.driver]
+            services.events.publish(Event(type: "network", action: action, actorID: network.id, attributes: attributes))
+        }
     }
 }
 
@@ -275,9 +282,11 @@ extension Container {
 
     /// Takes it off a network; if it runs, at once.
     ///
-    /// - Throws: `notFound` for a network that does not exist, `forbidden` if it is not in it, `network`.
-    public func disconnect(from network: String) async throws(ContainerError) {
-        try await store.disconnect(store.object(id), from: network)
+    /// - Parameter isForced: whether also from a network that is gone while it runs.
+    /// - Throws: `notFound` for a network that does not exist, unless the container has had a place in it and does not run; `forbidden` if it is not in it;
+    ///   `network`.
+    public func disconnect(from network: String, isForced: Bool = false) async throws(ContainerError) {
+        try await store.disconnect(store.object(id), from: network, isForced: isForced)
     }
 }
 

@@ -50,7 +50,10 @@ struct ContainerRoutes: Sendable {
             // Clients take "not found" for the image's, and go and pull it.
             throw error.code == .notFound ? APIFailure.invalid(error.description) : APIFailure(error)
         }
-        let warnings = request.warnings + (platform == nil ? warnings(aboutImage: configuration.image) : [])
+        let isDiscarded = configuration.network == .host && !configuration.networking.publishedPorts.isEmpty
+        let warnings =
+            request.warnings + (isDiscarded ? ["Published ports are discarded when using host network mode"] : [])
+            + (platform == nil ? warnings(aboutImage: configuration.image) : [])
         try await call.reply.json(ContainerCreateResponse(id: container.id, warnings: warnings), .created)
     }
 

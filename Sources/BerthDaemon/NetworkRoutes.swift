@@ -67,10 +67,8 @@ struct NetworkRoutes: Sendable {
     }
 
     private func disconnect(_ call: Call) async throws {
-        // What is forced away is away in any case: a driver that fails says so.
         let request = try NetworkDisconnectRequest(parsing: try await call.jsonBody())
-        let network = try engine.networks.find(call.subject)
-        try await engine.containers.find(request.container).disconnect(from: network.name)
+        try await engine.containers.find(request.container).disconnect(from: call.subject, isForced: request.isForced)
         try await call.reply.empty(.ok)
     }
 }

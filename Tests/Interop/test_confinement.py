@@ -59,10 +59,10 @@ class Docker:
     def stop(self):
         self.process.terminate()
         assert self.process.wait(60) == 0, self.log.read_text()
-        # Where the root is a part of a file system, as in a chroot, dockerd does not know its own mount again.
+        # Where the root is a part of a file system, as in a chroot, dockerd does not know its own mount again. The host's network namespace it leaves mounted.
         for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
-            if line.split()[4] == str(self.base / "root"):
-                subprocess.run(["umount", self.base / "root"], check=True)
+            if (place := line.split()[4]) in (str(self.base / "root"), str(self.base / "exec/netns/default")):
+                subprocess.run(["umount", place], check=True)
         for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/{self.base.name}"):
             path.rmdir()
 

@@ -145,6 +145,7 @@ public final class NetworkStore: Sendable {
     /// - Parameter others: places that it has already, or is to have.
     /// - Throws: `notFound`, `invalid`, `forbidden` for what is only a configuration for others.
     public func check(_ endpoints: [EndpointConfiguration], beside others: [EndpointConfiguration] = []) throws(NetworkError) {
+        for endpoint in endpoints { try object(endpoint.network).checkIsNetwork() }
         for endpoint in endpoints + others {
             let object = try object(endpoint.network)
             guard endpoints.count + others.count > 1 else { continue }
@@ -158,7 +159,6 @@ public final class NetworkStore: Sendable {
         }
         for endpoint in endpoints {
             let object = try object(endpoint.network)
-            try object.checkIsNetwork()
             let network = object.network
             if network.isPredefined && !endpoint.aliases.isEmpty {
                 throw NetworkError(.invalid, "network-scoped alias is supported only for containers in user defined networks")
@@ -347,7 +347,8 @@ public final class NetworkStore: Sendable {
             throw NetworkError(.forbidden, "\(network.name) is a pre-defined network and cannot be removed")
         }
         try await lane.run { [self] () throws(NetworkError) in try erase(object) }
-        publish("destroy", network)
+        // Docker tells nothing of the end of what was no network.
+        if !network.configuration.isConfigurationOnly { publish("destroy", network) }
     }
 
     private func erase(_ object: NetworkObject) throws(NetworkError) {
@@ -405,7 +406,7 @@ public final class NetworkStore: Sendable {
             }
             names.append(network.name)
         }
-        publish("prune", nil)
+        publish("prune", nil, ["reclaimed": "0"])
         return names
     }
 
