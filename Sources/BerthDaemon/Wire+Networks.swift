@@ -111,7 +111,9 @@ extension EndpointSettings {
         macAddress = wanted.hardwareAddress?.description ?? ""
         guard let endpoint else { return }
         (endpointID, macAddress) = (endpoint.id, endpoint.hardwareAddress?.description ?? "")
-        (gateway, ipv6Gateway) = (endpoint.gateway4?.description ?? "", endpoint.gateway6?.description ?? "")
+        // Of one that leads by its own link, Docker tells none.
+        func text(_ gateway: IPAddress?) -> String { gateway.flatMap { $0.value == 0 ? nil : $0.description } ?? "" }
+        (gateway, ipv6Gateway) = (text(endpoint.gateway4), text(endpoint.gateway6))
         if let prefix = endpoint.ipv4 { (address, prefixLength) = (prefix.address.description, prefix.length) }
         if let prefix = endpoint.ipv6 { (ipv6Address, ipv6PrefixLength) = (prefix.address.description, prefix.length) }
     }

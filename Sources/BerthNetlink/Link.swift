@@ -20,7 +20,7 @@ public struct Link: Hashable, Sendable {
     public var isLoopback: Bool
     /// The bridge that it is a port of.
     public var master: Int32?
-    /// Of a veth, its other end; of a macvlan or ipvlan, its parent: in the namespace of ``peerNamespaceID``, or in this one.
+    /// Of a veth, its other end; of a macvlan, ipvlan or vlan, its parent: in the namespace of ``peerNamespaceID``, or in this one.
     public var peer: Int32?
     /// This namespace's number for the one that the peer is in, where that is another.
     public var peerNamespaceID: Int32?
@@ -52,6 +52,7 @@ enum LinkAttribute {
     static let namespaceDescriptor: UInt16 = 28
     static let extendedMask: UInt16 = 29
     static let peerNamespaceID: UInt16 = 37
+    static let targetNamespaceID: UInt16 = 46
 
     static let infoKind: UInt16 = 1
     static let infoData: UInt16 = 2
@@ -79,6 +80,8 @@ enum RouteMessage {
     static let newNeighbour: UInt16 = 28
     static let removeNeighbour: UInt16 = 29
     static let getNeighbour: UInt16 = 30
+    static let newNamespaceID: UInt16 = 88
+    static let getNamespaceID: UInt16 = 90
 }
 
 extension Link {

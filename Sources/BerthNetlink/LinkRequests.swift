@@ -119,7 +119,7 @@ extension NetlinkRequest {
 
 extension NetlinkSocket {
     /// Counters are left out, which are most of what there is to tell.
-    private static let withoutCounters: UInt32 = 1 << 3
+    static let withoutCounters: UInt32 = 1 << 3
 
     /// The interfaces of the socket's namespace, in the kernel's order.
     public mutating func links() throws(NetlinkError) -> [Link] {

@@ -43,6 +43,8 @@ public struct NewLink: Sendable {
         case macvlan(parent: Int32, MacvlanMode)
         /// A further interface of another, which shares its Ethernet address. The parent is one of the socket's namespace.
         case ipvlan(parent: Int32, IpvlanMode, IpvlanIsolation)
+        /// What another carries with an 802.1Q tag of this number. The parent is one of the socket's namespace.
+        case vlan(parent: Int32, id: UInt16)
         /// One that throws everything away.
         case dummy
 
@@ -52,6 +54,7 @@ public struct NewLink: Sendable {
             case .veth: "veth"
             case .macvlan: "macvlan"
             case .ipvlan: "ipvlan"
+            case .vlan: "vlan"
             case .dummy: "dummy"
             }
         }
@@ -142,7 +145,7 @@ extension NetlinkRequest {
             link.end.write(isUp: link.isUp, to: &writer)
             if let master = link.master { writer.attribute(LinkAttribute.master, master) }
             switch link.kind {
-            case .macvlan(let parent, _), .ipvlan(let parent, _, _): writer.attribute(LinkAttribute.link, parent)
+            case .macvlan(let parent, _), .ipvlan(let parent, _, _), .vlan(let parent, _): writer.attribute(LinkAttribute.link, parent)
             case .bridge, .veth, .dummy: break
             }
             writer.nested(LinkAttribute.info) { writer in
@@ -155,6 +158,7 @@ extension NetlinkRequest {
                     case .ipvlan(_, let mode, let isolation):
                         writer.attribute(1, mode.rawValue)
                         writer.attribute(2, isolation.rawValue)
+                    case .vlan(_, let id): writer.attribute(1, id)
                     case .dummy: break
                     }
                 }

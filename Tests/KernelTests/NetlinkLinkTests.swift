@@ -274,15 +274,17 @@ struct NetlinkLinkTests {
     }
 
     /// Kinds that a kernel may lack: where ip can make one, so can we; where it cannot, the error says so in the kernel's words.
-    @Test(arguments: ["dummy", "macvlan", "ipvlan"])
+    @Test(arguments: ["dummy", "macvlan", "ipvlan", "vlan"])
     func kindsThatAKernelMayLack(kind: String) throws {
         try NetlinkScene.run(in: scene.host, "ip link add p0 type veth peer name p1")
         let (output, code) = try NetlinkScene.tryRun(
-            in: scene.host, "ip link add t0 \(kind == "dummy" ? "" : "link p0") type \(kind) && ip link del t0")
+            in: scene.host,
+            "ip link add t0 \(kind == "dummy" ? "" : "link p0") type \(kind) \(kind == "vlan" ? "id 5" : "") && ip link del t0")
         var host = try NetlinkSocket(.route, in: scene.host)
         let parent = try #require(try host.link(.name(.named("p0")))).index
         let kinds: [String: NewLink.Kind] = [
             "dummy": .dummy, "macvlan": .macvlan(parent: parent, .bridge), "ipvlan": .ipvlan(parent: parent, .l3, .isolated),
+            "vlan": .vlan(parent: parent, id: 5),
         ]
         let end = LinkEnd(name: try .named("eth0"), namespace: scene.inside)
         let request = NetlinkRequest.makeLink(NewLink(end, try #require(kinds[kind]), isUp: true))
@@ -293,11 +295,34 @@ struct NetlinkLinkTests {
             #expect(info["info_kind"] as? String == kind)
             let data = info["info_data"] as? [String: Any]
             #expect(data?["mode"] as? String == ["macvlan": "bridge", "ipvlan": "l3"][kind])
+            #expect(data?["id"] as? Int == (kind == "vlan" ? 5 : nil))
         } else {
             let error = #expect(throws: NetlinkError.self) { try host.perform(request) }
             #expect(error?.code == .unsupported)
             #expect(error?.explanation == "Unknown device type", "ip: \(output)")
         }
+    }
+
+    /// What is in a namespace that is known by its number alone.
+    @Test func namespacesHaveNumbers() throws {
+        try NetlinkScene.run(in: scene.inside, "ip link add one type veth peer name two")
+        var host = try NetlinkSocket(.route, in: scene.host)
+        #expect(try host.numberedNamespaces().isEmpty)
+        let number = try host.number(of: scene.inside)
+        #expect(try host.number(of: scene.inside) == number)
+        #expect(try host.numberedNamespaces() == [number])
+        let links = try host.links(in: number)
+        #expect(Set(links.map(\.name)) == ["lo", "one", "two"])
+        let one = try #require(links.first { $0.name == "one" })
+        try host.perform(.removeLink(index: one.index, in: number))
+        #expect(try host.links(in: number).map(\.name) == ["lo"])
+        #expect(try host.links().map(\.name) == ["lo"])
+        let again = #expect(throws: NetlinkError.self) { try host.perform(.removeLink(index: one.index, in: number)) }
+        #expect(again?.code == .notFound)
+        let nobodys = NumberedNamespace(number: number.number + 1)
+        #expect(try host.links(in: nobodys).isEmpty)
+        let nowhere = #expect(throws: NetlinkError.self) { try host.perform(.removeLink(index: 1, in: nobodys)) }
+        #expect(nowhere?.code == .invalid)
     }
 
     /// Whoever has the right to may send to any socket: answers that are forged are not taken for the kernel's. In the tier's own namespace, where a

@@ -43,6 +43,14 @@ public final class BridgeDriver: NetworkDriver {
         firewall.close()
     }
 
+    /// Ports are published, and a pair of interfaces belongs to each sandbox.
+    public func traits(of configuration: NetworkConfiguration) -> NetworkTraits {
+        var traits = NetworkTraits()
+        if configuration.isInternal { traits.defaultRoute = .none }
+        (traits.publishesPorts, traits.hasHostInterfaces) = (true, true)
+        return traits
+    }
+
     /// Whether the options can be.
     ///
     /// - Throws: `invalid`, `unsupported`; `conflict` if the bridge's name belongs to an interface that is there already.
@@ -271,7 +279,7 @@ public final class BridgeDriver: NetworkDriver {
                 let options = try BridgeOptions(network.configuration.options, isInternal: network.configuration.isInternal)
                 present.append(FirewallNetwork(network, name, options))
             case .sandbox(_, let endpoint): if !endpointIDs.contains(endpoint) { leftovers.append(link.index) }
-            case nil: continue
+            case .parent, nil: continue
             }
         }
         for index in leftovers { try removeLink(.index(index)) }

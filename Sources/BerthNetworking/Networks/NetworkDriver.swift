@@ -11,6 +11,8 @@ public protocol NetworkDriver: Sendable {
     var hasNamespaces: Bool { get }
     /// Which versions of addresses its networks can have; none: they have no subnets.
     var addressVersions: AddressVersions { get }
+    /// What a network of this configuration is like. Asked again and again: it answers from the configuration alone.
+    func traits(of configuration: NetworkConfiguration) -> NetworkTraits
     /// Whether a network can be what its creator says.
     ///
     /// - Throws: `invalid`, `unsupported`.
@@ -40,6 +42,12 @@ public protocol NetworkDriver: Sendable {
 }
 
 extension NetworkDriver {
+    /// The usual ones; of an internal network nothing leads elsewhere.
+    public func traits(of configuration: NetworkConfiguration) -> NetworkTraits {
+        var traits = NetworkTraits()
+        if configuration.isInternal { traits.defaultRoute = .none }
+        return traits
+    }
     /// It is taken away at once.
     public func abandon(_ endpoint: Endpoint, of network: Network) throws(NetworkError) { try detach(endpoint, of: network) }
     /// Networks of most kinds publish nothing: their sandboxes are reached by their own addresses, or not at all. As Docker has it, that is no error.

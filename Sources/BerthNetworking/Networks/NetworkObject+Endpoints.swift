@@ -14,6 +14,17 @@ extension SandboxRequest {
     }
 }
 
+extension Network.Part {
+    /// Where packets to everywhere else go first.
+    fileprivate func hop(_ traits: NetworkTraits) -> IPAddress? {
+        switch traits.defaultRoute {
+        case .none: nil
+        case .gateway: gateway
+        case .interface: IPAddress(subnet.version, 0)
+        }
+    }
+}
+
 extension NetworkObject {
     /// Takes addresses and names for a place in the network. Nothing is made.
     ///
@@ -33,14 +44,15 @@ extension NetworkObject {
             let ipv4 = try Self.address(.v4, configuration.ipv4, &plan)
             let ipv6 = try Self.address(.v6, configuration.ipv6, &plan)
             let (part4, part6) = (state.network.part(.v4), state.network.part(.v6))
-            let isInternal = state.network.configuration.isInternal
+            let traits = driver.traits(of: state.network.configuration)
+            let hardwareAddress = configuration.hardwareAddress ?? ipv4.map(HardwareAddress.following) ?? .random()
             let endpoint = Endpoint(
                 id: id, sandboxID: request.id, sandboxName: request.name, networkID: self.id, networkName: state.network.name,
-                interface: interface, hostInterface: "veth\(id.prefix(11))",
-                hardwareAddress: configuration.hardwareAddress ?? ipv4.map(HardwareAddress.following) ?? .random(),
+                interface: interface, hostInterface: traits.hasHostInterfaces ? "veth\(id.prefix(11))" : "",
+                hardwareAddress: traits.hasHardwareAddresses ? hardwareAddress : nil,
                 ipv4: part4.flatMap { part in ipv4.flatMap { IPPrefix($0, length: part.subnet.prefixLength) } },
                 ipv6: part6.flatMap { part in ipv6.flatMap { IPPrefix($0, length: part.subnet.prefixLength) } },
-                gateway4: isInternal ? nil : part4?.gateway, gateway6: isInternal ? nil : part6?.gateway,
+                gateway4: part4?.hop(traits), gateway6: part6?.hop(traits),
                 gatewayPriority: configuration.gatewayPriority, configuration: configuration, names: request.names(in: configuration))
             state.plan = plan
             state.endpoints[id] = endpoint

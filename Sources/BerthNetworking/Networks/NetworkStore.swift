@@ -47,7 +47,11 @@ public final class NetworkStore: Sendable {
         bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor) { message in
             events.publish(Event(type: "daemon", action: "warning", actorID: engineID, attributes: ["message": message]))
         }
-        self.drivers = NetworkDrivers([NullDriver(), HostDriver(), bridges] + drivers)
+        let parents = LanParents(engineID: engineID, host: host)
+        let lan: [any NetworkDriver] = [
+            MacvlanDriver(engineID: engineID, host: host, parents: parents), IpvlanDriver(engineID: engineID, host: host, parents: parents),
+        ]
+        self.drivers = NetworkDrivers([NullDriver(), HostDriver(), bridges] + lan + drivers)
         let identifier = UInt64(engineID.prefix(10), radix: 16) ?? 0  // an engine's id is hexadecimal
         choice = SubnetChoice(SubnetChoice.standard + [SubnetChoice.uniqueLocal(identifier: identifier)])
         let loaded: (found: [(id: String, document: NetworkDocument)], setAside: [DocumentStore<NetworkDocument>.SetAside])

@@ -58,7 +58,7 @@ public struct Endpoint: Hashable, Sendable, Codable {
     public var ipv4: IPPrefix?
     /// Its address of version 6, with its network's prefix.
     public var ipv6: IPPrefix?
-    /// Where packets to everywhere else may go, of version 4; `nil` for nowhere.
+    /// Where packets to everywhere else may go, of version 4; `nil` for nowhere, `0.0.0.0` for the interface's own link.
     public var gateway4: IPAddress?
     /// The same of version 6.
     public var gateway6: IPAddress?

@@ -29,15 +29,18 @@ final class HostNetwork: Sendable {
     }
 }
 
-/// What is written to an interface of an engine's own, so that it is known again: `berth/<engine>/network/<id>`, `berth/<engine>/sandbox/<id>/<endpoint>`.
+/// What is written to an interface of an engine's own, so that it is known again: `berth/<engine>/network/<id>`, `berth/<engine>/sandbox/<id>/<endpoint>`, and
+/// for the parent of a network of another driver's than `bridge`, `berth/<engine>/<driver>/<id>`.
 enum InterfaceAlias: Equatable {
     case network(String)
     case sandbox(String, endpoint: String)
+    case parent(driver: String, network: String)
 
     func text(engineID: String) -> String {
         switch self {
         case .network(let id): "berth/\(engineID)/network/\(id)"
         case .sandbox(let id, let endpoint): "berth/\(engineID)/sandbox/\(id)/\(endpoint)"
+        case .parent(let driver, let id): "berth/\(engineID)/\(driver)/\(id)"
         }
     }
 
@@ -48,6 +51,7 @@ enum InterfaceAlias: Equatable {
         switch (parts[2], parts.count) {
         case ("network", 4): self = .network(parts[3])
         case ("sandbox", 5): self = .sandbox(parts[3], endpoint: parts[4])
+        case (let driver, 4) where LanKind(rawValue: driver) != nil: self = .parent(driver: driver, network: parts[3])
         default: return nil
         }
     }

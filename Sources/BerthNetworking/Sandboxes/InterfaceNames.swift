@@ -68,7 +68,8 @@ extension NetlinkSocket {
     /// The route to everywhere by way of a hop.
     fileprivate mutating func route(by hop: DefaultRoutes.Hop) throws(NetlinkError) -> Route {
         guard let everywhere = IPPrefix(IPAddress(hop.gateway.version, 0), length: 0) else { preconditionFailure("0 is a prefix's length") }
-        return Route(to: everywhere, interface: try index(of: hop.interface), gateway: hop.gateway)
+        let gateway = hop.gateway == everywhere.address ? nil : hop.gateway
+        return Route(to: everywhere, interface: try index(of: hop.interface), gateway: gateway)
     }
 
     /// The number of an interface; 0, which is nobody's, if there is none of that name.

@@ -126,7 +126,10 @@ public final class SandboxStore: Sendable {
     func reservePorts(_ record: inout SandboxRecord) throws(NetworkError) -> [SandboxSocket] {
         guard !record.portRequests.isEmpty, let place = DefaultRoutes.endpoint(of: record.endpoints) else { return [] }
         let endpoint = record.endpoints[place]
-        let network = try networks.find(endpoint.networkID)
+        let object = try networks.object(endpoint.networkID)
+        let network = object.network
+        // As with Docker: who is reached by an address of its own is reached at all its ports.
+        guard object.driver.traits(of: network.configuration).publishesPorts else { return [] }
         let reservation = try PortReservation(
             record.portRequests, for: endpoint, firstKey: record.nextKey,
             standard: try? BridgeOptions(network.configuration.options).publishesAt

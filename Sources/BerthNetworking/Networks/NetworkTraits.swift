@@ -1,0 +1,24 @@
+/// What a driver's networks are like, for whoever plans places in them before the driver is called.
+public struct NetworkTraits: Hashable, Sendable {
+    /// How sandboxes reach everywhere else.
+    public enum DefaultRoute: Hashable, Sendable {
+        /// Not at all.
+        case none
+        /// By the network's gateway.
+        case gateway
+        /// By their interface: whoever is behind it knows where everybody is.
+        case interface
+    }
+
+    /// How sandboxes reach everywhere else. Default: by the gateway.
+    public var defaultRoute = DefaultRoute.gateway
+    /// Whether ports can be published: if not, none of the host's is taken for them. Default: not.
+    public var publishesPorts = false
+    /// Whether each sandbox has an Ethernet address of its own. Default: yes.
+    public var hasHardwareAddresses = true
+    /// Whether an interface on the host belongs to each sandbox's. Default: no.
+    public var hasHostInterfaces = false
+
+    /// The defaults.
+    public init() {}
+}
