@@ -28,6 +28,11 @@ public enum BerthPath {
     public static let usage = prefix + "/usage"
     /// `POST`: a check of the store, which the parameter `repair` lets change something; lines of progress, then a ``CheckReport``.
     public static let check = prefix + "/check"
+    /// `GET`: every way into every container from outside (``ExposureList``).
+    public static let exposure = prefix + "/exposure"
+    /// `GET`: what other people's firewalls make of containers' packets, and what the engine does about it (``FirewallReport``). `POST`: it is to be otherwise,
+    /// as `mode` (`explain`, `cooperate`) and `protection` (`owned`, `watched`) say; the same answer.
+    public static let firewall = prefix + "/firewall"
 
     /// What is asked of an image, or done with it.
     public enum ImageVerb: String, Sendable, CaseIterable {

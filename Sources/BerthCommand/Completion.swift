@@ -66,6 +66,7 @@ struct Completion: Verb {
         }
         guard let entry = entries.first(where: { $0.names.contains(name) }) else { return [] }
         if current.hasPrefix("-") { return try DeclaredFlags.of(entry.type).map { "--\($0.name)" } + ["--help"] }
+        if first == "system", entry.names[0] == "firewall" { return FirewallCommand.wishes.map(\.name) }
         // Whoever presses Tab has not asked for a daemon.
         let daemon = try Session(path: "berth", options: options).daemon(mayStart: false)
         if first == "image", ["diff", "history", "inspect", "layers", "rebase", "rm", "save", "squash", "tag"].contains(entry.names[0]) {

@@ -37,6 +37,20 @@ extension DisconnectNetwork {
     static let examples = ["berth network disconnect back web"]
 }
 
+extension FirewallCommand {
+    static let examples = [
+        "berth system firewall", "berth system firewall cooperate", "berth system firewall explain       # and take the rules away again",
+        "berth system firewall --format '{{range .findings}}{{println .remedy}}{{end}}'",
+    ]
+}
+
+extension NetworkExposure {
+    static let examples = [
+        "berth network exposure", "berth network exposure --json",
+        "berth network exposure --format '{{.Where}} {{.Container}} {{.AskedBy}}'",
+    ]
+}
+
 extension InspectNetwork {
     static let examples = [
         "berth network inspect back", "berth network inspect --format '{{range .Containers}}{{println .Name .IPv4Address}}{{end}}' back",

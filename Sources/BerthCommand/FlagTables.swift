@@ -60,6 +60,7 @@ extension Exec {
     }
 }
 extension Export { static var writtenFlags: String? { "output,o=string" } }
+extension FirewallCommand { static var writtenFlags: String? { "format=string" } }
 extension History { static var writtenFlags: String? { "format=string human,H!no-human no-trunc platform=string quiet,q" } }
 extension ImageDiff { static var writtenFlags: String? { "format=string platform=string summary,s" } }
 extension ImageLayers { static var writtenFlags: String? { "format=string no-trunc platform=string quiet,q" } }
@@ -76,6 +77,7 @@ extension List { static var writtenFlags: String? { "all,a filter,f=filter forma
 extension ListNetworks { static var writtenFlags: String? { "filter,f=filter format=string no-trunc quiet,q" } }
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
 extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
+extension NetworkExposure { static var writtenFlags: String? { "format=string json no-trunc quiet,q" } }
 extension Port { static var writtenFlags: String? { "" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
 extension PruneNetworks { static var writtenFlags: String? { "filter=filter force,f" } }

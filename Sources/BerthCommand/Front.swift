@@ -60,7 +60,8 @@ enum Front {
             "network", "Manage networks",
             [
                 Entry(names: ["connect"], type: ConnectNetwork.self), Entry(names: ["create"], type: CreateNetwork.self),
-                Entry(names: ["disconnect"], type: DisconnectNetwork.self), Entry(names: ["inspect"], type: InspectNetwork.self),
+                Entry(names: ["disconnect"], type: DisconnectNetwork.self), Entry(names: ["exposure"], type: NetworkExposure.self),
+                Entry(names: ["inspect"], type: InspectNetwork.self),
                 Entry(names: ["ls", "list"], type: ListNetworks.self), Entry(names: ["prune"], type: PruneNetworks.self),
                 Entry(names: ["rm", "remove"], type: RemoveNetwork.self),
             ]
@@ -69,7 +70,7 @@ enum Front {
             "system", "Manage the engine",
             [
                 Entry(names: ["check"], type: Check.self), Entry(names: ["df"], type: DiskUsage.self),
-                Entry(names: ["events"], type: Events.self),
+                Entry(names: ["events"], type: Events.self), Entry(names: ["firewall"], type: FirewallCommand.self),
                 Entry(names: ["info"], type: Info.self), Entry(names: ["jobs"], type: Jobs.self),
             ]
         ),

@@ -12,12 +12,37 @@ struct BerthRoutes: Sendable {
             Route(.GET, BerthPath.jobs) { try await $0.reply.document(JobList(engine.jobs.list().map { JobItem($0) })) },
             Route(.GET, BerthPath.usage) { try await $0.reply.document(UsageAccount(try await engine.usage())) },
             Route(.POST, BerthPath.check) { try await check($0) },
+            Route(.GET, BerthPath.exposure) { try await $0.reply.document(ExposureList(try engine.exposure().map { ExposureItem($0) })) },
+            Route(.GET, BerthPath.firewall) { try await $0.reply.document(FirewallReport(try await engine.firewallState())) },
+            Route(.POST, BerthPath.firewall) { try await setFirewall($0) },
         ]
     }
 
     private func check(_ call: Call) async throws {
         let job = engine.check(repairing: call.query.bool("repair"))
         try await FollowedJob(call: call).answer(job) { [try Reply.json(CheckReport($0))] }
+    }
+
+    /// What is not named stays as it is.
+    private func setFirewall(_ call: Call) async throws {
+        var setting = engine.firewallSetting
+        if let text = call.query["mode"] {
+            guard let mode = FirewallSetting.Mode(rawValue: text) else {
+                throw APIFailure.invalid("invalid mode '\(text)': it must be explain or cooperate")
+            }
+            setting.mode = mode
+        }
+        if let text = call.query["protection"] {
+            guard let protection = Firewall.Protection(rawValue: text) else {
+                throw APIFailure.invalid("invalid protection '\(text)': it must be owned or watched")
+            }
+            setting.protection = protection
+        }
+        guard call.query["mode"] != nil || call.query["protection"] != nil else {
+            throw APIFailure.invalid("nothing is to be set: name a mode or a protection")
+        }
+        try await engine.setFirewall(setting)
+        try await call.reply.document(FirewallReport(try await engine.firewallState()))
     }
 }
 

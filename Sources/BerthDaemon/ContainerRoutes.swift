@@ -54,6 +54,7 @@ struct ContainerRoutes: Sendable {
         let warnings =
             request.warnings + (isDiscarded ? ["Published ports are discarded when using host network mode"] : [])
             + (platform == nil ? warnings(aboutImage: configuration.image) : [])
+            + (await FirewallWarnings(engine: engine).about(configuration))
         try await call.reply.json(ContainerCreateResponse(id: container.id, warnings: warnings), .created)
     }
 

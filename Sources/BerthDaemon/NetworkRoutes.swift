@@ -45,7 +45,8 @@ struct NetworkRoutes: Sendable {
     private func create(_ call: Call) async throws {
         let request = try NetworkCreateRequest(parsing: try await call.jsonBody(), version: call.version)
         let network = try await engine.networks.create(try NetworkConfiguration(request))
-        try await call.reply.json(NetworkCreateResponse(id: network.id), .created)
+        let warnings = await FirewallWarnings(engine: engine).about(network)
+        try await call.reply.json(NetworkCreateResponse(id: network.id, warning: warnings.joined(separator: "\n")), .created)
     }
 
     private func remove(_ call: Call) async throws {

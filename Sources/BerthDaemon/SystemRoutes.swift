@@ -33,7 +33,9 @@ struct SystemRoutes: Sendable {
     }
 
     private func info(_ call: Call) async throws {
-        try await call.reply.json(SystemInfo(engine.information(), isDebugging: isDebugging))
+        var info = SystemInfo(engine.information(), isDebugging: isDebugging)
+        info.warnings += await FirewallWarnings(engine: engine).aboutEverything().map { "WARNING: \($0)" }
+        try await call.reply.json(info)
     }
 
     private func dataUsage(_ call: Call) async throws {

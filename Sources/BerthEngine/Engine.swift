@@ -45,6 +45,7 @@ public final class Engine: Sendable {
     let runtime: Runtime
     let sandboxes: SandboxStore
     let snapshots: any Snapshotter
+    let chosenFirewall: Mutex<FirewallSetting>
     private let reactor: Reactor
     private let locks: Mutex<[RootDirectory]>
 
@@ -66,6 +67,7 @@ public final class Engine: Sendable {
         } catch { opened = .failure(error.error) }
         let engine = try opened.get()
         do throws(ContainerError) { try await engine.containers.recover() } catch { throw EngineError(.storage, error.description) }
+        await engine.beginCooperation()
         do throws(ImageError) { try await engine.images.collect() } catch {
             throw EngineError(.storage, error.description, underlying: error.underlying)
         }
@@ -87,6 +89,10 @@ public final class Engine: Sendable {
         locks = Mutex([rootDirectory, try RootDirectory(execRoot, permissions: 0o711)])
         (self.reactor, id, root, self.execRoot) = (reactor, document.id, configuration.root, execRoot)
         snapshotterObstacle = document.obstacle
+        var firewall = try FirewallDocument.read(in: configuration.root) ?? FirewallSetting()
+        firewall.mode = configuration.firewall ?? firewall.mode
+        firewall.protection = configuration.firewallProtection ?? firewall.protection
+        chosenFirewall = Mutex(firewall)
         (events, jobs) = (EventHub(), JobRegistry())
         do {
             let content = try ContentStore(directory: configuration.root + "/content")
@@ -98,7 +104,9 @@ public final class Engine: Sendable {
                 configuration: RuntimeConfiguration(engineID: document.id, execRoot: execRoot, monitor: configuration.monitor),
                 reactor: reactor)
             self.images = images
-            networks = try NetworkStore(root: configuration.root, engineID: document.id, reactor: reactor, events: events)
+            networks = try NetworkStore(
+                root: configuration.root, engineID: document.id, reactor: reactor, events: events, protection: firewall.protection,
+                publishDefault: configuration.publishDefault)
             sandboxes = try SandboxStore(networks: networks, execRoot: execRoot, reactor: reactor)
             containers = try ContainerStore(
                 .init(

@@ -1,4 +1,5 @@
 public import BerthArchive
+public import BerthNetworking
 public import BerthRuntime
 
 /// What an engine is opened with.
@@ -12,6 +13,13 @@ public struct EngineConfiguration: Sendable {
     public var monitor: MonitorLocation
     /// How much an archive may become when it is unpacked.
     public var archiveLimits: ArchiveLimits
+    /// What is done where a chain of other people's drops containers' packets. Default `nil`: what was chosen last (``Engine/setFirewall(_:)``), and at first
+    /// ``FirewallSetting/Mode/explain``.
+    public var firewall: FirewallSetting.Mode?
+    /// How the engine's own firewall table is kept from others. Default `nil`: as was chosen last, and at first ``Firewall/Protection/owned``.
+    public var firewallProtection: Firewall.Protection?
+    /// Where ports are published for which nobody names an address. Default ``PublishDefault/everywhere``.
+    public var publishDefault: PublishDefault
 
     /// The default root.
     public static var defaultRoot: String { "/var/lib/berth" }
@@ -19,8 +27,10 @@ public struct EngineConfiguration: Sendable {
     /// These.
     public init(
         root: String = EngineConfiguration.defaultRoot, execRoot: String? = nil, monitor: MonitorLocation = .automatic,
-        archiveLimits: ArchiveLimits = ArchiveLimits()
+        archiveLimits: ArchiveLimits = ArchiveLimits(), firewall: FirewallSetting.Mode? = nil,
+        firewallProtection: Firewall.Protection? = nil, publishDefault: PublishDefault = .everywhere
     ) {
+        (self.firewall, self.firewallProtection, self.publishDefault) = (firewall, firewallProtection, publishDefault)
         (self.root, self.execRoot, self.monitor, self.archiveLimits) = (root, execRoot, monitor, archiveLimits)
     }
 }

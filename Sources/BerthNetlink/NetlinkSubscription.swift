@@ -166,3 +166,17 @@ public enum RuleSetChange: Hashable, Sendable {
         }
     }
 }
+
+extension NetlinkMessage {
+    /// Of a message about a chain, a rule, a set or elements, the table that they are in; `nil` of others, and of what cannot be read.
+    public var ruleSetTable: NfTableName? {
+        guard type >> 8 == NfMessage.subsystem else { return nil }
+        do throws(NetlinkDecodingError) {
+            let (family, _, attributes) = try netfilterBody()
+            return NfTableName(NfFamily(rawValue: family), try NfName(attributes.require(NfRule.Attribute.table)))
+        } catch { return nil }
+    }
+
+    /// Whether it is about elements of a set.
+    public var isOfElements: Bool { type == NfMessage.newElement || type == NfMessage.removeElement }
+}

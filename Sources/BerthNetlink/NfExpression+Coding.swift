@@ -23,6 +23,8 @@ extension NfExpression {
         case .counter: "counter"
         case .reject: "reject"
         case .untracked: "notrack"
+        case .extensionMatch: "match"
+        case .extensionTarget: "target"
         case .other(let name): name
         }
     }
@@ -103,6 +105,10 @@ extension NfExpression {
                 }
             writer.attribute(1, network: type)
             writer.attribute(2, code)
+        case .extensionMatch(let part), .extensionTarget(let part):
+            writer.attribute(1, text: part.name)
+            writer.attribute(2, network: part.revision)
+            writer.attribute(3, part.data)
         case .untracked, .other: break
         }
     }
@@ -179,6 +185,9 @@ extension NfExpression {
             default: return nil
             }
         case "notrack": return .untracked
+        case "match", "target":
+            let part = NfExtension(try data.require(1).text, revision: try number(2), data: data[3].map { Array($0.payload) } ?? [])
+            return name == "match" ? .extensionMatch(part) : .extensionTarget(part)
         default: return nil
         }
     }

@@ -34,6 +34,10 @@ public enum NfExpression: Hashable, Sendable {
     case reject(Rejection)
     /// Keeps the packet out of connection tracking.
     case untracked
+    /// A match of iptables' that nf_tables carries along: goes on if that says so.
+    case extensionMatch(NfExtension)
+    /// A target of iptables' that nf_tables carries along.
+    case extensionTarget(NfExtension)
     /// One that is not known here, by name.
     case other(String)
 
@@ -182,6 +186,19 @@ public enum NfExpression: Hashable, Sendable {
     }
 }
 
+/// A part of iptables' that nf_tables carries along as it is.
+public struct NfExtension: Hashable, Sendable {
+    /// Its name: `conntrack`, `REJECT`.
+    public var name: String
+    /// Which version of it.
+    public var revision: UInt32
+    /// What it keeps, in a form of its own.
+    public var data: [UInt8]
+
+    /// One of these.
+    public init(_ name: String, revision: UInt32, data: [UInt8]) { (self.name, self.revision, self.data) = (name, revision, data) }
+}
+
 /// The states of a connection, as ``NfExpression/ConnectionKey/state`` has them.
 public struct ConnectionState: OptionSet, Hashable, Sendable {
     /// The bits.
@@ -221,7 +238,7 @@ public struct ConnectionStatus: OptionSet, Hashable, Sendable {
 /// What is longer than a place goes on in the next ones: the parts of a key or a value lie one behind the other that way.
 public struct NfRegister: Hashable, Sendable {
     /// The kernel's number.
-    let number: UInt32
+    package let number: UInt32
 
     /// The place of four bytes of a number from 0 to 15; the kernel refuses others.
     public static func word(_ index: Int) -> NfRegister { NfRegister(number: index == 0 ? 1 : UInt32(clamping: 8 + index)) }

@@ -34,6 +34,19 @@ internal import Logging
     var group: String?
     @Option(help: "Where berth-monitor is. (default: beside this program, else on PATH)")
     var monitor: String?
+    @Option(
+        help:
+            "What is done where a chain of the host's firewall drops containers' packets: explain or cooperate. (default: as chosen last)",
+        transform: Program.choice)
+    var firewall: FirewallSetting.Mode?
+    @Option(
+        help: "How the engine's own firewall table is kept from others: owned or watched. (default: as chosen last)",
+        transform: Program.choice)
+    var firewallProtect: Firewall.Protection?
+    @Option(
+        help: "Where ports are published for which nobody names an address: everywhere or loopback. (default: everywhere)",
+        transform: Program.choice)
+    var publishDefault = PublishDefault.everywhere
     @Option(name: [.customShort("l"), .long], help: "How much is logged: debug, info, warn, error or fatal.")
     var logLevel = "info"
     @Flag(name: [.customShort("D"), .long], help: "Log what is asked, and say that this is being debugged.")
@@ -52,7 +65,8 @@ internal import Logging
         _ = signal(SIGPIPE, SIG_IGN)
         let service = Service(
             engine: EngineConfiguration(
-                root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic),
+                root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
+                firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault),
             daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, pidFile: pidfile,
             log: Self.log(debug ? .debug : level))
         Task {
@@ -86,6 +100,12 @@ internal import Logging
             }
         }
         return { engine in try texts.map { try ListenAddress(parsing: $0, defaultSocket: "\(engine.execRoot)/berth.sock") } }
+    }
+
+    /// One of the values of a flag that has few.
+    private static func choice<Value: RawRepresentable<String> & CaseIterable>(_ text: String) throws -> Value {
+        if let value = Value(rawValue: text) { return value }
+        throw ValidationError("'\(text)' is none of \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
     }
 
     private static func level(_ text: String) throws -> Logger.Level {

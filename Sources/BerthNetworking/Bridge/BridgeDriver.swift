@@ -14,12 +14,16 @@ public final class BridgeDriver: NetworkDriver {
     public let addressVersions: AddressVersions = [.v4, .v6]
 
     private let engineID: String
-    private let host: HostNetwork
+    let host: HostNetwork
     /// What lets through, and keeps out.
     let firewall: Firewall
-    private let forwarding: Forwarding
+    /// Looks at other people's.
+    let hostFirewall: HostFirewall
+    /// Has rules in other people's, where that was asked for.
+    let cooperation: HostCooperation
+    let forwarding: Forwarding
     private let abandoned: AbandonedLinks
-    private let log: @Sendable (String) -> Void
+    let log: @Sendable (String) -> Void
     /// Sees interfaces and routes of the host's that come later. It begins with the first network.
     private let watch = Mutex<HostWatch?>(nil)
     /// What has been said of routes already.
@@ -29,17 +33,27 @@ public final class BridgeDriver: NetworkDriver {
 
     /// - Parameter log: is told of what is changed on the host for all, and of what the firewall has to say.
     init(
-        engineID: String, host: HostNetwork, reactor: Reactor, log: @escaping @Sendable (String) -> Void = { _ in }
+        engineID: String, host: HostNetwork, reactor: Reactor, protection: Firewall.Protection = .owned,
+        log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(NetworkError) {
         (self.engineID, self.host, self.log) = (engineID, host, log)
         abandoned = AbandonedLinks(host: host, reactor: reactor, log: log)
-        firewall = try Firewall(engineID: engineID) { event in log(event.description) }
-        forwarding = Forwarding { change in log("a setting of the kernel was changed, so that containers reach others: \(change)") }
+        let firewall = try Firewall(engineID: engineID, protection: protection) { event in log(event.description) }
+        self.firewall = firewall
+        hostFirewall = try HostFirewall(engineID: engineID)
+        let forwarding = Forwarding { change in log("a setting of the kernel was changed, so that containers reach others: \(change)") }
+        self.forwarding = forwarding
+        cooperation = try HostCooperation(engineID: engineID) { () throws(NetworkError) in
+            try Self.samples(of: Array(firewall.state.networks.values), forwarding, host)
+        } log: { message in
+            log(message)
+        }
     }
 
     /// Lets go of the firewall's table, which stays.
     public func close() {
         watch.withLock { $0.take() }?.end()
+        cooperation.close()
         firewall.close()
     }
 
@@ -83,6 +97,7 @@ public final class BridgeDriver: NetworkDriver {
             try firewall.apply([.addNetwork(FirewallNetwork(network, name, options))] + openings(network, besides: name))
             try addAddresses(network, options, to: index)
             bridges.withLock { $0[network.id] = index }
+            cooperate()
             try beginWatching()
         } catch {
             if found == nil { try? remove(network) }  // what went wrong first is told
@@ -93,7 +108,11 @@ public final class BridgeDriver: NetworkDriver {
     private func beginWatching() throws(NetworkError) {
         try watch.withLock { (watch) throws(NetworkError) in
             guard watch == nil else { return }
-            watch = try HostWatch { [weak self] in self?.lookAtHost() } onFailure: { [log] in log($0) }
+            watch = try HostWatch { [weak self] in
+                self?.lookAtHost()
+            } onFailure: { [log] in
+                log($0)
+            }
         }
     }
 
@@ -111,6 +130,7 @@ public final class BridgeDriver: NetworkDriver {
                     try firewall.apply(forwarding.open(outer, version).map { .open($0) })
                 }
             }
+            cooperate()
             let ours = Set(bridges.withLock { Array($0.values) })
             let routes = try ask { (socket) throws(NetlinkError) in
                 var routes: [Route] = []
@@ -178,6 +198,7 @@ public final class BridgeDriver: NetworkDriver {
         }
         // Last, for until it is gone it passes on.
         try firewall.apply([.removeNetwork(network.id)])
+        cooperate()
     }
 
     // MARK: Sandboxes
@@ -285,11 +306,12 @@ public final class BridgeDriver: NetworkDriver {
         for index in leftovers { try removeLink(.index(index)) }
         let ids = Set(present.map(\.id))
         try firewall.restore(networks: present, ports: endpoints.filter { ids.contains($0.networkID) }.flatMap(\.redirectedPorts))
+        cooperate()
     }
 
     // MARK: The kernel
 
-    private func ask<Value: Sendable>(_ body: (inout NetlinkSocket) throws(NetlinkError) -> Value) throws(NetworkError) -> Value {
+    func ask<Value: Sendable>(_ body: (inout NetlinkSocket) throws(NetlinkError) -> Value) throws(NetworkError) -> Value {
         do throws(NetlinkError) { return try host.ask(body) } catch { throw NetworkError(error) }
     }
 

@@ -8,7 +8,7 @@ internal import Synchronization
 /// blocking, and each is whole or not at all.
 public final class Firewall: Sendable {
     /// How the table is kept from others.
-    public enum Protection: String, Hashable, Sendable {
+    public enum Protection: String, Hashable, Sendable, CaseIterable {
         /// Nobody but this process can change it. Where the kernel has no such tables, it is watched.
         case owned
         /// Anybody can change it; what was changed is put right at once.
@@ -138,6 +138,24 @@ extension Firewall {
             try self.set(try FirewallState(networks: networks, ports: ports, openings: openings), &contents)
             self.forgetIntruders(&contents)
         }
+    }
+
+    /// Has the table kept in another way from now on. Connections go on. Repeating is fine.
+    ///
+    /// - Throws: `system` if the kernel refuses; then it is kept as before.
+    public func protect(_ protection: Protection) throws(NetworkError) {
+        let ended = try contents.withLock { (contents) throws(NetworkError) -> FirewallWatch? in
+            guard !contents.isClosed else { throw NetworkError(.conflict, "the firewall is closed") }
+            guard contents.protection != protection else { return nil }
+            let old = contents.protection
+            contents.protection = protection
+            do throws(NetworkError) { try self.replace(&contents) } catch {
+                contents.protection = old
+                throw error
+            }
+            return contents.protection == .owned ? contents.watch.take() : nil
+        }
+        ended?.end()
     }
 
     /// Takes the table away, and all that is let through with it. Repeating is fine.

@@ -29,6 +29,15 @@ public struct Exposure: Hashable, Sendable, CustomStringConvertible {
     /// What lets them in, in words.
     public var reason: String
 
+    /// A way of these, to every port where nothing else is said.
+    public init(
+        place: Place, transport: PublishedPort.Transport? = nil, port: UInt16? = nil, networkID: String, sandboxID: String? = nil,
+        target: PublishedPort? = nil, reason: String
+    ) {
+        (self.place, self.transport, self.port, self.networkID) = (place, transport, port, networkID)
+        (self.sandboxID, self.target, self.reason) = (sandboxID, target, reason)
+    }
+
     /// As `tcp 0.0.0.0:80 …: reason`.
     public var description: String {
         let place =

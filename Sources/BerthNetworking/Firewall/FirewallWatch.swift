@@ -3,7 +3,7 @@ internal import BerthNetlink
 internal import BerthReactor
 internal import Synchronization
 
-/// A thread that is told of each change of the rule set, and has our table looked at where a change by others may have touched it.
+/// A thread that is told of each change of the rule set, and has somebody look where a change by others may have touched what he minds.
 final class FirewallWatch: Sendable {
     /// What the thread and who began it share.
     private let course: Course
@@ -20,9 +20,18 @@ final class FirewallWatch: Sendable {
     ///   - onChange: looks at the table. It is called once at the beginning, for what happened before.
     ///   - onFailure: is told why there is no more watching.
     /// - Throws: `system` where there is no descriptor or no thread for it.
-    init(
+    convenience init(
         _ table: NfTableName, ownPort port: UInt32, in namespace: NamespaceHandle?, onChange: @escaping @Sendable () -> Void,
         onFailure: @escaping @Sendable (String) -> Void
+    ) throws(NetworkError) {
+        try self.init(
+            ownPort: port, in: namespace, concerns: { Course.concerns(table, $0) }, onChange: onChange, onFailure: onFailure)
+    }
+
+    /// The same for those messages of others that `concerns` names.
+    init(
+        ownPort port: UInt32, in namespace: NamespaceHandle?, concerns: @escaping @Sendable (NetlinkMessage) -> Bool,
+        onChange: @escaping @Sendable () -> Void, onFailure: @escaping @Sendable (String) -> Void
     ) throws(NetworkError) {
         let subscription: NetlinkSubscription
         do throws(NetlinkError) { subscription = try NetlinkSubscription([.ruleSet], in: namespace) } catch {
@@ -32,7 +41,7 @@ final class FirewallWatch: Sendable {
             let course = Course(subscription, try Interruption())
             try startThread {
                 do throws(NetlinkError) {
-                    try course.run(table, port, onChange)
+                    try course.run(port, concerns, onChange)
                 } catch {
                     onFailure(error.description)
                 }
@@ -55,7 +64,9 @@ final class FirewallWatch: Sendable {
             place = Mutex(subscription)
         }
 
-        func run(_ table: NfTableName, _ port: UInt32, _ onChange: () -> Void) throws(NetlinkError) {
+        func run(
+            _ port: UInt32, _ concerns: (NetlinkMessage) -> Bool, _ onChange: () -> Void
+        ) throws(NetlinkError) {
             guard var subscription = place.withLock({ $0.take() }) else { return }
             let clock = ContinuousClock()
             var (mayBeOtherwise, nextLook) = (true, clock.now)
@@ -69,7 +80,7 @@ final class FirewallWatch: Sendable {
                 let milliseconds = mayBeOtherwise ? left.wholeMilliseconds : FirewallWatch.longestWaitMilliseconds
                 switch try subscription.next(withinMilliseconds: milliseconds, orUntil: interruption) {
                 case .messages(let messages):
-                    if messages.contains(where: { $0.port != port && Self.concerns(table, $0) }) { mayBeOtherwise = true }
+                    if messages.contains(where: { $0.port != port && concerns($0) }) { mayBeOtherwise = true }
                 case .someWereLost: mayBeOtherwise = true
                 case .nothing: break
                 case .interrupted: return
@@ -78,7 +89,7 @@ final class FirewallWatch: Sendable {
         }
 
         /// Whether a message may be about our table. Of what is in tables, the family is all that is told.
-        private static func concerns(_ table: NfTableName, _ message: NetlinkMessage) -> Bool {
+        static func concerns(_ table: NfTableName, _ message: NetlinkMessage) -> Bool {
             do throws(NetlinkDecodingError) {
                 switch try RuleSetChange(message) {
                 case .table(let other), .tableRemoved(let other): return other.id == table

@@ -21,14 +21,17 @@ public final class NetworkStore: Sendable {
 
     /// The engine's drivers.
     public let drivers: NetworkDrivers
+    /// Where ports are published for which nobody names an address.
+    public let publishDefault: PublishDefault
     let index = Mutex(Index())
     let host: HostNetwork
-    private let bridges: BridgeDriver
+    let bridges: BridgeDriver
     private let engineID: String
     private let documents: DocumentStore<NetworkDocument>
     private let events: EventHub
     private let choice: SubnetChoice
     private let lane = Lane(named: "the networks' store")
+    let firewallLane = Lane(named: "the host's firewall")
 
     /// Opens the store and reads every document. Nothing is made on the host. Blocks.
     ///
@@ -38,13 +41,16 @@ public final class NetworkStore: Sendable {
     ///   - reactor: waits.
     ///   - events: told of everything that happens.
     ///   - drivers: further drivers. Of two with one name the later one counts, and these come after those that every engine has.
+    ///   - protection: how the firewall's table is kept from others.
+    ///   - publishDefault: where ports are published for which nobody names an address.
     /// - Throws: `storage`, `system`. What is wrong with one network is that network's.
     public init(
-        root: String, engineID: String, reactor: Reactor, events: EventHub, drivers: [any NetworkDriver] = []
+        root: String, engineID: String, reactor: Reactor, events: EventHub, drivers: [any NetworkDriver] = [],
+        protection: Firewall.Protection = .owned, publishDefault: PublishDefault = .everywhere
     ) throws(NetworkError) {
-        (self.engineID, self.events) = (engineID, events)
+        (self.engineID, self.events, self.publishDefault) = (engineID, events, publishDefault)
         host = try HostNetwork()
-        bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor) { message in
+        bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor, protection: protection) { message in
             events.publish(Event(type: "daemon", action: "warning", actorID: engineID, attributes: ["message": message]))
         }
         let parents = LanParents(engineID: engineID, host: host)

@@ -9,6 +9,7 @@ struct PortReservation {
     private(set) var sockets: [SandboxSocket] = []
     private let endpoint: Endpoint
     private let holder: (PublishedPort.Transport, UInt16) -> String?
+    private let publishDefault: PublishDefault
     private var nextKey: UInt64
 
     /// Takes ports.
@@ -18,14 +19,15 @@ struct PortReservation {
     ///   - endpoint: whose addresses they lead to.
     ///   - firstKey: the key of the first socket.
     ///   - standard: the host's address for requests that say none.
+    ///   - default: those where there is no such address either.
     ///   - holder: which sandbox of this engine has a port, in words.
     /// - Throws: `conflict` for a port that somebody has, who is named; `invalid` for an address that the host does not have; `system` without the right;
     ///   `unsupported` where the kernel lacks what is spoken. Nothing is taken then.
     init(
-        _ requests: [PortRequest], for endpoint: Endpoint, firstKey: UInt64, standard: IPAddress?,
+        _ requests: [PortRequest], for endpoint: Endpoint, firstKey: UInt64, standard: IPAddress?, default: PublishDefault = .everywhere,
         holder: @escaping (PublishedPort.Transport, UInt16) -> String?
     ) throws(NetworkError) {
-        (self.endpoint, self.holder, nextKey) = (endpoint, holder, firstKey)
+        (self.endpoint, self.holder, nextKey, publishDefault) = (endpoint, holder, firstKey, `default`)
         for var request in requests {
             if request.hostAddress == nil { request.hostAddress = standard }
             try reserve(request)
@@ -57,13 +59,15 @@ struct PortReservation {
         var port: UInt16
     }
 
-    /// The host's addresses at which a request is published, and where each leads to. What says no address is at all of both versions, if the host has them.
+    /// The host's addresses at which a request is published, and where each leads to. What says no address is at all of both versions, or on the loopback of
+    /// both, if the host has them.
     private func places(of request: PortRequest) throws(NetworkError) -> [(host: IPAddress, target: IPAddress)] {
         let (ipv4, ipv6) = (endpoint.ipv4?.address, endpoint.ipv6?.address)
         guard let any = ipv4 ?? ipv6 else { throw NetworkError(.invalid, "a sandbox without addresses has no ports to publish") }
         func place(_ host: IPAddress) -> (host: IPAddress, target: IPAddress) { (host, (host.version == .v4 ? ipv4 : ipv6) ?? any) }
         if let address = request.hostAddress { return [place(address)] }
-        let hosts = [IPAddress(.v4, 0)] + (HostFile.exists("/proc/net/if_inet6") ? [IPAddress(.v6, 0)] : [])
+        let versions: [IPAddress.Version] = HostFile.exists("/proc/net/if_inet6") ? [.v4, .v6] : [.v4]
+        let hosts = versions.map { publishDefault == .loopback ? IPAddress.loopback($0) : IPAddress($0, 0) }
         return hosts.map(place)
     }
 
@@ -80,7 +84,7 @@ struct PortReservation {
                 taken.append(SandboxSocket(key: nextKey + UInt64(taken.count), use, socket))
             } catch {
                 // Where the host has version 6 switched off, nothing of it can be published.
-                if error == .EADDRNOTAVAIL || error == .EAFNOSUPPORT, host == IPAddress(.v6, 0), !taken.isEmpty { continue }
+                if error == .EADDRNOTAVAIL || error == .EAFNOSUPPORT, host.version == .v6, !taken.isEmpty { continue }
                 throw PlaceFailure(cause: error, address: host, port: number)
             }
         }
@@ -124,6 +128,11 @@ struct PortReservation {
         default: return NetworkError(.system, "\(prefix)failed to bind host port for \(place): \(cause)")
         }
     }
+}
+
+extension IPAddress {
+    /// 127.0.0.1, or ::1.
+    static func loopback(_ version: Version) -> IPAddress { IPAddress(version, version == .v4 ? 0x7f00_0001 : 1) }
 }
 
 extension PublishedPort.Transport {

@@ -132,7 +132,7 @@ public final class SandboxStore: Sendable {
         guard object.driver.traits(of: network.configuration).publishesPorts else { return [] }
         let reservation = try PortReservation(
             record.portRequests, for: endpoint, firstKey: record.nextKey,
-            standard: try? BridgeOptions(network.configuration.options).publishesAt
+            standard: try? BridgeOptions(network.configuration.options).publishesAt, default: networks.publishDefault
         ) { [self] transport, number in holder(of: number, transport) }
         record.endpoints[place].ports = reservation.ports
         record.portKeys = reservation.sockets.map(\.key)

@@ -1,0 +1,107 @@
+internal import BerthContainers
+public import BerthNetworking
+internal import BerthNetlink
+
+/// A way into a container from outside the host, with names: `berth network exposure`.
+public struct ContainerExposure: Sendable, Hashable {
+    /// The way: where packets are sent to, and what lets them in.
+    public var way: Exposure
+    /// The network's name.
+    public var network: String
+    /// The container's id; `nil` where none is there yet.
+    public var containerID: String?
+    /// Its name.
+    public var containerName: String?
+    /// Who asked for it: a flag of the container's maker, or an option of the network's.
+    public var askedBy: String
+}
+
+extension Engine {
+    /// Every way into every container that runs, from outside, as far as our own rules decide. Waits for nothing.
+    ///
+    /// - Throws: `storage`.
+    public func exposure() throws(EngineError) -> [ContainerExposure] {
+        let running: [ContainerDetails]
+        do throws(ContainerError) { running = try containers.list(ContainerQuery()) } catch {
+            throw EngineError(.storage, error.description, underlying: error.underlying)
+        }
+        let byID = Dictionary(running.map { ($0.id, $0) }) { $1 }
+        let known = Dictionary(networks.all().map { ($0.id, $0) }) { $1 }
+        let byRules = networks.exposure.flatMap { way -> [ContainerExposure] in
+            let network = known[way.networkID]
+            let name = network?.name ?? way.networkID
+            if let port = way.target {
+                let container = byID[port.sandboxID]
+                return [
+                    ContainerExposure(
+                        way: way, network: name, containerID: port.sandboxID, containerName: container?.name,
+                        askedBy: container.map { Self.flag(for: port, $0.configuration.networking) } ?? "-p")
+                ]
+            }
+            let option = "the network's option com.docker.network.bridge.gateway_mode"
+            let reached = networks.endpoints(of: way.networkID).flatMap { endpoint in
+                endpoint.addresses.filter { way.contains($0) }.map { address -> ContainerExposure in
+                    var own = way
+                    (own.place, own.sandboxID) = (.containerAddress(address), endpoint.sandboxID)
+                    return ContainerExposure(
+                        way: own, network: name, containerID: endpoint.sandboxID, containerName: endpoint.sandboxName, askedBy: option)
+                }
+            }
+            return reached.isEmpty ? [ContainerExposure(way: way, network: name, askedBy: option)] : reached
+        }
+        return byRules + byAddress(running, known)
+    }
+
+    /// Containers that are reached by an address that is not ours to guard: the host's own, or one on the network that the host is in.
+    private func byAddress(_ running: [ContainerDetails], _ known: [String: Network]) -> [ContainerExposure] {
+        running.sorted { $0.name < $1.name }.flatMap { container -> [ContainerExposure] in
+            let names = container.configuration.endpoints.map(\.network)
+            let host = names.compactMap { name in known.values.first { $0.name == name } }.first { $0.configuration.driver == "host" }
+            if let host {
+                return IPAddress.Version.allCases.map { version in
+                    ContainerExposure(
+                        way: Exposure(
+                            place: .everyHostAddress(version), networkID: host.id, sandboxID: container.id,
+                            reason: "it is in the host's own network, and whatever port it listens on is the host's"),
+                        network: host.name, containerID: container.id, containerName: container.name, askedBy: "--network \(host.name)")
+                }
+            }
+            return container.endpoints.flatMap { endpoint -> [ContainerExposure] in
+                guard let network = known[endpoint.networkID], !["bridge", "null"].contains(network.configuration.driver),
+                    !network.configuration.isInternal
+                else { return [] }
+                return endpoint.addresses.map { address in
+                    ContainerExposure(
+                        way: Exposure(
+                            place: .containerAddress(address), networkID: network.id, sandboxID: container.id,
+                            reason:
+                                "the driver \(network.configuration.driver) puts it beside the host, where no rule of the host's guards it"),
+                        network: network.name, containerID: container.id, containerName: container.name,
+                        askedBy: "--network \(network.name)")
+                }
+            }
+        }
+    }
+
+    /// The flag by which a container's maker asked for a port.
+    private static func flag(for port: PublishedPort, _ networking: NetworkingConfiguration) -> String {
+        let own = Port(port.containerPort, port.transport)
+        let asked = networking.publishedPorts.first { request in
+            request.port == own && (request.hostPorts?.contains(port.hostPort) ?? true)
+                && (request.hostAddress == nil || request.hostAddress?.value == 0 || request.hostAddress == port.hostAddress)
+        }
+        guard let asked else { return networking.publishesAllPorts ? "-P" : "-p \(own)" }
+        let address = asked.hostAddress.map { ($0.version == .v4 ? "\($0)" : "[\($0)]") + ":" } ?? ""
+        guard let range = asked.hostPorts else { return "-p " + (address.isEmpty ? "" : "\(address):") + "\(own)" }
+        let ports = range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
+        return "-p \(address)\(ports):\(own)"
+    }
+}
+
+extension Exposure {
+    /// Whether an address is in the block that this is about.
+    fileprivate func contains(_ address: IPAddress) -> Bool {
+        guard case .subnet(let subnet) = place else { return false }
+        return subnet.contains(address)
+    }
+}
