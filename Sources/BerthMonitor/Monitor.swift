@@ -237,6 +237,8 @@ internal import Glibc
         lingersUntil = monotonicNanoseconds() + 30_000_000_000
         // Renamed at once, so that whoever is told can read it, and synced after the telling.
         record(status)
+        // Whoever is told may take the ports again at once.
+        if sandboxListener == nil { held.dropAll() }
         for connection in connections { connection.send(.exited(status), number: 0) }
         process.clients.forEach { $0.end() }
         for execution in executions {
@@ -247,7 +249,6 @@ internal import Glibc
         synchronizeRecord()
         // A client that is slow to read keeps the monitor, not the root; neither does a sandbox.
         root = nil
-        if sandboxListener == nil { held.dropAll() }
         if isStaying { keepOnlyTheSandbox() }
     }
 
