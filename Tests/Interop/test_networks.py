@@ -346,3 +346,66 @@ def test_our_daemon_says_what_docker_says(said, berthd, name, tmp_path):
         if found:
             differences += [f"$ {line}", *(f"    {text}" for text in found)]
     assert not differences, "\n".join(differences)
+
+
+def told(socket, *words):
+    done = subprocess.run([DEBIAN, "-H", f"unix://{socket}", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_restart_of_the_daemon_changes_nothing(berthd, end):
+    def out(*words):
+        return told(berthd.socket, *words)
+
+    out("network", "create", "--subnet", "172.29.0.0/16", "--ip-range", "172.29.5.0/24", "-o", "com.docker.network.bridge.enable_icc=true", "n10")
+    out("network", "create", "--config-only", "--subnet", "172.31.0.0/24", "base")
+    out("network", "create", "--config-from", "base", "derived")
+    out("run", "-d", "--name", "web", "--network", "n10", "--network-alias", "www", "--ip", "172.29.5.5", "-p", "8080:80", "-P", "--expose", "81", "box")
+    out("network", "connect", "--alias", "api", "derived", "web")
+    out("run", "-d", "--name", "old", "-p", "127.0.0.1:9000:9000/udp", "box")
+    out("run", "-d", "--name", "linked", "--link", "old:older", "--add-host", "a:1.2.3.4", "box")
+    out("run", "-d", "--name", "shared", "--network", "container:web", "box")
+    out("create", "--name", "idle", "--network", "derived", "box")
+    containers, networks = ("web", "old", "linked", "shared", "idle"), ("n10", "base", "derived", "bridge", "host", "none")
+    try:
+        before = json.loads(out("inspect", *containers)), json.loads(out("network", "inspect", *networks)), out("ps", "-a"), out("network", "ls")
+        getattr(berthd, end)()
+        berthd.start()
+        after = json.loads(out("inspect", *containers)), json.loads(out("network", "inspect", *networks)), out("ps", "-a"), out("network", "ls")
+        for network in before[1] + after[1]:
+            if network["Name"] in ("bridge", "host", "none"):
+                del network["Created"]  # they are made with each daemon, as dockerd's bridge is
+        assert after[0] == before[0] and after[1] == before[1] and after[3] == before[3]
+        assert [line.split()[-1] for line in after[2].splitlines()] == [line.split()[-1] for line in before[2].splitlines()]
+        assert "172.29.5.5" in out("exec", "web", "nslookup", "www")
+        # What was there is still in use: the next address is another one.
+        out("start", "idle")
+        addresses = [out("inspect", "-f", "{{.NetworkSettings.Networks.derived.IPAddress}}", name).strip() for name in ("web", "idle")]
+        assert addresses == ["172.31.0.2", "172.31.0.3"]
+    finally:
+        out("rm", "-f", *containers)
+        out("network", "rm", "n10", "derived")
+        out("network", "rm", "base")
+
+
+EVENTFUL = [
+    ["network", "create", "n1"], ["network", "create", "--subnet", "172.36.0.0/24", "n2"], ["network", "create", "--config-only", "base"],
+    ["run", "-d", "--name", "aa", "--network", "n1", "box"], ["network", "connect", "n2", "aa"], ["network", "disconnect", "n1", "aa"],
+    ["run", "-d", "--name", "bb", "--network", "container:aa", "box"], ["run", "-d", "--name", "cc", "--network", "none", "box"],
+    ["run", "-d", "--name", "dd", "--network", "host", "box"], ["create", "--name", "ee", "box"], ["network", "connect", "n1", "ee"],
+    ["network", "disconnect", "n1", "ee"], ["rm", "-f", "aa", "bb", "cc", "dd", "ee"], ["network", "rm", "n1", "base"], ["network", "prune", "-f"],
+]
+
+
+def test_events_of_networks(docker, berthd):
+    heard = []
+    for socket in (docker.socket, berthd.socket):
+        begin = told(socket, "system", "info", "-f", "{{.SystemTime}}").strip()
+        for words in EVENTFUL:
+            told(socket, *words)
+        end = told(socket, "system", "info", "-f", "{{.SystemTime}}").strip()
+        lines = told(socket, "events", "--since", begin, "--until", end, "--filter", "type=network", "--format", "{{json .}}").splitlines()
+        heard.append([re.sub(r'"time(Nano)?":\d+', r'"time\1":0', without_what_is_new_each_time(line)) for line in lines])
+    assert heard[0] == heard[1] and len(heard[0]) > 15
