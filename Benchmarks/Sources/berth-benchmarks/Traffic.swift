@@ -5,7 +5,9 @@ struct Traffic {
     private let outside = "berth-bench-\(getpid())"
     private static let seconds = "1"
     /// The program, with what it is linked to, in a container that has nothing but busybox.
-    private static let mounts = ["-v", "/usr/bin/iperf3:/usr/bin/iperf3:ro", "-v", "/usr/lib:/usr/lib:ro", "-v", "/usr/lib:/lib:ro", "-v", "/lib64:/lib64:ro"]
+    private static let mounts = ["/usr/bin/iperf3:/usr/bin/iperf3", "/usr/lib:/usr/lib", "/usr/lib:/lib", "/lib64:/lib64"].flatMap {
+        ["-v", "\($0):ro"]
+    }
 
     init() throws(Trouble) {
         guard Files.exists("/usr/bin/iperf3") else { throw Trouble("iperf3 is not installed: it is what sends and receives") }

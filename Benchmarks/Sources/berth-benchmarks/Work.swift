@@ -218,7 +218,9 @@ struct Measuring {
         }
         defer { places.remove() }
         var (between, published): ([String: [Double]], [String: [Double]]) = ([:], [:])
-        var ready = engines.filter { engine in guarded(.network, engine) { () throws(Trouble) in try places.serve(engine, at: port(of: engine)) } }
+        var ready = engines.filter { engine in
+            guarded(.network, engine) { () throws(Trouble) in try places.serve(engine, at: port(of: engine)) }
+        }
         // In turn, each round starting with another: what disturbs the machine disturbs all.
         for round in 0..<max(1, options.samples / 2) {
             for engine in ready.indices.map({ ready[($0 + round) % ready.count] }) {

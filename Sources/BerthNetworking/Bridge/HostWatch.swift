@@ -20,11 +20,15 @@ final class HostWatch: Sendable {
     ///   - onFailure: is told why there is no more watching.
     /// - Throws: `system` where there is no descriptor or no thread for it.
     init(onChange: @escaping @Sendable () -> Void, onFailure: @escaping @Sendable (String) -> Void) throws(NetworkError) {
-        do throws(NetlinkError) { subscription = Mutex(try NetlinkSubscription([.links, .addresses, .routes])) } catch { throw NetworkError(error) }
+        do throws(NetlinkError) { subscription = Mutex(try NetlinkSubscription([.links, .addresses, .routes])) } catch {
+            throw NetworkError(error)
+        }
         do throws(Errno) {
             interruption = try Interruption()
             try startThread { [self] in
-                do throws(NetlinkError) { try run(onChange) } catch { onFailure("changes of the host's network are not seen any more: \(error)") }
+                do throws(NetlinkError) { try run(onChange) } catch {
+                    onFailure("changes of the host's network are not seen any more: \(error)")
+                }
             }
         } catch { throw NetworkError(.system, "cannot watch the host's network: \(error)") }
     }

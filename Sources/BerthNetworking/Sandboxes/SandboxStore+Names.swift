@@ -94,7 +94,8 @@ extension SandboxStore {
     func updateNames(in networkIDs: Set<String>) {
         let concerned = sandboxes.withLock { sandboxes in
             sandboxes.compactMap { id, sandbox -> (String, NameServer)? in
-                guard let server = sandbox.nameServer, sandbox.record.endpoints.contains(where: { networkIDs.contains($0.networkID) }) else {
+                guard let server = sandbox.nameServer, sandbox.record.endpoints.contains(where: { networkIDs.contains($0.networkID) })
+                else {
                     return nil
                 }
                 return (id, server)
