@@ -12,7 +12,9 @@ struct BerthRoutes: Sendable {
             Route(.GET, BerthPath.jobs) { try await $0.reply.document(JobList(engine.jobs.list().map { JobItem($0) })) },
             Route(.GET, BerthPath.usage) { try await $0.reply.document(UsageAccount(try await engine.usage())) },
             Route(.POST, BerthPath.check) { try await check($0) },
-            Route(.GET, BerthPath.exposure) { try await $0.reply.document(ExposureList(try engine.exposure().map { ExposureItem($0) })) },
+            Route(.GET, BerthPath.exposure) {
+                try await $0.reply.document(ExposureList(try await engine.exposure().map { ExposureItem($0) }))
+            },
             Route(.GET, BerthPath.firewall) { try await $0.reply.document(FirewallReport(try await engine.firewallState())) },
             Route(.POST, BerthPath.firewall) { try await setFirewall($0) },
         ]

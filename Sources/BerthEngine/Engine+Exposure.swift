@@ -17,17 +17,19 @@ public struct ContainerExposure: Sendable, Hashable {
 }
 
 extension Engine {
-    /// Every way into every container that runs, from outside, as far as our own rules decide. Waits for nothing.
+    /// Every way into every container that runs, from outside, as far as our own rules and sockets decide.
     ///
-    /// - Throws: `storage`.
-    public func exposure() throws(EngineError) -> [ContainerExposure] {
+    /// - Throws: `storage`, `runtime`.
+    public func exposure() async throws(EngineError) -> [ContainerExposure] {
         let running: [ContainerDetails]
         do throws(ContainerError) { running = try containers.list(ContainerQuery()) } catch {
             throw EngineError(.storage, error.description, underlying: error.underlying)
         }
+        let ways: [Exposure]
+        do throws(NetworkError) { ways = try await sandboxes.exposure() } catch { throw EngineError(.runtime, error.description) }
         let byID = Dictionary(running.map { ($0.id, $0) }) { $1 }
         let known = Dictionary(networks.all().map { ($0.id, $0) }) { $1 }
-        let byRules = networks.exposure.flatMap { way -> [ContainerExposure] in
+        let byRules = ways.flatMap { way -> [ContainerExposure] in
             let network = known[way.networkID]
             let name = network?.name ?? way.networkID
             if let port = way.target {

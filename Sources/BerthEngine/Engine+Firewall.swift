@@ -100,7 +100,7 @@ extension Engine {
     public func firewallState() async throws(EngineError) -> EngineFirewall {
         do throws(NetworkError) {
             return EngineFirewall(
-                setting: FirewallSetting(mode: firewallSetting.mode, protection: networks.firewallProtection),
+                setting: FirewallSetting(mode: firewallSetting.mode, protection: try await networks.firewallProtection()),
                 table: networks.firewallTable,
                 findings: try await networks.hostFirewallFindings(), rules: try await networks.rulesInHostFirewall())
         } catch { throw EngineError(.runtime, error.description) }

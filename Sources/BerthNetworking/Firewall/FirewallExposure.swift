@@ -53,10 +53,14 @@ public struct Exposure: Hashable, Sendable, CustomStringConvertible {
 extension FirewallState {
     /// Every way into every container from outside, as far as our rules decide: what is published on the loopback is none. Other tables may drop what
     /// these let in. In an order that depends on nothing but the state.
-    public var exposure: [Exposure] {
+    public var exposure: [Exposure] { exposure(andRelayed: []) }
+
+    /// The same, with ports for which there is a socket of ours: it relays what no rule redirects.
+    func exposure(andRelayed relayed: [PublishedPort]) -> [Exposure] {
+        let relayed = Set(relayed)
         let ofNetworks = networks.values.sorted { $0.id < $1.id }.flatMap(Self.exposure)
-        let ofPorts = ports.sorted(by: Self.isBefore).compactMap { port in
-            networks[port.networkID].flatMap { Self.exposure(of: port, in: $0) }
+        let ofPorts = ports.union(relayed).sorted(by: Self.isBefore).flatMap { port in
+            networks[port.networkID].map { Self.exposure(of: port, in: $0, isRelayed: relayed.contains(port)) } ?? []
         }
         return ofPorts + ofNetworks
     }
@@ -78,24 +82,27 @@ extension FirewallState {
         }
     }
 
-    private static func exposure(of port: PublishedPort, in network: FirewallNetwork) -> Exposure? {
+    private static func exposure(of port: PublishedPort, in network: FirewallNetwork, isRelayed: Bool) -> [Exposure] {
         func exposure(_ place: Exposure.Place, _ number: UInt16, _ reason: String) -> Exposure {
             Exposure(
                 place: place, transport: port.transport, port: number, networkID: port.networkID, sandboxID: port.sandboxID, target: port,
                 reason: reason)
         }
-        if port.isLoopback { return nil }
+        let address = port.hostAddress ?? IPAddress(port.version, 0)
+        let place: Exposure.Place = address.value == 0 ? .everyHostAddress(address.version) : .hostAddress(address)
+        let byRelay = exposure(place, port.hostPort, "a socket of ours on this address relays")
         switch network.reach(port.version) {
-        case .closed, .none: return nil
+        case .closed, .none: return []
         case .routed:
-            return exposure(
+            let direct = exposure(
                 .containerAddress(port.containerAddress), port.containerPort, "the port is published and the gateway mode is routed")
+            let isOfItsVersion = address.version == port.version
+            return (isOfItsVersion && !port.isLoopback ? [direct] : []) + (isRelayed && !port.isLoopback ? [byRelay] : [])
         case .published, .everything:
-            guard let address = port.hostAddress else {
-                return exposure(.everyHostAddress(port.version), port.hostPort, "the port is published on every address")
-            }
-            let how = address.version == port.version ? "the port is published on this address" : "a socket of ours on this address relays"
-            return exposure(address.value == 0 ? .everyHostAddress(address.version) : .hostAddress(address), port.hostPort, how)
+            if port.isLoopback { return [] }
+            if address.version != port.version { return [byRelay] }
+            let how = address.value == 0 ? "the port is published on every address" : "the port is published on this address"
+            return [exposure(place, port.hostPort, how)]
         }
     }
 }

@@ -36,13 +36,27 @@ extension NetworkStore {
     }
 
     /// How the engine's own table is kept, which is ``Firewall/Protection/watched`` also where the kernel cannot do otherwise.
-    public var firewallProtection: Firewall.Protection { bridges.firewall.protection }
+    ///
+    /// - Throws: `busy`.
+    public func firewallProtection() async throws(NetworkError) -> Firewall.Protection {
+        try await firewallLane.run { [self] () throws(NetworkError) in bridges.firewall.protection }
+    }
 
     /// The name of the engine's own table.
     public var firewallTable: String { bridges.firewall.tableName }
+}
 
-    /// Every way into every container from outside, as far as our own rules decide: ``FirewallState/exposure``.
-    public var exposure: [Exposure] { bridges.firewall.exposure }
+extension SandboxStore {
+    /// Every way into every container from outside, as far as our own rules and sockets decide: ``FirewallState/exposure``.
+    ///
+    /// - Throws: `busy`.
+    public func exposure() async throws(NetworkError) -> [Exposure] {
+        // The firewall is asked where nobody minds that it is just being changed.
+        try await networks.firewallLane.run { [self] () throws(NetworkError) in
+            let ports = sandboxes.withLock { $0.values.flatMap { $0.record.endpoints.flatMap(\.ports) } }
+            return networks.bridges.firewall.state.exposure(andRelayed: ports)
+        }
+    }
 }
 
 extension BridgeDriver {
