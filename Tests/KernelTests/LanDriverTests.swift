@@ -5,6 +5,7 @@ import BerthNetlink
 import BerthOCI
 import BerthState
 import Foundation
+import Synchronization
 import Testing
 
 @testable import BerthNetworking
@@ -285,13 +286,25 @@ struct LanDriverTests {
             ($0 as? NetworkError)?.code == .conflict && "\($0)".contains("has the address of container one")
         }
         #expect(try second.interfaces().map(\.name) == ["lo"])
-        async let attached: Void = Task.detached { try driver.attach(again, of: network.network, to: second) }.value
+        // On a thread: with one processor, who blocks one of Swift's holds up the rest.
+        let outcome = Outcome()
+        let whole = network.network
+        Thread.detachNewThread {
+            let result = Result { try driver.attach(again, of: whole, to: second) }
+            outcome.result.withLock { $0 = result }
+        }
         try await until("the second to be tried") { try second.interfaces().contains { $0.name == "eth0" } }
         try driver.detach(one, of: network.network)
-        try await attached
+        try await until("the second to be attached") { outcome.result.withLock { $0 != nil } }
+        try outcome.result.withLock { $0 }?.get()
         #expect(try second.interfaces().contains { $0.name == "eth0" && $0.isUp })
         try driver.detach(again, of: network.network)
     }
+}
+
+/// How something ended that was done on a thread.
+private final class Outcome: Sendable {
+    let result = Mutex<Result<Void, any Error>?>(nil)
 }
 
 @Suite("An engine's networks beside an interface of the host's", .kernelTier, .serialized, .timeLimit(.minutes(2)))

@@ -276,7 +276,7 @@ struct NetlinkLinkTests {
     /// Kinds that a kernel may lack: where ip can make one, so can we; where it cannot, the error says so in the kernel's words.
     @Test(arguments: ["dummy", "macvlan", "ipvlan", "vlan"])
     func kindsThatAKernelMayLack(kind: String) throws {
-        try NetlinkScene.run(in: scene.host, "ip link add p0 type veth peer name p1")
+        try NetlinkScene.run(in: scene.host, "ip link add p0 type veth peer name p1; ip link set p0 up")
         let (output, code) = try NetlinkScene.tryRun(
             in: scene.host,
             "ip link add t0 \(kind == "dummy" ? "" : "link p0") type \(kind) \(kind == "vlan" ? "id 5" : "") && ip link del t0")
