@@ -86,7 +86,7 @@ let rooms: [Target] = [
         "BerthEngine",
         uses: [
             "BerthContainers", "BerthImages", "BerthArchive", "BerthContent", "BerthLayers", "BerthSnapshots", "BerthRuntime",
-            "BerthNetworking", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux",
+            "BerthNetworking", "BerthNetlink", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux",
         ]),
     room(
         "Berth",

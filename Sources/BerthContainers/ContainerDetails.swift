@@ -99,7 +99,8 @@ extension ContainerStore {
     }
 
     private func domainName(of document: ContainerDocument) -> String? {
-        guard let owner = document.sandboxOwner, let object = try? object(owner) else { return document.configuration.domainName }  // it is gone
+        // It is gone.
+        guard let owner = document.sandboxOwner, let object = try? object(owner) else { return document.configuration.domainName }
         return domainName(of: object.document)
     }
 

@@ -264,7 +264,8 @@ extension ContainerStore {
     /// Tells of a container's coming and going where it has no interfaces: in the networks `host` and `none`.
     func publishPlaces(_ action: String, _ object: ContainerObject, _ document: ContainerDocument) {
         for endpoint in document.configuration.endpoints {
-            guard let network = try? services.sandboxes.networks.find(endpoint.network), network.parts.isEmpty else { continue }  // it is gone
+            // It is gone.
+            guard let network = try? services.sandboxes.networks.find(endpoint.network), network.parts.isEmpty else { continue }
             let attributes = ["container": object.id, "name": network.name, "type": network.configuration.driver]
             services.events.publish(Event(type: "network", action: action, actorID: network.id, attributes: attributes))
         }

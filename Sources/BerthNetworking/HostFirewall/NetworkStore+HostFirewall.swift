@@ -1,5 +1,6 @@
 internal import BerthNetlink
 internal import BerthReactor
+internal import Synchronization
 
 // What other people's firewalls, and ours, make of containers' packets.
 extension NetworkStore {

@@ -312,7 +312,8 @@ public final class NetworkStore: Sendable {
     /// Chooses the default network's addresses where nobody has used it yet, so that whoever looks at it sees what its first sandbox will find. Nothing is made
     /// on the host. Where none can be chosen now it has none still. Repeating is fine.
     public func prepareToShow() async {
-        guard let object = try? object(PredefinedNetwork.bridge.rawValue), object.network.parts.isEmpty else { return }  // set aside: it says so itself
+        // One that was set aside says so itself.
+        guard let object = try? object(PredefinedNetwork.bridge.rawValue), object.network.parts.isEmpty else { return }
         do throws(NetworkError) {
             try await lane.run { [self] () throws(NetworkError) in
                 try object.unlessMade { (object) throws(NetworkError) in
