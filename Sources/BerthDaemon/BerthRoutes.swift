@@ -13,7 +13,7 @@ struct BerthRoutes: Sendable {
             Route(.GET, BerthPath.usage) { try await $0.reply.document(UsageAccount(try await engine.usage())) },
             Route(.POST, BerthPath.check) { try await check($0) },
             Route(.GET, BerthPath.exposure) {
-                try await $0.reply.document(ExposureList(try await engine.exposure().map { ExposureItem($0) }))
+                try await $0.reply.document(ExposureList(try await engine.containers.exposure().map { ExposureItem($0) }))
             },
             Route(.GET, BerthPath.firewall) { try await $0.reply.document(FirewallReport(try await engine.firewallState())) },
             Route(.POST, BerthPath.firewall) { try await setFirewall($0) },

@@ -104,7 +104,7 @@ def test_exposure(berth):
     assert seen == {
         ("web", "0.0.0.0:18081/tcp", "-p 18081:80/tcp"), ("web", "[::]:18081/tcp", "-p 18081:80/tcp"),
         ("all", f"0.0.0.0:{port}/udp", "-P"), ("all", f"[::]:{port}/udp", "-P"),
-        ("bare", own, "the network's option com.docker.network.bridge.gateway_mode"),
+        ("bare", own, "the network's option com.docker.network.bridge.gateway_mode_ipv4"),
         ("hosted", "0.0.0.0", "--network host"), ("hosted", "::", "--network host"),
     }
     heading, *lines = berth.out("network", "exposure").splitlines()

@@ -19,6 +19,8 @@ private struct HostRules: CustomStringConvertible, Sendable {
     var letsPublishedIn = false
     /// Loads the rules anew.
     var reload: String
+    /// Ends what was begun.
+    var tearDown = ""
 
     static let iptables = HostRules(
         description: "iptables",
@@ -30,9 +32,9 @@ private struct HostRules: CustomStringConvertible, Sendable {
         description: "a table of nf_tables",
         setUp: """
             nft -f - <<<'table inet strict {
-              set inner { type ifname; elements = { "lan0", "lan1" } }
+              set inner { type ifname; elements = { "lan0", "lan1" }; }
               chain through { type filter hook forward priority 0; policy drop;
-                ct state { established, related } accept; iifname @inner accept; meta l4proto icmp accept }
+                ct state { established, related } accept; iifname @inner accept; meta l4proto icmp accept; }
             }'
             """, named: ["nftables inet strict through"], remedy: "nft insert rule inet strict through iifname bra accept",
         reload: """
@@ -44,10 +46,10 @@ private struct HostRules: CustomStringConvertible, Sendable {
         description: "a last rule that rejects",
         setUp: """
             nft -f - <<<'table ip guard {
-              chain rest { ip saddr 198.51.100.0/24 accept; counter reject with icmp type admin-prohibited }
-              chain through { type filter hook forward priority -10; policy accept; ip saddr 203.0.113.7 drop; oifname "lan*" accept; jump rest }
+              chain rest { ip saddr 198.51.100.0/24 accept; counter reject with icmp type admin-prohibited; }
+              chain through { type filter hook forward priority -10; policy accept; ip saddr 203.0.113.7 drop; oifname "lan*" accept; jump rest; }
             }
-            table ip6 guard { chain through { type filter hook forward priority -10; policy drop; } }'
+            table ip6 guard { chain through { type filter hook forward priority -10; policy drop; }; }'
             """, named: ["nftables ip guard through", "nftables ip6 guard through"],
         remedy: "nft insert rule ip guard through iifname bra accept",
         reload: """
@@ -61,12 +63,26 @@ private struct HostRules: CustomStringConvertible, Sendable {
             ufw --force enable >/dev/null
             """, named: ["ufw ip filter FORWARD", "ufw ip6 filter FORWARD"], remedy: "ufw route allow in on bra", reload: "ufw reload")
 
+    /// It stays in the background, and so must hold nothing open by which its starter's end is noticed. It needs a bus of its own, and is told by a signal to load its rules anew: the program that would tell it asks for a policy kit.
     static let firewalld = HostRules(
-        description: "firewalld", setUp: "", named: ["firewalld inet firewalld filter_FORWARD"],
-        remedy: "firewall-cmd --zone=trusted --change-interface=bra", letsPublishedIn: true, reload: "")
+        description: "firewalld",
+        setUp: """
+            mkdir -p /run/dbus
+            for file in /proc/self/fd/*; do [ ${file##*/} -le 2 ] || eval "exec ${file##*/}>&-" 2>/dev/null || true; done
+            dbus-daemon --system --fork --nopidfile --print-pid </dev/null >/run/test-bus.pid 2>/dev/null
+            firewalld --nofork --nopid </dev/null >/dev/null 2>&1 & echo $! >/run/test-firewalld.pid
+            for turn in $(seq 200); do
+              nft list chain inet firewalld filter_FWD_public 2>/dev/null | grep -q reject && break
+              read -t 0.1 <> <(:) || true
+            done
+            nft list chain inet firewalld filter_FORWARD >/dev/null
+            """, named: ["firewalld inet firewalld filter_FORWARD"], remedy: "firewall-cmd --zone=trusted --change-interface=bra",
+        letsPublishedIn: true, reload: "kill -HUP $(cat /run/test-firewalld.pid)",
+        tearDown: "kill $(cat /run/test-firewalld.pid); kill $(cat /run/test-bus.pid)")
 
     static var all: [HostRules] {
-        [iptables, table, lastRule] + (FileManager.default.fileExists(atPath: "/usr/sbin/ufw") ? [ufw] : [])
+        [iptables, table, lastRule]
+            + [("ufw", ufw), ("firewalld", firewalld)].filter { FileManager.default.fileExists(atPath: "/usr/sbin/\($0.0)") }.map(\.1)
     }
 }
 
@@ -118,7 +134,7 @@ struct HostFirewallTests {
     private func rules() throws -> String {
         try run(
             """
-            { for t in $(nft list tables | grep -v berth- | cut -d' ' -f2,3 | tr ' ' /); do nft -a list table ${t%/*} ${t#*/}; done
+            { for t in $(nft list tables | grep -v berth- | cut -d' ' -f2,3 | tr ' ' /); do nft list table ${t%/*} ${t#*/}; done
               iptables-save; ip6tables-save; } 2>/dev/null |
               sed -E '/^#/d; s/counter packets [0-9]+ bytes [0-9]+/counter/; s/\\[[0-9]+:[0-9]+\\]//'
             """)
@@ -145,13 +161,18 @@ struct HostFirewallTests {
         #expect(try findings().isEmpty)
         try expectEverythingWorks("before")
         try run(host.setUp)
+        defer { _ = try? run(host.tearDown) }
         let before = try rules()
         try scene.expectNothing(from: "c1", "192.0.2.9", 80)
-        try scene.expectNothing(from: "outside", "192.0.2.1", 8080)
+        if host.letsPublishedIn {
+            try scene.expectAnswer("c1 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        } else {
+            try scene.expectNothing(from: "outside", "192.0.2.1", 8080)
+        }
 
         let found = try findings()
         #expect(found.map { "\($0.owner) \($0.family) \($0.table) \($0.chain)" } == host.named)
-        #expect(found.allSatisfy { $0.bridges == ["bra", "brb"] && $0.ways == [.outward, .inward] })
+        #expect(found.allSatisfy { $0.bridges == ["bra", "brb"] && $0.ways == (host.letsPublishedIn ? [.outward] : [.outward, .inward]) })
         #expect(found.first?.remedy.hasPrefix(host.remedy) == true, "\(found)")
         #expect(found.first?.description.contains("berth system firewall cooperate") == true)
         #expect(try rules() == before)
@@ -169,13 +190,14 @@ struct HostFirewallTests {
         _ = sayings.next()
         try cooperation.end()
         #expect(try cooperation.rules().isEmpty)
-        if host.description == "ufw" { #expect(try rules() == before) }
+        #expect(try !rules().contains("berth"))
         cooperation.close()
     }
 
     @Test("Rules come and go without a trace, stay when the engine goes, and are taken up by the next", arguments: HostRules.all)
     fileprivate func withoutATrace(_ host: HostRules) throws {
         try run(host.setUp)
+        defer { _ = try? run(host.tearDown) }
         let before = try rules()
         let first = try cooperation()
         try first.begin()
@@ -198,7 +220,9 @@ struct HostFirewallTests {
         let firewall = try await scene.firewall()
         defer { try? firewall.remove() }
         try run(host.setUp)
-        for finding in try findings() { try run(finding.remedy) }
+        let found = try findings()
+        #expect(found.count == host.named.count)
+        for finding in found { try run(finding.remedy) }
         #expect(try findings().isEmpty)
         try expectEverythingWorks("by hand")
     }
@@ -247,13 +271,13 @@ struct HostFirewallTests {
         try run(
             """
             nft -f - <<<'table inet fine {
-              set ours { type ifname; elements = { "bra", "brb" } }
+              set ours { type ifname; elements = { "bra", "brb" }; }
               chain hidden { type filter hook input priority 0; policy drop; }
-              chain away { type filter hook forward priority 5; policy accept; iifname "wan*" drop; ip saddr 203.0.113.0/24 drop; ct state invalid drop }
-              chain through { type filter hook forward priority 0; policy drop; iifname @ours accept; oifname vmap { "bra" : accept, "brb" : jump more } }
-              chain more { meta nfproto ipv4 accept; meta nfproto ipv6 accept }
+              chain away { type filter hook forward priority 5; policy accept; iifname "wan*" drop; ip saddr 203.0.113.0/24 drop; ct state invalid drop; }
+              chain through { type filter hook forward priority 0; policy drop; iifname @ours accept; oifname vmap { "bra" : accept, "brb" : jump more }; }
+              chain more { meta nfproto ipv4 accept; meta nfproto ipv6 accept; }
             }
-            table ip asleep { flags dormant; chain through { type filter hook forward priority 0; policy drop; } }'
+            table ip asleep { flags dormant; chain through { type filter hook forward priority 0; policy drop; }; }'
             """)
         #expect(try findings().isEmpty)
     }

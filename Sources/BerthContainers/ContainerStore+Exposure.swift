@@ -1,6 +1,5 @@
-internal import BerthContainers
-public import BerthNetworking
 internal import BerthNetlink
+public import BerthNetworking
 
 /// A way into a container from outside the host, with names: `berth network exposure`.
 public struct ContainerExposure: Sendable, Hashable {
@@ -16,17 +15,15 @@ public struct ContainerExposure: Sendable, Hashable {
     public var askedBy: String
 }
 
-extension Engine {
+extension ContainerStore {
     /// Every way into every container that runs, from outside, as far as our own rules and sockets decide.
     ///
-    /// - Throws: `storage`, `runtime`.
-    public func exposure() async throws(EngineError) -> [ContainerExposure] {
-        let running: [ContainerDetails]
-        do throws(ContainerError) { running = try containers.list(ContainerQuery()) } catch {
-            throw EngineError(.storage, error.description, underlying: error.underlying)
-        }
+    /// - Throws: `busy`.
+    public func exposure() async throws(ContainerError) -> [ContainerExposure] {
+        let running = try list(ContainerQuery())
+        let networks = services.sandboxes.networks
         let ways: [Exposure]
-        do throws(NetworkError) { ways = try await sandboxes.exposure() } catch { throw EngineError(.runtime, error.description) }
+        do throws(NetworkError) { ways = try await services.sandboxes.exposure() } catch { throw ContainerError(error) }
         let byID = Dictionary(running.map { ($0.id, $0) }) { $1 }
         let known = Dictionary(networks.all().map { ($0.id, $0) }) { $1 }
         let byRules = ways.flatMap { way -> [ContainerExposure] in
@@ -40,16 +37,18 @@ extension Engine {
                         askedBy: container.map { Self.flag(for: port, $0.configuration.networking) } ?? "-p")
                 ]
             }
-            let option = "the network's option com.docker.network.bridge.gateway_mode"
+            var option = "the network's option com.docker.network.bridge.gateway_mode"
+            if case .subnet(let subnet) = way.place { option += "_ipv\(subnet.version.rawValue)" }
+            let asker = option
             let reached = networks.endpoints(of: way.networkID).flatMap { endpoint in
                 endpoint.addresses.filter { way.contains($0) }.map { address -> ContainerExposure in
                     var own = way
                     (own.place, own.sandboxID) = (.containerAddress(address), endpoint.sandboxID)
                     return ContainerExposure(
-                        way: own, network: name, containerID: endpoint.sandboxID, containerName: endpoint.sandboxName, askedBy: option)
+                        way: own, network: name, containerID: endpoint.sandboxID, containerName: endpoint.sandboxName, askedBy: asker)
                 }
             }
-            return reached.isEmpty ? [ContainerExposure(way: way, network: name, askedBy: option)] : reached
+            return reached.isEmpty ? [ContainerExposure(way: way, network: name, askedBy: asker)] : reached
         }
         return byRules + byAddress(running, known)
     }
