@@ -104,8 +104,10 @@ extension SandboxStore {
     /// - Returns: what is left to do; `nil` if there is no such change.
     public func mend(_ id: String, processID: Int32, heldKeys: Set<UInt64>) throws(NetworkError) -> SandboxChange? {
         guard let former = sandboxes.withLock({ $0[id]?.record }),
-            let (endpoint, position) = former.changing.map({ ($0.endpoint, $0.position) })
+            let (begun, position) = former.changing.map({ ($0.endpoint, $0.position) })
         else { return nil }
+        // One that came may have got its ports since.
+        let endpoint = former.endpoints.first { $0.id == begun.id } ?? begun
         let namespace = try SandboxNamespace.of(process: processID)
         var record = former
         record.endpoints.removeAll { $0.id == endpoint.id }
