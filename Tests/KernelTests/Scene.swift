@@ -159,6 +159,9 @@ struct HostReport: Codable {
         func value(_ name: String) throws -> String { try #require(environment["BERTH_HOST_" + name]) }
         let engine = try await Engine.open(EngineConfiguration(root: try value("ROOT"), execRoot: try value("EXEC_ROOT")))
         let count = try #require(Int(try value("COUNT")))
+        if try value("MODE").hasPrefix("network") {
+            return try await NetworkHost.run(try value("MODE"), engine, count: count, answer: try value("ANSWER"))
+        }
         if try value("MODE") == "churn" {
             // For ever, until it is killed wherever it is.
             try await withThrowingTaskGroup(of: Void.self) { group in

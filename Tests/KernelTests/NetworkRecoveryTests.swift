@@ -1,0 +1,221 @@
+import Berth
+import BerthLinux
+import BerthNetlink
+import BerthNetworking
+import Foundation
+import Testing
+
+/// What lives on of networks when an engine does not, and what does not.
+@Suite("Networks of engines that are killed", .kernelTier, .serialized, .timeLimit(.minutes(10)))
+struct NetworkRecoveryTests {
+    /// What there is on this host that networks are made of.
+    private struct Inventory: Equatable {
+        var links: Set<String> = []
+        var addresses: Set<String> = []
+        var rules: Set<String> = []
+        var sockets: Set<String> = []
+        var files: Set<String> = []
+
+        init(_ traffic: NetworkTraffic) throws {
+            let host = traffic.host
+            links = Set(try NetlinkScene.json(in: host, "ip -j link").map { "\($0["ifname"] ?? "") \($0["ifalias"] ?? "")" })
+            for link in try NetlinkScene.json(in: host, "ip -j address") {
+                for address in link["addr_info"] as? [[String: Any]] ?? [] where address["scope"] as? String == "global" {
+                    addresses.insert("\(link["ifname"] ?? "") \(address["local"] ?? "")")
+                }
+            }
+            rules = Set(try NetlinkScene.ruleSet(in: host))
+            // Of the listening ones. The process that has it is of no interest.
+            let listening = try NetlinkScene.run(in: host, "ss -Hlntu").split(separator: "\n")
+            sockets = Set(listening.map { $0.split(separator: " ").dropFirst(4).first.map(String.init) ?? "" })
+            for folder in [traffic.scene.root + "/networks", traffic.scene.root + "/containers", traffic.scene.execRoot] {
+                for case let path as String in FileManager.default.enumerator(atPath: folder) ?? FileManager.DirectoryEnumerator() {
+                    files.insert(folder + "/" + path)
+                }
+            }
+        }
+
+        func difference(from other: Inventory) -> [String] {
+            let parts: [KeyPath<Inventory, Set<String>>] = [\.links, \.addresses, \.rules, \.sockets, \.files]
+            return parts.flatMap { self[keyPath: $0].symmetricDifference(other[keyPath: $0]).sorted() }
+        }
+    }
+
+    /// Expects that a container which runs has what is told of it, and can be moved as before.
+    private func expectWhole(_ traffic: NetworkTraffic, _ name: String, _ note: String) async throws {
+        let container = try traffic.engine.containers.find(name)
+        let details = try container.details()
+        guard details.status == .running else { return }
+        try traffic.place(name, at: container)
+        #expect(Set(details.configuration.endpoints.map(\.network)) == Set(details.endpoints.map(\.networkName)), "\(note) \(name)")
+        // Its addresses are those of its interfaces.
+        var found: Set<String> = []
+        for link in try NetlinkScene.json(in: traffic.namespace(name), "ip -j address") where link["ifname"] as? String != "lo" {
+            for address in link["addr_info"] as? [[String: Any]] ?? [] where address["scope"] as? String == "global" {
+                found.insert("\(link["ifname"] ?? "") \(address["local"] ?? "")")
+            }
+        }
+        let told = Set(details.endpoints.flatMap { endpoint in endpoint.addresses.map { "\(endpoint.interface) \($0)" } })
+        #expect(found == told, "\(note) \(name)")
+        // It leads to everywhere else, and names are answered.
+        #expect(try NetlinkScene.tryRun(in: traffic.namespace(name), "ip route get 192.0.2.9").1 == 0, "\(note) \(name)")
+        let first = try #require(details.endpoints.first { $0.networkName == "first" }, "\(note) \(name)")
+        let own = try traffic.dig(at: name, "\(name).first")
+        #expect(own == [try #require(first.ipv4).address.description], "\(note) \(name)")
+        // Its ports are published, whichever network has them.
+        let ports = details.endpoints.flatMap(\.ports)
+        #expect(ports.count == 4, "\(note) \(name)")
+        if let port = ports.first {
+            try traffic.answer(name, 80)
+            #expect(try traffic.ask(from: "outside", "192.0.2.1", port.hostPort) == "\(name) 192.0.2.9", "\(note) \(name)")
+            #expect(try traffic.ask(from: "host", "::1", port.hostPort)?.hasPrefix("\(name) ") ?? false, "\(note) \(name)")
+        }
+        for network in ["second", "third"] {
+            if details.endpoints.contains(where: { $0.networkName == network }) { try await container.disconnect(from: network) }
+            try await container.connect(EndpointConfiguration(network: network))
+            try await container.disconnect(from: network)
+        }
+    }
+
+    @Test func anEngineKilledWhileNetworksComeAndGoLeavesNothing() async throws {
+        let traffic = try await NetworkTraffic()
+        let names = (0..<NetworkHost.stayingCount).map { "staying\($0)" }
+        // What is made once, and stays.
+        for (number, name) in ["first", "second", "third"].enumerated() { try await traffic.network(name, number + 1) }
+        try await traffic.start("once", in: ["first"])
+        try await traffic.container("once").remove(force: true)
+        var before = try Inventory(traffic)
+        try await until("the first to be gone") {
+            before = try Inventory(traffic)
+            return !before.links.contains { $0.hasPrefix("veth") }
+        }
+        let rounds = ProcessInfo.processInfo.environment["BERTH_LONG"] == nil ? 3 : 100
+        for round in 0..<rounds {
+            for name in names {
+                var configuration = NetworkHost.configuration(name, in: "first")
+                configuration.networking.publishedPorts = NetworkHost.ports(at: nil)
+                try await traffic.engine.containers.create(configuration).start()
+            }
+            await traffic.engine.close()
+            let host = try EngineHost("network-churn", at: traffic.scene, count: 50)
+            try await until("the other engine to be at work") {
+                try FileManager.default.contentsOfDirectory(atPath: traffic.scene.root + "/containers").count > names.count + 20
+            }
+            try await Task.sleep(for: .microseconds(Int64.random(in: 0...500_000)))
+            host.kill()
+            try await traffic.openAgain()
+            for name in names { try await expectWhole(traffic, name, "round \(round)") }
+            let passing = traffic.engine.containers.all().map(\.name).filter { $0.hasPrefix("passing") }
+            for name in passing.prefix(5) { try await expectWhole(traffic, name, "round \(round)") }
+            try await traffic.removeContainers()
+            var after = try Inventory(traffic)
+            do {
+                try await until("what is left to be gone") {
+                    after = try Inventory(traffic)
+                    return after == before
+                }
+            } catch { Issue.record("round \(round), what is left, or gone: \(after.difference(from: before))") }
+        }
+        try await traffic.remove()
+    }
+
+    /// Sends numbers and expects them back, until a file is there; then says how many.
+    private static let client = """
+        import os, socket, sys, time
+        kind, address, port, stop = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        s = socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+        s.settimeout(30)
+        s.connect((address, port))
+        f = s.makefile("rb") if kind == "tcp" else None
+        if f: assert f.readline().startswith(b"web ")
+        n = 0
+        while not os.path.exists(stop):
+            line = b"%d\\n" % n
+            s.sendall(line)
+            got = f.readline() if f else s.recv(200)
+            assert got == line if f else got.startswith(b"web "), (n, got)
+            n += 1
+            time.sleep(0.002)
+        print(n)
+        """
+
+    /// Asks for a name again and again, as programs do, and stops at the first time that there is no answer.
+    private static let asker = """
+        n=0; until [ -e "$1" ]; do
+        r=$(dig @127.0.0.11 +short web); [ "$r" = "$2" ] || { echo "dig: $r"; exit 1; }
+        r=$(getent ahostsv4 web) || { echo "getent: $?"; exit 1; }
+        n=$((n+1)); done; echo $n
+        """
+
+    @Test func connectionsAndQuestionsGoOnWhenTheEngineIsKilledAndRulesAreFlushed() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        await traffic.engine.close()
+        let host = try EngineHost("network", at: traffic.scene)
+        // The engine there has the root: what is known of its containers, the kernel knows.
+        let report = try await host.ready()
+        for (id, process) in report.writers {
+            let file = URL(fileURLWithPath: "\(traffic.scene.root)/containers/\(id)/container.json")
+            let name = try #require(String(contentsOf: file, encoding: .utf8).firstMatch(of: /"name":"(web|asker)"/)).1
+            try traffic.place(String(name), process: process)
+        }
+        try traffic.answer("web", 80)
+        let folder = traffic.scene.folder
+        try Self.client.write(toFile: folder + "/client.py", atomically: false, encoding: .utf8)
+        try Self.asker.write(toFile: folder + "/asker.sh", atomically: false, encoding: .utf8)
+        let stop = folder + "/stop"
+        var workers: [(String, Foundation.Process, Foundation.Pipe)] = []
+        func work(_ note: String, at place: String, _ command: String) throws {
+            let path = try traffic.namespace(place).descriptor.withRawDescriptor { "/proc/\(getpid())/fd/\($0)" }
+            let (process, output) = (Foundation.Process(), Foundation.Pipe())
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/nsenter")
+            process.arguments = ["--net=\(path)", "/bin/bash", "-c", command]
+            (process.standardOutput, process.standardError, process.standardInput) = (output, output, FileHandle.nullDevice)
+            try process.run()
+            workers.append((note, process, output))
+        }
+        for (place, address) in [
+            ("host", "127.0.0.1"), ("host", "::1"), ("host", "192.0.2.1"), ("outside", "192.0.2.1"), ("outside", "2001:db8::1"),
+        ] {
+            for kind in ["tcp", "udp"] {
+                try work(
+                    "\(place) \(kind) \(address)", at: place, "exec /usr/bin/python3 \(folder)/client.py \(kind) \(address) 8080 \(stop)")
+            }
+        }
+        let web = try traffic.dig(at: "asker", "web")
+        #expect(web.count == 1)
+        try "nameserver 127.0.0.11\noptions ndots:0\n".write(toFile: folder + "/resolv.conf", atomically: false, encoding: .utf8)
+        try work(
+            "names", at: "asker",
+            "exec unshare --mount bash -c 'mount --bind \(folder)/resolv.conf /etc/resolv.conf; . \(folder)/asker.sh' sh \(stop) \(web.first ?? "")"
+        )
+        func goOn(_ note: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+            try await Task.sleep(for: .milliseconds(300))  // what is not to happen is given a while
+            for (worker, process, output) in workers where !process.isRunning {
+                let text = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+                Issue.record("\(note): \(worker) has ended: \(text)", sourceLocation: sourceLocation)
+            }
+            #expect(try NetlinkScene.run(in: traffic.host, "nft list tables").contains("berth"), "\(note)", sourceLocation: sourceLocation)
+            try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080, sourceLocation: sourceLocation)
+            try traffic.expect("web fd00:88:1::1", from: "host", "::1", 8080, sourceLocation: sourceLocation)
+        }
+        try await goOn("at first")
+        try Scratch.bash("nft flush ruleset; iptables -F; iptables -t nat -F")
+        try await goOn("after a flush")
+        host.kill()
+        try await goOn("without an engine")
+        try await traffic.openAgain()
+        try await goOn("with another engine")
+        try Scratch.bash("nft flush ruleset; iptables -F")
+        try await goOn("after another flush")
+        #expect(try traffic.engine.containers.find("web").details().endpoints.flatMap(\.ports).count == 4)
+        FileManager.default.createFile(atPath: stop, contents: nil)
+        for (worker, process, output) in workers {
+            process.waitUntilExit()
+            let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            #expect(Int(text.split(separator: "\n").last ?? "") ?? 0 > 3 && process.terminationStatus == 0, "\(worker): \(text)")
+        }
+        try await traffic.remove()
+    }
+}
