@@ -22,12 +22,6 @@ final class NetworkTraffic {
         scene = try await Scene()
         (host, outside) = (try .current(), try .make())
         namespaces = ["host": host, "outside": outside]
-        // What an earlier test has left that failed; in the namespace of a run, which nobody else's bridges are in.
-        let first = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/1/ns/net")
-        try #require(first != FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/net"), "not on the machine itself")
-        for link in try NetlinkScene.json(in: host, "ip -j link") where (link["ifalias"] as? String)?.hasPrefix("berth/") ?? false {
-            try Scratch.bash("ip link del \(try #require(link["ifname"] as? String)) || true")  // the other end of one has gone with it
-        }
         try Scratch.bash("ip link set lo up; ip link del up0 2>/dev/null || true")
         var socket = try NetlinkSocket(.route)
         try socket.perform(
