@@ -63,22 +63,22 @@ private struct HostRules: CustomStringConvertible, Sendable {
             ufw --force enable >/dev/null
             """, named: ["ufw ip filter FORWARD", "ufw ip6 filter FORWARD"], remedy: "ufw route allow in on bra", reload: "ufw reload")
 
-    /// It stays in the background, and so must hold nothing open by which its starter's end is noticed. It needs a bus of its own, and is told by a signal to load its rules anew: the program that would tell it asks for a policy kit.
+    /// It stays in the background, and so must hold nothing open by which its starter's end is noticed, and keep no signal from it that its starter does. It needs a bus of its own, and is told by a signal to load its rules anew: the program that would tell it asks for a policy kit.
     static let firewalld = HostRules(
         description: "firewalld",
         setUp: """
             mkdir -p /run/dbus
             for file in /proc/self/fd/*; do [ ${file##*/} -le 2 ] || eval "exec ${file##*/}>&-" 2>/dev/null || true; done
             dbus-daemon --system --fork --nopidfile --print-pid </dev/null >/run/test-bus.pid 2>/dev/null
-            firewalld --nofork --nopid </dev/null >/dev/null 2>&1 & echo $! >/run/test-firewalld.pid
+            python3 -c 'import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execvp(sys.argv[1], sys.argv[1:])' firewalld --nofork --nopid </dev/null >/dev/null 2>&1 & echo $! >/run/test-firewalld.pid
             for turn in $(seq 200); do
-              nft list chain inet firewalld filter_FWD_public 2>/dev/null | grep -q reject && break
+              nft list chain inet firewalld filter_FWD_public 2>/dev/null | grep reject >/dev/null && break
               read -t 0.1 <> <(:) || true
             done
             nft list chain inet firewalld filter_FORWARD >/dev/null
             """, named: ["firewalld inet firewalld filter_FORWARD"], remedy: "firewall-cmd --zone=trusted --change-interface=bra",
         letsPublishedIn: true, reload: "kill -HUP $(cat /run/test-firewalld.pid)",
-        tearDown: "kill $(cat /run/test-firewalld.pid); kill $(cat /run/test-bus.pid)")
+        tearDown: "kill -9 $(cat /run/test-firewalld.pid) $(cat /run/test-bus.pid)")
 
     static var all: [HostRules] {
         [iptables, table, lastRule]
@@ -233,7 +233,7 @@ struct HostFirewallTests {
         let before = try rules()
         let cooperation = try cooperation()
         try cooperation.begin()
-        try run("iptables-save > $TMPDIR/saved; iptables-restore < $TMPDIR/saved; rm $TMPDIR/saved")
+        try run("saved=$(iptables-save); iptables-restore <<<\"$saved\"")
         #expect(sayings.next() != nil)
         #expect(try cooperation.rules().count == 4)
         try cooperation.end()
