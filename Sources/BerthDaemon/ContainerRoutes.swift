@@ -54,7 +54,7 @@ struct ContainerRoutes: Sendable {
         let warnings =
             request.warnings + (isDiscarded ? ["Published ports are discarded when using host network mode"] : [])
             + (platform == nil ? warnings(aboutImage: configuration.image) : [])
-            + (await FirewallWarnings(engine: engine).about(configuration))
+            + (await FirewallWarnings(engine: engine).about(try container.details()))
         try await call.reply.json(ContainerCreateResponse(id: container.id, warnings: warnings), .created)
     }
 

@@ -11,12 +11,13 @@ struct FirewallWarnings: Sendable {
     }
 
     /// Of a container whose ports are to be published.
-    func about(_ configuration: ContainerConfiguration) async -> [String] {
-        guard !configuration.networking.publishedPorts.isEmpty || configuration.networking.publishesAllPorts else { return [] }
+    func about(_ container: ContainerDetails) async -> [String] {
+        let networking = container.configuration.networking
+        guard !networking.publishedPorts.isEmpty || networking.publishesAllPorts else { return [] }
         var warnings: [String] = []
-        for endpoint in configuration.endpoints {
-            // One that is not there is missed when the container is started.
-            guard let network = try? engine.networks.find(endpoint.network) else { continue }
+        for id in container.networkIDs.values.sorted() {
+            // One that has just gone is missed when the container is started.
+            guard let network = try? engine.networks.find(id) else { continue }
             for warning in await about(network) where !warnings.contains(warning) { warnings.append(warning) }
         }
         return warnings

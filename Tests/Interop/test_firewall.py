@@ -112,8 +112,8 @@ def test_exposure(berth):
     assert berth.out("network", "exposure", "--format", "{{.Where}}") == berth.out("network", "exposure", "-q")
     assert "two ways to say the same" in berth("network", "exposure", "--json", "--format", "table", status=1).stderr
     berth("rm", "-f", "web", "all", "bare", "hosted", "lone")
-    assert berth.out("network", "exposure", "-q") == ""
     berth("network", "rm", "open")
+    assert berth.out("network", "exposure", "-q") == ""
 
 
 def test_ports_on_the_loopback_by_default(berth, firewalled):
