@@ -219,14 +219,19 @@ extension SandboxStore {
     ///
     /// - Parameter isRunning: whether a sandbox's container runs, or may.
     public func removeWhatBelongsToNobody(keeping isRunning: (String) -> Bool) throws(NetworkError) {
-        for id in sandboxes.withLock({ Array($0.keys) }) where !isRunning(id) { try detach(id) }
-        let all = sandboxes.withLock { $0.values.flatMap(\.record.endpoints) }
-        let known = networks.all()
-        // Documents that cannot be read keep their claims: with one of them, nothing of a network's is removed.
-        guard networks.unreadable.isEmpty else { return }
-        for driver in networks.drivers.all {
-            let own = known.filter { $0.configuration.driver == driver.name }
-            try driver.recover(own, endpoints: all.filter { endpoint in own.contains { $0.id == endpoint.networkID } })
+        let (ended, all) = sandboxes.withLock { sandboxes in
+            let running = sandboxes.filter { isRunning($0.key) }
+            return (sandboxes.keys.filter { running[$0] == nil }, running.values.flatMap(\.record.endpoints))
         }
+        // Documents that cannot be read keep their claims: with one of them, nothing of a network's is removed.
+        if networks.unreadable.isEmpty {
+            let known = networks.all()
+            for driver in networks.drivers.all {
+                let own = known.filter { $0.configuration.driver == driver.name }
+                try driver.recover(own, endpoints: all.filter { endpoint in own.contains { $0.id == endpoint.networkID } })
+            }
+        }
+        // After that: until it has taken up what was there, a driver that takes something away knows of nothing that is to stay.
+        for id in ended { try detach(id) }
     }
 }
