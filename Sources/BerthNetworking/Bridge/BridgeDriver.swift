@@ -286,6 +286,14 @@ public final class BridgeDriver: NetworkDriver {
 
     /// Removes bridges and interfaces of nobody's, and has the firewall let through what these networks and endpoints have, and nothing else.
     public func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {
+        for index in try takeUp(networks, endpoints) { try removeLink(.index(index)) }
+    }
+
+    /// Has the firewall let through what these networks and endpoints have, and nothing else.
+    public func resume(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) { _ = try takeUp(networks, endpoints) }
+
+    /// - Returns: the interfaces of nobody's.
+    private func takeUp(_ networks: [Network], _ endpoints: [Endpoint]) throws(NetworkError) -> [Int32] {
         let endpointIDs = Set(endpoints.map(\.id))
         let known = Dictionary(networks.map { ($0.id, $0) }) { $1 }
         var present: [FirewallNetwork] = []
@@ -303,10 +311,10 @@ public final class BridgeDriver: NetworkDriver {
             case .parent, nil: continue
             }
         }
-        for index in leftovers { try removeLink(.index(index)) }
         let ids = Set(present.map(\.id))
         try firewall.restore(networks: present, ports: endpoints.filter { ids.contains($0.networkID) }.flatMap(\.redirectedPorts))
         cooperate()
+        return leftovers
     }
 
     // MARK: The kernel

@@ -39,6 +39,9 @@ public protocol NetworkDriver: Sendable {
     /// Takes up what an earlier engine has left: these networks and endpoints are as they were, and everything else of this engine's is removed. Once, when
     /// an engine starts; repeating is fine.
     func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError)
+    /// The same, but nothing is removed: some network's document cannot be read, and what is whose is not known. What these networks and endpoints have goes
+    /// on as it was.
+    func resume(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError)
 }
 
 extension NetworkDriver {
@@ -48,6 +51,8 @@ extension NetworkDriver {
         if configuration.isInternal { traits.defaultRoute = .none }
         return traits
     }
+    /// Most kinds keep nothing that an engine would have to take up.
+    public func resume(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
     /// It is taken away at once.
     public func abandon(_ endpoint: Endpoint, of network: Network) throws(NetworkError) { try detach(endpoint, of: network) }
     /// Networks of most kinds publish nothing: their sandboxes are reached by their own addresses, or not at all. As Docker has it, that is no error.

@@ -223,13 +223,12 @@ extension SandboxStore {
             let running = sandboxes.filter { isRunning($0.key) }
             return (sandboxes.keys.filter { running[$0] == nil }, running.values.flatMap(\.record.endpoints))
         }
-        // Documents that cannot be read keep their claims: with one of them, nothing of a network's is removed.
-        if networks.unreadable.isEmpty {
-            let known = networks.all()
-            for driver in networks.drivers.all {
-                let own = known.filter { $0.configuration.driver == driver.name }
-                try driver.recover(own, endpoints: all.filter { endpoint in own.contains { $0.id == endpoint.networkID } })
-            }
+        let known = networks.all()
+        for driver in networks.drivers.all {
+            let own = known.filter { $0.configuration.driver == driver.name }
+            let theirs = all.filter { endpoint in own.contains { $0.id == endpoint.networkID } }
+            // Documents that cannot be read keep their claims: with one of them, nothing of a network's is removed.
+            if networks.unreadable.isEmpty { try driver.recover(own, endpoints: theirs) } else { try driver.resume(own, endpoints: theirs) }
         }
         // After that: until it has taken up what was there, a driver that takes something away knows of nothing that is to stay.
         for id in ended { try detach(id) }
