@@ -22,6 +22,7 @@ final class NetworkTraffic {
         scene = try await Scene()
         (host, outside) = (try .current(), try .make())
         namespaces = ["host": host, "outside": outside]
+        // A neighbour that an earlier test has left that failed.
         try Scratch.bash("ip link set lo up; ip link del up0 2>/dev/null || true")
         var socket = try NetlinkSocket(.route)
         try socket.perform(
@@ -36,6 +37,16 @@ final class NetworkTraffic {
             """)
         engine = try await scene.open()
         try answer("outside", 80)
+    }
+
+    /// A test that has failed leaves no bridges: the next one has the same subnets. The rest is the scene's.
+    deinit {
+        for link in (try? NetlinkScene.json(in: host, "ip -j link")) ?? [] {
+            guard let name = link["ifname"] as? String, (link["ifalias"] as? String)?.hasPrefix("berth/\(engine.id)/") ?? false else {
+                continue
+            }
+            _ = try? Scratch.run("/sbin/ip", ["link", "del", name])  // only tidiness
+        }
     }
 
     /// Closes the engine, as a daemon that is replaced does, and opens another.
