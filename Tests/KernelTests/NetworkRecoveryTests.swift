@@ -119,6 +119,32 @@ struct NetworkRecoveryTests {
         try await traffic.remove()
     }
 
+    /// What cannot be read keeps its bridge, and the others keep their rules.
+    @Test func aNetworkThatCannotBeReadCostsTheOthersNothing() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        let lost = try await traffic.network("lost", 2)
+        try await traffic.start("web", in: ["front"]) {
+            $0.networking.publishedPorts = [PortRequest(Port(80, .tcp), hostPorts: 8080...8080)]
+        }
+        try traffic.answer("web", 80)
+        let root = traffic.engine.root
+        try await traffic.reopen { try "{".write(toFile: "\(root)/networks/\(lost.id).json", atomically: false, encoding: .utf8) }
+        #expect(traffic.engine.networks.unreadable.keys.contains(lost.id))
+        // The first change of the rules: what was there before is there after it.
+        try await traffic.start("more", in: ["front"]) {
+            $0.networking.publishedPorts = [PortRequest(Port(80, .tcp), hostPorts: 8081...8081)]
+        }
+        try traffic.answer("more", 80)
+        for (name, port) in [("web", 8080), ("more", 8081)] as [(String, UInt16)] {
+            try traffic.expect("\(name) 192.0.2.9", from: "outside", "192.0.2.1", port, by: [false])
+        }
+        try traffic.expectNothing(from: "outside", try traffic.address("web", in: "front"), 80)
+        let links = try NetlinkScene.json(in: traffic.host, "ip -j link")
+        #expect(links.contains { ($0["ifalias"] as? String)?.hasSuffix("/network/\(lost.id)") ?? false })
+        try await traffic.remove()
+    }
+
     /// Sends numbers and expects them back, until a file is there; then says how many.
     private static let client = """
         import os, socket, sys, time
