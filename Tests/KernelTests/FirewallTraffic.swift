@@ -6,8 +6,16 @@ import Testing
 
 /// Somebody who answers on a port in a namespace: with a name, and whom it has been asked by.
 final class Answerer: Sendable {
-    private let descriptor: Int32
-    private let isClosed = Mutex(false)
+    /// What the threads know: the answerer itself may go, and they with it.
+    private final class Place: Sendable {
+        let name: String
+        let descriptor: Int32
+        private let isClosed = Mutex(false)
+        init(_ name: String, _ descriptor: Int32) { (self.name, self.descriptor) = (name, descriptor) }
+        var isOpen: Bool { isClosed.withLock { !$0 } }
+        func close() { isClosed.withLock { $0 = true } }
+    }
+    private let place: Place
 
     /// - Parameter address: where it listens.
     init(_ name: String, in namespace: NamespaceHandle, _ isDatagram: Bool, _ address: IPAddress, _ port: UInt16) throws {
@@ -16,52 +24,58 @@ final class Answerer: Sendable {
             var one: Int32 = 1
             unsafe setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, 4)
             if address.version == .v6 { unsafe setsockopt(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4) }
+            Self.looksUp(raw)
             return raw
         }
+        place = Place(name, raw)
         let bound = unsafe address.withSocketAddress(port) { unsafe bind(raw, $0, $1) }
         try #require(bound == 0, "bind \(address) \(port): \(Errno.current)")
         if !isDatagram { try #require(listen(raw, 64) == 0) }
-        descriptor = raw
-        Thread.detachNewThread { [self] in
-            while !isClosed.withLock({ $0 }) { isDatagram ? answerDatagram(name) : answerConnection(name) }
+        Thread.detachNewThread { [place] in
+            while place.isOpen { isDatagram ? Self.answerDatagram(place) : Self.answerConnection(place) }
             close(raw)
         }
     }
 
-    private func answerConnection(_ name: String) {
+    /// Nobody waits on a socket for longer than a moment without seeing whether it is over: nothing else ends a wait for datagrams.
+    private static func looksUp(_ raw: Int32) {
+        var moment = timeval(tv_sec: 0, tv_usec: 200_000)
+        unsafe setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &moment, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    private static func answerConnection(_ place: Place) {
         var storage = sockaddr_storage()
-        let peer = unsafe storage.filled { unsafe accept(descriptor, $0, $1) }
+        let peer = unsafe storage.filled { unsafe accept(place.descriptor, $0, $1) }
         guard peer >= 0 else { return }
+        looksUp(peer)
         // One that wants to go on says so, and is echoed line by line; whoever has closed has had enough.
-        var text = "\(name) \(storage.address)\n"
+        var text = "\(place.name) \(storage.address)\n"
         _ = text.withUTF8 { unsafe send(peer, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         Thread.detachNewThread {
             var bytes = [UInt8](repeating: 0, count: 64 << 10)
             while true {
                 let count = unsafe recv(peer, &bytes, bytes.count, 0)
+                if count < 0, errno == EAGAIN || errno == EINTR, place.isOpen { continue }
                 guard count > 0, unsafe send(peer, bytes, count, Int32(MSG_NOSIGNAL)) == count else { break }
             }
             close(peer)
         }
     }
 
-    private func answerDatagram(_ name: String) {
+    private static func answerDatagram(_ place: Place) {
         var storage = sockaddr_storage()
         var bytes = [UInt8](repeating: 0, count: 100)
-        let count = unsafe storage.filled { unsafe recvfrom(descriptor, &bytes, 100, 0, $0, $1) }
+        let count = unsafe storage.filled { unsafe recvfrom(place.descriptor, &bytes, 100, 0, $0, $1) }
         guard count > 0 else { return }
-        let text = Array("\(name) \(storage.address)".utf8)
+        let text = Array("\(place.name) \(storage.address)".utf8)
         _ = unsafe withUnsafePointer(to: &storage) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe sendto(descriptor, text, text.count, 0, $0, socklen_t(MemoryLayout<sockaddr_storage>.size))
+                unsafe sendto(place.descriptor, text, text.count, 0, $0, socklen_t(MemoryLayout<sockaddr_storage>.size))
             }
         }
     }
 
-    func stop() {
-        isClosed.withLock { $0 = true }
-        shutdown(descriptor, Int32(SHUT_RDWR))
-    }
+    func stop() { place.close() }
     deinit { stop() }
 }
 

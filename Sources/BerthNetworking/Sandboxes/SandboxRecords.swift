@@ -67,6 +67,8 @@ struct SandboxRecords: Sendable {
             var found: [(id: String, record: SandboxRecord?)] = []
             for entry in try directory.entries() {
                 let name = entry.name.description
+                // What a kill has left half written.
+                if name.hasPrefix(".tmp-") { try directory.removeFile(entry.name) }
                 guard name.hasSuffix(".json"), !name.hasPrefix(".") else { continue }
                 let bytes = try directory.readFile(entry.name, limit: Self.maximumByteCount)
                 let record = try? JSONDecoder().decode(SandboxRecord.self, from: Data(bytes))  // nothing is known of it then
