@@ -75,7 +75,11 @@ final class Answerer: Sendable {
         }
     }
 
-    func stop() { place.close() }
+    func stop() {
+        place.close()
+        // What listens is free at once.
+        shutdown(place.descriptor, Int32(SHUT_RDWR))
+    }
     deinit { stop() }
 }
 

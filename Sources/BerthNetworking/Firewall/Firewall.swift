@@ -260,6 +260,8 @@ extension Firewall {
             var socket = try makeSocket(.netfilter)
             return try socket.table(table.id) != nil
         } catch {
+            // A kernel without nf_tables has no table either, and an engine without networks needs none.
+            if error.code == .unsupported { return false }
             throw NetworkError(firewall: error)
         }
     }
@@ -281,7 +283,7 @@ extension Firewall {
             return found
         } catch {
             // Somebody may have put anything there meanwhile.
-            if error.code == .malformed { return [] }
+            if error.code == .malformed || error.code == .unsupported { return [] }
             throw NetworkError(firewall: error)
         }
     }

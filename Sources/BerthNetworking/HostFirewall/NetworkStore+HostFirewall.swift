@@ -16,8 +16,10 @@ extension NetworkStore {
         var wanted = objects().map(\.network).filter { $0.configuration.driver == bridges.name && !$0.configuration.isInternal }
         if let id {
             wanted.removeAll { $0.id != id }
-        } else if wanted.contains(where: { !$0.parts.isEmpty }) {
-            wanted.removeAll { $0.parts.isEmpty }
+        } else {
+            // A network that has been looked at has addresses, and no bridge yet.
+            let made = Set(bridges.firewall.state.networks.keys)
+            if !made.isEmpty { wanted.removeAll { !made.contains($0.id) } }
         }
         return try bridges.hostFirewallFindings(wanted)
     }
