@@ -395,7 +395,7 @@ EVENTFUL = [
     ["run", "-d", "--name", "aa", "--network", "n1", "box"], ["network", "connect", "n2", "aa"], ["network", "disconnect", "n1", "aa"],
     ["run", "-d", "--name", "bb", "--network", "container:aa", "box"], ["run", "-d", "--name", "cc", "--network", "none", "box"],
     ["run", "-d", "--name", "dd", "--network", "host", "box"], ["create", "--name", "ee", "box"], ["network", "connect", "n1", "ee"],
-    ["network", "disconnect", "n1", "ee"], ["rm", "-f", "aa", "bb", "cc", "dd", "ee"], ["network", "rm", "n1", "base"], ["network", "prune", "-f"],
+    *(["rm", "-f", name] for name in ("bb", "aa", "cc", "dd", "ee")), ["network", "rm", "n1", "base"], ["network", "prune", "-f"],
 ]
 
 
@@ -407,5 +407,8 @@ def test_events_of_networks(docker, berthd):
             told(socket, *words)
         end = told(socket, "system", "info", "-f", "{{.SystemTime}}").strip()
         lines = told(socket, "events", "--since", begin, "--until", end, "--filter", "type=network", "--format", "{{json .}}").splitlines()
-        heard.append([re.sub(r'"time(Nano)?":\d+', r'"time\1":0', without_what_is_new_each_time(line)) for line in lines])
-    assert heard[0] == heard[1] and len(heard[0]) > 15
+        lines = [without_what_is_new_each_time(re.sub(r'"time(Nano)?":\d+', r'"time\1":0', line)) for line in lines]
+        # Until 23, dockerd tells twice that a container was disconnected.
+        heard.append([line for line, before in zip(lines, [""] + lines) if line != before])
+    assert heard[0] == heard[1], "\n".join(difflib.unified_diff(*heard, "dockerd", "berthd"))
+    assert len(heard[0]) == 14
