@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The drivers by name, and what the bridge's options may be")
 struct DriverTests {
-    private let drivers = NetworkDrivers([NullDriver(), HostDriver()])
+    private let drivers = NetworkDrivers([PredefinedDriver.null, PredefinedDriver.host])
 
     @Test("Sandboxes of the host's network have no namespace of their own, and neither of the two has addresses or can be made again")
     func namespaces() throws {
@@ -33,7 +33,7 @@ struct DriverTests {
 
     @Test("Of two drivers with one name the later counts")
     func replaced() throws {
-        let drivers = NetworkDrivers([NullDriver(), Other()])
+        let drivers = NetworkDrivers([PredefinedDriver.null, Other()])
         #expect(drivers.names == ["null"])
         #expect(try !drivers.driver(named: "null").hasNamespaces)
     }

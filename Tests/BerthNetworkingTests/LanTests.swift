@@ -71,8 +71,8 @@ struct LanTests {
     func routes() throws {
         let host = try HostNetwork()
         let parents = LanParents(engineID: "e", host: host)
-        let macvlan = MacvlanDriver(engineID: "e", host: host, parents: parents)
-        let ipvlan = IpvlanDriver(engineID: "e", host: host, parents: parents)
+        let macvlan = LanDriver(.macvlan, engineID: "e", host: host, parents: parents)
+        let ipvlan = LanDriver(.ipvlan, engineID: "e", host: host, parents: parents)
         var configuration = NetworkConfiguration(name: "lan")
         #expect(macvlan.traits(of: configuration).defaultRoute == .none && ipvlan.traits(of: configuration).defaultRoute == .none)
         configuration.options = ["parent": "eth0", "ipvlan_mode": "l3"]

@@ -37,9 +37,7 @@ final class LanScene {
     deinit { _ = try? host.removeLink(.name(.named(parent))) }  // the namespace is the run's own
 
     func driver(_ kind: String, as engineID: String? = nil) -> any NetworkDriver {
-        kind == "macvlan"
-            ? MacvlanDriver(engineID: engineID ?? self.engineID, host: host, parents: parents)
-            : IpvlanDriver(engineID: engineID ?? self.engineID, host: host, parents: parents)
+        LanDriver(kind == "macvlan" ? .macvlan : .ipvlan, engineID: engineID ?? self.engineID, host: host, parents: parents)
     }
 
     func answer(_ name: String, in namespace: NamespaceHandle) throws {

@@ -50,7 +50,7 @@ struct NetworkScene {
 struct NetworkDriverTests {
     @Test("null and host keep it: nothing is made")
     func withoutInterfaces() async throws {
-        for (driver, name) in [(NullDriver(), "null"), (HostDriver(), "host")] as [(any NetworkDriver, String)] {
+        for (driver, name) in [(PredefinedDriver.null, "null"), (.host, "host")] {
             for promise in try NetworkScene(driver: name).promises { try await promise.check(driver) }
         }
     }

@@ -62,6 +62,10 @@ public final class BridgeDriver: NetworkDriver {
         var traits = NetworkTraits()
         if configuration.isInternal { traits.defaultRoute = .none }
         (traits.publishesPorts, traits.hasHostInterfaces) = (true, true)
+        // They were checked when the network was made.
+        if let options = try? BridgeOptions(configuration.options, isInternal: configuration.isInternal) {
+            (traits.publishesAt, traits.interfacePrefix) = (options.publishesAt, options.interfacePrefix)
+        }
         return traits
     }
 

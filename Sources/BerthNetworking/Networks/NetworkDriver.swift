@@ -73,56 +73,34 @@ public struct AddressVersions: OptionSet, Hashable, Sendable {
     public static let v6 = AddressVersions(rawValue: 2)
 }
 
-/// Sandboxes with nothing but a loopback interface: the network `none`.
-public struct NullDriver: NetworkDriver {
-    /// `null`.
-    public let name = "null"
-    /// They have.
-    public let hasNamespaces = true
+/// What is behind the networks `host` and `none`, of which every engine has one each: nothing is made, and no sandbox gets an interface.
+public struct PredefinedDriver: NetworkDriver {
+    /// `host` or `null`.
+    public let name: String
+    /// Those of `null` have, with nothing but a loopback interface; those of `host` are in the host's.
+    public let hasNamespaces: Bool
     /// None.
     public let addressVersions: AddressVersions = []
-    /// The driver.
-    public init() {}
-    /// There is one such network, and it is there.
-    public func check(_ configuration: NetworkConfiguration) throws(NetworkError) { throw .onlyOne(name) }
-    /// There is nothing to make.
-    public func make(_ network: Network) throws(NetworkError) {}
-    /// There is nothing to remove.
-    public func remove(_ network: Network) throws(NetworkError) {}
-    /// There is no interface.
-    public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
-    /// There is no interface.
-    public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
-    /// There is nothing to take up.
-    public func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
-}
 
-/// The host's own network.
-public struct HostDriver: NetworkDriver {
-    /// `host`.
-    public let name = "host"
-    /// They are in the host's.
-    public let hasNamespaces = false
-    /// None.
-    public let addressVersions: AddressVersions = []
-    /// The driver.
-    public init() {}
-    /// There is one such network, and it is there.
-    public func check(_ configuration: NetworkConfiguration) throws(NetworkError) { throw .onlyOne(name) }
-    /// There is nothing to make.
-    public func make(_ network: Network) throws(NetworkError) {}
-    /// There is nothing to remove.
-    public func remove(_ network: Network) throws(NetworkError) {}
-    /// The host's interfaces are what it has.
-    public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
-    /// The host's interfaces stay.
-    public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
-    /// There is nothing to take up.
-    public func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
-}
+    /// The driver of the network `none`.
+    public static let null = PredefinedDriver(name: "null", hasNamespaces: true)
+    /// The driver of the network `host`.
+    public static let host = PredefinedDriver(name: "host", hasNamespaces: false)
 
-extension NetworkError {
-    static func onlyOne(_ driver: String) -> NetworkError {
-        NetworkError(.forbidden, "only one instance of \"\(driver)\" network is allowed")
+    private init(name: String, hasNamespaces: Bool) { (self.name, self.hasNamespaces) = (name, hasNamespaces) }
+
+    /// There is one such network, and it is there.
+    public func check(_ configuration: NetworkConfiguration) throws(NetworkError) {
+        throw NetworkError(.forbidden, "only one instance of \"\(name)\" network is allowed")
     }
+    /// There is nothing to make.
+    public func make(_ network: Network) throws(NetworkError) {}
+    /// There is nothing to remove.
+    public func remove(_ network: Network) throws(NetworkError) {}
+    /// There is no interface.
+    public func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
+    /// There is no interface.
+    public func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
+    /// There is nothing to take up.
+    public func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
 }

@@ -33,8 +33,7 @@ extension NetworkObject {
         _ configuration: EndpointConfiguration, _ request: SandboxRequest, _ names: inout InterfaceNames
     ) throws(NetworkError) -> Endpoint {
         let id = RandomID.make()
-        let prefix = (try? BridgeOptions(network.configuration.options).interfacePrefix) ?? "eth"  // options of another driver
-        let interface = names.take(prefix)
+        let interface = names.take(driver.traits(of: network.configuration).interfacePrefix)
         return try state.withLock { (state) throws(NetworkError) in
             guard !state.isRemoved else { throw NetworkError(.notFound, "network \(state.network.name) not found") }
             if state.network.isDefault, configuration.ipv4 != nil || configuration.ipv6 != nil {

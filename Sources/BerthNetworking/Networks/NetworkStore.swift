@@ -49,15 +49,14 @@ public final class NetworkStore: Sendable {
         protection: Firewall.Protection = .owned, publishDefault: PublishDefault = .everywhere
     ) throws(NetworkError) {
         (self.engineID, self.events, self.publishDefault) = (engineID, events, publishDefault)
-        host = try HostNetwork()
+        let host = try HostNetwork()
+        self.host = host
         bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor, protection: protection) { message in
             events.publish(Event(type: "daemon", action: "warning", actorID: engineID, attributes: ["message": message]))
         }
         let parents = LanParents(engineID: engineID, host: host)
-        let lan: [any NetworkDriver] = [
-            MacvlanDriver(engineID: engineID, host: host, parents: parents), IpvlanDriver(engineID: engineID, host: host, parents: parents),
-        ]
-        self.drivers = NetworkDrivers([NullDriver(), HostDriver(), bridges] + lan + drivers)
+        let lan = LanKind.allCases.map { LanDriver($0, engineID: engineID, host: host, parents: parents) }
+        self.drivers = NetworkDrivers([PredefinedDriver.null, PredefinedDriver.host, bridges] + lan + drivers)
         let identifier = UInt64(engineID.prefix(10), radix: 16) ?? 0  // an engine's id is hexadecimal
         choice = SubnetChoice(SubnetChoice.standard + [SubnetChoice.uniqueLocal(identifier: identifier)])
         let loaded: (found: [(id: String, document: NetworkDocument)], setAside: [DocumentStore<NetworkDocument>.SetAside])

@@ -1,3 +1,5 @@
+public import BerthNetlink
+
 /// What a driver's networks are like, for whoever plans places in them before the driver is called.
 public struct NetworkTraits: Hashable, Sendable {
     /// How sandboxes reach everywhere else.
@@ -18,6 +20,10 @@ public struct NetworkTraits: Hashable, Sendable {
     public var hasHardwareAddresses = true
     /// Whether an interface on the host belongs to each sandbox's. Default: no.
     public var hasHostInterfaces = false
+    /// Where ports are published for which nobody names an address; `nil` where the engine says. Default `nil`.
+    public var publishesAt: IPAddress?
+    /// What the sandboxes' interfaces are called, without their number. Default `eth`.
+    public var interfacePrefix = "eth"
 
     /// The defaults.
     public init() {}

@@ -53,7 +53,7 @@ extension SandboxStore {
         } catch {
             try? object.driver.detach(endpoint, of: object.network)  // what went wrong first is told
             object.giveUp(endpoint)
-            try? records.write(former, id: request.id)
+            try? records.write(former, id: request.id)  // likewise
             throw error
         }
     }

@@ -127,12 +127,11 @@ public final class SandboxStore: Sendable {
         guard !record.portRequests.isEmpty, let place = DefaultRoutes.endpoint(of: record.endpoints) else { return [] }
         let endpoint = record.endpoints[place]
         let object = try networks.object(endpoint.networkID)
-        let network = object.network
+        let traits = object.driver.traits(of: object.network.configuration)
         // As with Docker: who is reached by an address of its own is reached at all its ports.
-        guard object.driver.traits(of: network.configuration).publishesPorts else { return [] }
+        guard traits.publishesPorts else { return [] }
         let reservation = try PortReservation(
-            record.portRequests, for: endpoint, firstKey: record.nextKey,
-            standard: try? BridgeOptions(network.configuration.options).publishesAt, default: networks.publishDefault
+            record.portRequests, for: endpoint, firstKey: record.nextKey, standard: traits.publishesAt, default: networks.publishDefault
         ) { [self] transport, number in holder(of: number, transport) }
         record.endpoints[place].ports = reservation.ports
         record.portKeys = reservation.sockets.map(\.key)
