@@ -222,7 +222,7 @@ def test_networks_as_docker_does_it(said, name):
 
 
 @pytest.mark.parametrize("words, offered", [
-    (["network", ""], ["connect", "create", "disconnect", "inspect", "ls", "prune", "rm"]), (["network", "rm", "b"], ["bridge"]),
+    (["network", ""], ["connect", "create", "disconnect", "exposure", "inspect", "ls", "prune", "rm"]), (["network", "rm", "b"], ["bridge"]),
     (["network", "inspect", "bridge", "h"], ["host"]), (["network", "connect", "--alias=x", "n"], ["none"]), (["network", "connect", "none", "d"], ["door"]),
     (["network", "disconnect", "none", "door", ""], []), (["run", "--network", "br"], ["bridge"]), (["port", "d"], ["door"]),
     (["network", "create", "--ip"], ["--ip-range", "--ipam-driver", "--ipam-opt", "--ipv4", "--ipv6"]),

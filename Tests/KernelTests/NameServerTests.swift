@@ -156,24 +156,25 @@ struct NameServerTests {
         let upstream = NameUpstream(servers: [.init(try #require(ResolverFile.Server("127.0.0.53")), at: .engine)])
         let sockets = try NameSockets.make(in: scene.sandbox)
         var server = try scene.serve(sockets, try NameScene.table(), upstream)
+        // They go on until every server had its turn, however fast either is.
+        let enough = scene.scratch.path + "/enough"
         let command = try scene.resolvingCommand(
             """
-            for number in $(seq 20); do
+            while [ ! -e \(enough) ]; do
                 getent ahosts web >/dev/null && getent hosts 172.18.0.3 >/dev/null && dig +short example.com | grep -q 192.0.2.1 || echo lost
             done
             echo done
             """)
         let look = try Companion { [sandbox = scene.sandbox] in Result { try NetlinkScene.tryRun(in: sandbox, command).0 } }
-        var count = 0
-        while try stub.questions.count < 20 && count < 10_000 {
+        for _ in 0..<30 {
             await server.close()
             server = try scene.serve(sockets, try NameScene.table(), upstream)
-            count += 1
             // Something is answered in between.
             #expect(try scene.short("+tries=3 +time=2 web") == ["172.18.0.2"])
         }
-        let output = try look.join().get()
-        #expect(output == "done\n" && count > 3, "\(count) servers: \(output)")
+        try "".write(toFile: enough, atomically: false, encoding: .utf8)
+        #expect(try look.join().get() == "done\n")
+        #expect(try !stub.questions.isEmpty)
         await server.close()
     }
 
