@@ -30,15 +30,18 @@ def without_tunnels(line):
     return line.replace("c 10:200 rwm;", "") if line.startswith("devices/devices.list") else line
 
 
+OWN_LINKS = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+
+
 class Docker:
-    """Debian's dockerd on a root of its own, without networks unless asked for: the tests run in namespaces where it can do no harm."""
+    """Debian's dockerd on a root of its own, without networks unless asked for; with them it has links of its own, where nobody else's subnets are."""
 
     def __init__(self, base, networks=False):
         self.base = pathlib.Path(base)
         self.socket = self.base / "docker.sock"
         self.log = self.base / "dockerd.log"
         self.process = subprocess.Popen(
-            ["/usr/sbin/dockerd", "--data-root", self.base / "root", "--exec-root", self.base / "exec", "--pidfile", self.base / "pid",
+            [*(OWN_LINKS if networks else ()), "/usr/sbin/dockerd", "--data-root", self.base / "root", "--exec-root", self.base / "exec", "--pidfile", self.base / "pid",
              "-H", f"unix://{self.socket}", "--cgroup-parent", f"/{self.base.name}",
              *(() if networks else ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"))],
             stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"), stderr=subprocess.STDOUT)

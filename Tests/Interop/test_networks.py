@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from conftest import BIN, Daemon, clients
-from test_confinement import Docker
+from test_confinement import OWN_LINKS, Docker
 
 DEBIAN = "/usr/bin/docker"
 
@@ -251,10 +251,10 @@ def test_a_question_before_pruning(docker, tmp_path):
 
 
 class Apart(Daemon):
-    """berthd with links of its own: it and dockerd would take each other's subnets."""
+    """berthd with links of its own, as dockerd has: each chooses its subnets as if it were alone."""
 
     def arguments(self):
-        return ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *super().arguments()]
+        return [*OWN_LINKS, *super().arguments()]
 
 
 @pytest.fixture(scope="module")

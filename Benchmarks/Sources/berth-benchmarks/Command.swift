@@ -32,7 +32,9 @@ enum Command {
     enum Sink { case kept, discarded }
 
     /// Runs a program to its end, standard input empty.
-    static func run(_ words: [String], environment: [String] = [], output: Sink = .kept, input: String? = nil) throws(Trouble) -> Outcome {
+    static func run(_ words: [String], in place: Surroundings = Surroundings(), output: Sink = .kept, input: String? = nil) throws(Trouble)
+        -> Outcome
+    {
         // Files and not pipes: what a program leaves running would hold a pipe open.
         let (out, err) = (try scratchFile(), try scratchFile())
         defer {
@@ -40,7 +42,7 @@ enum Command {
             close(err)
         }
         let began = Clock.seconds()
-        let child = try spawn(words, environment: environment, out: output == .kept ? out : -1, err: err, input: input)
+        let child = try spawn(words, in: place, out: output == .kept ? out : -1, err: err, input: input)
         let status = wait(child)
         let seconds = Clock.seconds() - began
         return Outcome(status: status, output: contents(out), errors: contents(err), seconds: seconds)
@@ -48,8 +50,8 @@ enum Command {
 
     /// Runs a program that must succeed.
     @discardableResult
-    static func succeed(_ words: [String], environment: [String] = [], output: Sink = .kept) throws(Trouble) -> Outcome {
-        let outcome = try run(words, environment: environment, output: output)
+    static func succeed(_ words: [String], in place: Surroundings = Surroundings(), output: Sink = .kept) throws(Trouble) -> Outcome {
+        let outcome = try run(words, in: place, output: output)
         guard outcome.status == 0 else {
             throw Trouble("`\(words.joined(separator: " "))` ended with \(outcome.status): \(outcome.errors.suffix(600))")
         }
@@ -58,7 +60,7 @@ enum Command {
 
     /// Starts a program; -1 for a stream is nowhere.
     static func spawn(
-        _ words: [String], environment: [String] = [], out: CInt = -1, err: CInt = -1, input: String? = nil
+        _ words: [String], in place: Surroundings = Surroundings(), out: CInt = -1, err: CInt = -1, input: String? = nil
     ) throws(Trouble) -> pid_t {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
@@ -76,10 +78,11 @@ enum Command {
             if let value = unsafe getenv(name) { inherited.append("\(name)=\(unsafe String(cString: value))") }
         }
         var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
-        var variables = unsafe (inherited + environment).map { unsafe strdup($0) } + [nil]
+        var variables = unsafe (inherited + place.environment).map { unsafe strdup($0) } + [nil]
         defer { unsafe (arguments + variables).forEach { unsafe free($0) } }
         var child: pid_t = 0
-        let result = unsafe posix_spawnp(&child, words[0], &actions, nil, &arguments, &variables)
+        func start() -> CInt { unsafe posix_spawnp(&child, words[0], &actions, nil, &arguments, &variables) }
+        let result = if let network = place.network { try network.inside(start) } else { start() }
         guard result == 0 else { throw Trouble("\(words[0]) cannot be started: \(unsafe String(cString: strerror(result)))") }
         return child
     }

@@ -15,7 +15,8 @@ final class Engine {
     let kind: Kind
     /// The command line up to where the command stands.
     let client: [String]
-    let environment: [String]
+    let place: Surroundings
+    let network: Network
     /// Everything that it stores and starts is below this.
     let folder: String
     private(set) var version = ""
@@ -23,14 +24,16 @@ final class Engine {
 
     static let image = "bench:1"
 
-    private init(name: String, kind: Kind, client: [String], environment: [String] = [], folder: String) {
-        (self.name, self.kind, self.client, self.environment, self.folder) = (name, kind, client, environment, folder)
+    private init(name: String, kind: Kind, client: [String], environment: [String] = [], network: Network, folder: String) {
+        (self.name, self.kind, self.client, self.folder) = (name, kind, client, folder)
+        self.network = network
+        place = Surroundings(environment: environment, network: network)
     }
 
     // MARK: Which there are
 
     /// Berth, from the folder of a build.
-    static func berth(_ bin: String, in folder: String) -> Engine {
+    static func berth(_ bin: String, in folder: String, _ network: Network) -> Engine {
         let socket = "\(folder)/api.sock"
         return Engine(
             name: "berth",
@@ -39,11 +42,11 @@ final class Engine {
                     "\(bin)/berthd", "--root", "\(folder)/root", "--exec-root", "\(folder)/run", "--pidfile", "\(folder)/pid", "-H",
                     "unix://\(socket)",
                 ], socket: socket),
-            client: ["\(bin)/berth", "-H", "unix://\(socket)"], folder: folder)
+            client: ["\(bin)/berth", "-H", "unix://\(socket)"], network: network, folder: folder)
     }
 
     /// What is installed of that name; `nil` where it is not.
-    static func installed(_ name: String, in folder: String) throws(Trouble) -> Engine? {
+    static func installed(_ name: String, in folder: String, _ network: Network) throws(Trouble) -> Engine? {
         switch name {
         case "docker":
             // Debian's, even where PATH has another client.
@@ -56,7 +59,8 @@ final class Engine {
                         daemon, "--data-root", "\(folder)/root", "--exec-root", "\(folder)/run", "-p", "\(folder)/pid", "-H",
                         "unix://\(socket)",
                     ], socket: socket),
-                client: ["/usr/bin/docker", "-H", "unix://\(socket)"], environment: ["DOCKER_CONFIG=\(folder)"], folder: folder)
+                client: ["/usr/bin/docker", "-H", "unix://\(socket)"], environment: ["DOCKER_CONFIG=\(folder)"], network: network,
+                folder: folder)
         case "podman":
             guard let program = Files.program("podman") else { return nil }
             // Podman raises limits further than a process without CAP_SYS_RESOURCE may.
@@ -70,10 +74,10 @@ final class Engine {
             return Engine(
                 name: name, kind: .daemonless,
                 client: [program, "--root", "\(folder)/root", "--runroot", "\(folder)/run", "--runtime", "crun"],
-                environment: ["CONTAINERS_CONF=\(folder)/containers.conf"], folder: folder)
+                environment: ["CONTAINERS_CONF=\(folder)/containers.conf"], network: network, folder: folder)
         case "crun", "runc":
             guard let program = Files.program(name) else { return nil }
-            return Engine(name: name, kind: .runtime, client: [program, "--root", "\(folder)/run"], folder: folder)
+            return Engine(name: name, kind: .runtime, client: [program, "--root", "\(folder)/run"], network: network, folder: folder)
         default:
             throw Trouble("there is no engine \"\(name)\": there are berth, docker, podman, crun and runc")
         }
@@ -93,7 +97,7 @@ final class Engine {
         let log = unsafe open("\(folder)/daemon.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         defer { close(log) }
         let began = Clock.seconds()
-        let child = try Command.spawn(command, out: log, err: log)
+        let child = try Command.spawn(command, in: place, out: log, err: log)
         daemon = child
         do {
             try Host.awaitPing(socket, limit: 60) {
@@ -131,11 +135,11 @@ final class Engine {
     /// Runs a command that must succeed.
     @discardableResult
     func callAsFunction(_ words: String..., output: Command.Sink = .kept) throws(Trouble) -> Outcome {
-        try Command.succeed(client + words, environment: environment, output: output)
+        try Command.succeed(client + words, in: place, output: output)
     }
 
     /// Runs a command that may fail.
-    func run(command: [String]) throws(Trouble) -> Outcome { try Command.run(client + command, environment: environment) }
+    func run(command: [String]) throws(Trouble) -> Outcome { try Command.run(client + command, in: place) }
 
     /// Whether its command line has a command.
     func has(_ word: String) throws(Trouble) -> Bool { try run(command: [word, "--help"]).status == 0 }
@@ -146,12 +150,12 @@ final class Engine {
     /// `run` with these flags.
     @discardableResult
     func run(_ more: [String], _ command: [String], output: Command.Sink = .kept) throws(Trouble) -> Outcome {
-        try Command.succeed(client + ["run"] + flags + more + [Self.image] + command, environment: environment, output: output)
+        try Command.succeed(client + ["run"] + flags + more + [Self.image] + command, in: place, output: output)
     }
 
     /// Ends and removes a container.
     func remove(_ container: String) throws(Trouble) {
-        try Command.succeed(client + ["rm", "-f"] + (name == "podman" ? ["-t", "0"] : []) + [container], environment: environment)
+        try Command.succeed(client + ["rm", "-f"] + (name == "podman" ? ["-t", "0"] : []) + [container], in: place)
     }
 
     /// Shows that what is timed is a whole container: limits and namespaces are in force, the filter of system calls is on.
@@ -185,7 +189,7 @@ final class Engine {
     func ownProcesses(with command: Int32 = 0) -> Set<Int32> {
         var found = Set([daemon, command].filter { $0 > 0 })
         if found.isEmpty { return [] }
-        let parents = Host.engineProcesses().map { ($0, Host.parent(of: $0)) }
+        let parents = Host.processes(in: network).map { ($0, Host.parent(of: $0)) }
         var isGrowing = true
         while isGrowing {
             let more = parents.filter { found.contains($0.1) && !found.contains($0.0) }.map(\.0)

@@ -18,7 +18,7 @@ struct Expense {
         let errors = try Command.scratchFile()
         defer { close(errors) }
         let began = Clock.seconds()
-        let child = try Command.spawn(engine.client + words, environment: engine.environment, err: errors)
+        let child = try Command.spawn(engine.client + words, in: engine.place, err: errors)
         var (status, usage, look, peak): (CInt, rusage, Int, Double) = (0, rusage(), 0, 0)
         while unsafe wait4(child, &status, WNOHANG, &usage) == 0 {
             if look % Self.looksPerSample == 0 {

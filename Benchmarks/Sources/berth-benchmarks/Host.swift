@@ -2,11 +2,9 @@ internal import Glibc
 
 /// What can be seen of the engines from outside: their processes, and what they have not yet cleaned up.
 enum Host {
-    /// The processes that share our network namespace, which nobody but the engines and we do: containers have their own.
-    static func engineProcesses() -> [Int32] {
-        guard let own = Files.link("/proc/self/ns/net") else { return [] }
-        return Files.names(in: "/proc").compactMap { Int32($0) }
-            .filter { $0 != getpid() && Files.link("/proc/\($0)/ns/net") == own && !isZombie($0) }
+    /// The processes of an engine's network, which nobody but the engine has: containers have their own.
+    static func processes(in network: Network) -> [Int32] {
+        Files.names(in: "/proc").compactMap { Int32($0) }.filter { Files.link("/proc/\($0)/ns/net") == network.link && !isZombie($0) }
     }
 
     private static func isZombie(_ process: Int32) -> Bool {
@@ -46,9 +44,9 @@ enum Host {
         var mounts: Int
         var cgroups: Int
 
-        static func now() -> Pending {
+        static func now(_ network: Network) -> Pending {
             Pending(
-                processes: engineProcesses().count, mounts: (Files.text("/proc/self/mountinfo") ?? "").count { $0 == "\n" },
+                processes: Host.processes(in: network).count, mounts: (Files.text("/proc/self/mountinfo") ?? "").count { $0 == "\n" },
                 cgroups: Files.directoryCount(below: "/sys/fs/cgroup"))
         }
 
@@ -60,10 +58,10 @@ enum Host {
     /// Waits until no more is pending than before.
     ///
     /// - Returns: what is left after three seconds, in words; `nil` for nothing.
-    static func settle(to before: Pending) -> String? {
+    static func settle(_ network: Network, to before: Pending) -> String? {
         let limit = Clock.seconds() + 3
         while true {
-            let now = Pending.now()
+            let now = Pending.now(network)
             if now.isAtMost(before) { return nil }
             guard Clock.seconds() < limit else {
                 return [

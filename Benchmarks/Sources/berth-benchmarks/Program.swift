@@ -10,6 +10,8 @@ struct Program {
                 print(Options.help)
                 return
             }
+            if words.count == 2, words[0] == "--connect" { return try Connections.connect(to: words[1]) }
+            if words.count == 2, words[0] == "--accept", let port = UInt16(words[1]) { try Connections.accept(at: port) }
             let options = try Options(words)
             guard geteuid() == 0 else { throw Trouble("containers need root here") }
             if !options.isInside {
@@ -36,7 +38,6 @@ struct Program {
     }
 
     private static func measure(_ options: Options) throws {
-        if let ip = Files.program("ip") { try Command.succeed([ip, "link", "set", "lo", "up"]) }
         // crun refuses a v2 hierarchy beside v1 ones; here it is out of everybody's sight.
         if !Files.exists("/sys/fs/cgroup/cgroup.controllers"), Files.exists("/sys/fs/cgroup/unified/cgroup.procs") {
             try Command.succeed(["umount", "/sys/fs/cgroup/unified"])
@@ -54,14 +55,22 @@ struct Program {
         let material = try Material(in: "\(folder)/material", options)
         var measuring = Measuring(options, material)
         var engines: [Engine] = []
-        defer { for engine in engines { engine.stop() } }
+        defer {
+            for engine in engines {
+                engine.stop()
+                engine.network.remove()
+            }
+        }
         for name in options.engines {
             let place = "\(folder)/\(name)"
             unsafe mkdir(place, 0o755)
-            if material.bigImage != nil { try mountDisk(at: place) }
-            let found = name == "berth" ? options.bin.map { Engine.berth($0, in: place) } : try Engine.installed(name, in: place)
+            try mountDisk(at: place)
+            let network = try Network(name)
+            let found =
+                name == "berth" ? options.bin.map { Engine.berth($0, in: place, network) } : try Engine.installed(name, in: place, network)
             guard let engine = found else {
                 say("\(name) is not installed")
+                network.remove()
                 continue
             }
             do {
@@ -72,6 +81,7 @@ struct Program {
                 say("\(name) \(engine.version) is ready")
             } catch {
                 engine.stop()
+                network.remove()
                 measuring.report.failures.append("\(name): \(error)")
                 say("\(name) cannot be measured: \(error)")
             }

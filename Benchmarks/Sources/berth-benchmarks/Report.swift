@@ -15,8 +15,11 @@ struct Figure: Codable {
     var least: Double
     var most: Double
     var count: Int
+    /// In the order in which they were taken: those of one place in two series belong to the same round.
+    var samples: [Double]
 
     init(_ samples: [Double]) {
+        self.samples = samples
         let sorted = samples.sorted()
         median = sorted.count % 2 == 1 ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
         (least, most, count) = (sorted[0], sorted[sorted.count - 1], sorted.count)
@@ -79,6 +82,35 @@ struct Report: Codable {
         atMost(Work.memory.title, 15)
         atMost(Text.perContainer, 0.36)
         ratio(Work.log.title, atLeast: 10)
+        ratio(Work.bridge.title, atLeast: 20)
+        if let own = median(Work.bridge.title, "berth"), let without = median(Work.run.title, "berth") {
+            bars.append(
+                Bar(
+                    promise: "the default network: at most 4 ms more than none", found: "\(Text.number(own - without)) ms",
+                    isMet: own - without <= 4))
+        }
+        for title in [Text.startsInNetwork, Work.rate.title] {
+            guard let own = median(title, "berth") else { continue }
+            bars.append(Bar(promise: "\(title): at least 100 /s", found: "\(Text.number(own)) /s", isMet: own >= 100))
+        }
+        for title in [Work.network.title, Text.toPort, Text.connections, Text.connectionsToPort] { asFast(title) }
+        if let one = series.first(where: { $0.work == Text.toPort })?.figures["berth"]?.samples,
+            let many = series.first(where: { $0.work == Text.amongMany })?.figures["berth"]?.samples
+        {
+            compare("\(Text.amongMany): as fast as alone", many, one)
+        }
+        /// Against whichever of the others is better.
+        func asFast(_ title: String) {
+            guard let one = series.first(where: { $0.work == title }), let own = one.figures["berth"]?.samples else { return }
+            let best = one.figures.filter { $0.key != "berth" }.max { $0.value.median < $1.value.median }
+            guard let best else { return }
+            compare("\(title): as fast as \(best.key)", own, best.value.samples)
+        }
+        /// The upper end of what the ratio may be reaches 0.97.
+        func compare(_ promise: String, _ own: [Double], _ other: [Double]) {
+            guard let interval = Interval(of: own, by: other) else { return }
+            bars.append(Bar(promise: promise, found: "\(interval) times", isMet: interval.high >= 0.97))
+        }
         func beside(_ other: String, _ work: Work, atLeast wanted: Double) {
             guard let own = median(work.title, "berth"), let theirs = median(work.title, other) else { return }
             let found = theirs / own
@@ -137,6 +169,11 @@ struct Report: Codable {
 
 /// Words and numbers of the report.
 enum Text {
+    static let startsInNetwork = "starts a second in the default network, 8 clients"
+    static let toPort = "from outside to a published port"
+    static let connections = "connections a second from one container to another"
+    static let connectionsToPort = "connections a second from outside to a published port"
+    static let amongMany = "from outside to a published port, among 1,000"
     static let perContainer = "memory for each further container (PSS)"
 
     /// Three digits that count.

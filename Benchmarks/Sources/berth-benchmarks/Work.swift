@@ -52,8 +52,8 @@ struct Measuring {
             rounds(work, whole, settling: true) { engine throws(Trouble) in
                 [(work.title, try engine("run", "--rm", Engine.image, "true").seconds * 1000)]
             }
-            each(work, whole, title: "starts a second in the default network, 8 clients", unit: "/s", isRate: true, count: 3) {
-                engine throws(Trouble) in try Self.rate(engine, [])
+            each(work, whole, title: Text.startsInNetwork, unit: "/s", isRate: true, count: 3) { engine throws(Trouble) in
+                try Self.rate(engine, [])
             }
         case .network: traffic(whole)
         case .exec:
@@ -66,13 +66,13 @@ struct Measuring {
             rounds(work, whole) { engine throws(Trouble) in
                 let create = try Command.succeed(
                     engine.client + ["create"] + engine.flags + ["--name", "life", Engine.image, "sleep", "1000"],
-                    environment: engine.environment)
+                    in: engine.place)
                 let start = try engine("start", "life")
                 let stop = try engine("stop", "-t", "0", "life")
                 let remove = try engine("rm", "life")
                 return [("create", create), ("start", start), ("stop -t 0", stop), ("rm", remove)].map { ($0.0, $0.1.seconds * 1000) }
             }
-        case .rate: each(work, whole, unit: "/s", isRate: true) { engine throws(Trouble) in try Self.rate(engine, engine.flags) }
+        case .rate: each(work, whole, unit: "/s", isRate: true, count: 3) { engine throws(Trouble) in try Self.rate(engine, engine.flags) }
         case .load, .save, .export, .import, .commit: big(work, whole)
         case .log: logs(whole)
         case .memory: memory(whole)
@@ -100,7 +100,7 @@ struct Measuring {
             for index in ready.indices {
                 let engine = ready[(index + block) % ready.count]
                 let isWell = guarded(work, engine) { () throws(Trouble) in
-                    let before = Host.Pending.now()
+                    let before = Host.Pending.now(engine.network)
                     var seconds = 0.0
                     for _ in 0..<Self.blockLength {
                         Clock.space()
@@ -116,7 +116,7 @@ struct Measuring {
                     }
                     guard settling else { return }
                     let began = Clock.seconds()
-                    if let rest = Host.settle(to: before) {
+                    if let rest = Host.settle(engine.network, to: before) {
                         left[engine.name] = rest
                         return
                     }
@@ -170,12 +170,15 @@ struct Measuring {
         let (clients, each) = (8, 5)
         let line = (engine.client + ["run", "--rm"] + flags + [Engine.image, "true"]).joined(separator: " ")
         let loop = ["/bin/sh", "-c", "for i in \((1...each).map(String.init).joined(separator: " ")); do \(line) || exit 1; done"]
+        let before = Host.Pending.now(engine.network)
         let began = Clock.seconds()
         var children: [pid_t] = []
-        for _ in 0..<clients { children.append(try Command.spawn(loop, environment: engine.environment)) }
+        for _ in 0..<clients { children.append(try Command.spawn(loop, in: engine.place)) }
         let statuses = children.map(Command.wait)
+        let seconds = Clock.seconds() - began
         guard statuses.allSatisfy({ $0 == 0 }) else { throw Trouble("a client ended with \(statuses.max() ?? 0)") }
-        return Double(clients * each) / (Clock.seconds() - began)
+        if let rest = Host.settle(engine.network, to: before) { throw Trouble("\(rest) are left behind") }
+        return Double(clients * each) / seconds
     }
 
     /// What is done with the large image: how long it took the command, the processors' time, and the most memory.
@@ -209,35 +212,42 @@ struct Measuring {
         }
     }
 
-    /// How much goes between two containers, and from outside to a published port.
+    /// How much goes between two containers and from outside to a published port, and how many connections are made there.
     private mutating func traffic(_ engines: [Engine]) {
         let places: Traffic
-        do throws(Trouble) { places = try Traffic() } catch {
+        do throws(Trouble) { places = try Traffic(engines) } catch {
             report.failures.append("network: \(error)")
             return
         }
         defer { places.remove() }
-        var (between, published): ([String: [Double]], [String: [Double]]) = ([:], [:])
+        var found: [String: [String: [Double]]] = [:]
         var ready = engines.filter { engine in
-            guarded(.network, engine) { () throws(Trouble) in try places.serve(engine, at: port(of: engine)) }
+            guarded(.network, engine) { () throws(Trouble) in try places.serve(engine) }
         }
         // In turn, each round starting with another: what disturbs the machine disturbs all.
         for round in 0..<max(1, options.samples / 2) {
             for engine in ready.indices.map({ ready[($0 + round) % ready.count] }) {
                 let isWell = guarded(.network, engine) { () throws(Trouble) in
-                    between[engine.name, default: []].append(try places.betweenContainers(engine))
-                    published[engine.name, default: []].append(try places.toPublishedPort(at: port(of: engine)))
+                    func add(_ title: String, _ value: Double) { found[title, default: [:]][engine.name, default: []].append(value) }
+                    add(Work.network.title, try places.betweenContainers(engine))
+                    add(Text.toPort, try places.toPublishedPort(engine))
+                    add(Text.connections, try places.connectionsBetweenContainers(engine))
+                    add(Text.connectionsToPort, try places.connectionsToPublishedPort(engine))
+                    guard engine.name == "berth" else { return }  // a thousand ports are a thousand processes of docker's
+                    try places.publishMany(engine)
+                    add(Text.amongMany, try places.toPublishedPort(engine))
+                    try engine.remove("many")
                 }
                 if !isWell { ready.removeAll { $0.name == engine.name } }
             }
         }
-        for engine in ready {
-            report.add(Work.network.title, engine, between[engine.name] ?? [], unit: "Gbit/s", isRate: true)
-            report.add("from outside to a published port", engine, published[engine.name] ?? [], unit: "Gbit/s", isRate: true)
-            _ = guarded(.network, engine) { () throws(Trouble) in try engine.remove("served") }
+        for title in [Work.network.title, Text.toPort, Text.amongMany, Text.connections, Text.connectionsToPort] {
+            let unit = title.hasPrefix("connections") ? "/s" : "Gbit/s"
+            for engine in ready { report.add(title, engine, found[title]?[engine.name] ?? [], unit: unit, isRate: true) }
         }
-
-        func port(of engine: Engine) -> Int { 5201 + (engines.firstIndex { $0.name == engine.name } ?? 0) }
+        for engine in ready {
+            for name in ["served", "accepting"] { _ = guarded(.network, engine) { () throws(Trouble) in try engine.remove(name) } }
+        }
     }
 
     /// Output to the log, the log read back, and output to a client without a log.
@@ -303,9 +313,9 @@ private struct MemoryFigures {
         // A daemon that has worked before holds what it needed then: this is one that has just come up.
         engine.stop()
         try engine.start()
-        let others = Set(Host.engineProcesses()).subtracting(engine.ownProcesses())
+        let others = Set(Host.processes(in: engine.network)).subtracting(engine.ownProcesses())
         func held() -> [(name: String, megabytes: Double)] {
-            Host.engineProcesses().filter { !others.contains($0) }.map { (Host.name(of: $0), Host.memory(of: $0) / 1_048_576) }
+            Host.processes(in: engine.network).filter { !others.contains($0) }.map { (Host.name(of: $0), Host.memory(of: $0) / 1_048_576) }
         }
         func total(_ processes: [(name: String, megabytes: Double)]) -> Double { processes.reduce(0) { $0 + $1.megabytes } }
         usleep(1_000_000)
