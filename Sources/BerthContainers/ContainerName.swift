@@ -24,12 +24,12 @@ enum ContainerName {
         return name
     }
 
-    /// Names that the engine makes up, each time others.
-    static func suggestions(count: Int, using random: inout some RandomNumberGenerator) -> [String] {
-        (0..<count).map { attempt in
-            let name = "\(adjectives.randomElement(using: &random) ?? "plain")_\(surnames.randomElement(using: &random) ?? "doe")"
-            return attempt < 6 ? name : "\(name)\(Int.random(in: 2...99_999, using: &random))"
-        }
+    /// A name that the engine makes up, each time another.
+    ///
+    /// - Parameter attempt: how many before it were taken: after a few it ends with a number.
+    static func suggestion(_ attempt: Int, using random: inout some RandomNumberGenerator) -> String {
+        let name = "\(adjectives.randomElement(using: &random) ?? "plain")_\(surnames.randomElement(using: &random) ?? "doe")"
+        return attempt < 6 ? name : "\(name)\(Int.random(in: 2...99_999, using: &random))"
     }
 
     static let adjectives = [

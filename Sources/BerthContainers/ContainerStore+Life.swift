@@ -166,6 +166,7 @@ extension ContainerStore {
             }
         }
         start.initialStreams = streams
+        start.isRemovedAtItsEnd = configuration.removesItself
         // The namespace is held until the container is in it.
         defer { extendLifetime(attachment) }
         do throws(RuntimeError) {
@@ -423,10 +424,12 @@ extension ContainerStore {
 
     private func erase(_ object: ContainerObject) async throws(ContainerError) {
         do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch { throw ContainerError(error) }
+        // One that removes itself is removed by the next engine if a loss of power brings it back.
+        let durability: Directory.Durability = object.document.configuration.removesItself ? .none : .synchronized
         try await lane.run { () throws(ContainerError) in
             do {
                 // Without its document it does not exist: what is left from here on belongs to nobody.
-                try self.documents.remove(id: object.id)
+                try self.documents.remove(id: object.id, durability: durability)
                 try self.services.snapshots.remove(WritableLayer(id: object.id))
                 try Directory.open(self.services.root + "/containers").removeTree(try PathBytes(object.id))
             } catch {

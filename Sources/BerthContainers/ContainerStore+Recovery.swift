@@ -25,8 +25,8 @@ extension ContainerStore {
         await withTaskGroup(of: Void.self) { group in
             for object in objects { group.addTask { await self.mendNetworks(of: object) } }
         }
-        for object in objects
-        where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning && $0.lifecycle.hasRun }) {
+        // As dockerd does, also those that were never started.
+        for object in objects where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning }) {
             try? await remove(object, force: true)  // tried again at the next start
         }
     }

@@ -209,12 +209,15 @@ public final class ContainerStore: Sendable {
                 "Conflict. The container name \"/\(name)\" is already in use by container \"\(holder)\". You have to remove (or rename) that container to be able to reuse that name."
             )
         }
-        var random = SystemRandomNumberGenerator()
-        let suggestions = ContainerName.suggestions(count: 64, using: &random) + [String(id.prefix(12))]
         let taken = index.withLock { index -> String? in
-            guard let name = suggestions.first(where: { index.names[$0] == nil }) else { return nil }
-            index.names[name] = id
-            return name
+            var random = SystemRandomNumberGenerator()
+            for attempt in 0...64 {
+                let name = attempt < 64 ? ContainerName.suggestion(attempt, using: &random) : String(id.prefix(12))
+                guard index.names[name] == nil else { continue }
+                index.names[name] = id
+                return name
+            }
+            return nil
         }
         guard let taken else { throw ContainerError(.conflict, "no free name was found for the container: give it one") }
         return taken
@@ -222,15 +225,17 @@ public final class ContainerStore: Sendable {
 
     /// The steps of making: the document comes last, for it is what makes a container exist.
     private func make(_ id: String, _ document: ContainerDocument, on layer: LayerName?) throws(ContainerError) {
+        // One that removes itself is removed by the first engine after a loss of power: it needs to be whole, and not to last.
+        let durability: Directory.Durability = document.configuration.removesItself ? .contents : .synchronized
         do {
-            _ = try services.snapshots.makeWritable(id, on: layer)
+            _ = try services.snapshots.makeWritable(id, on: layer, durability: durability)
             let directory = try Directory.open(services.root + "/containers")
             let name = try PathBytes(id)
             try directory.makeDirectory(name, permissions: 0o710)
             try writeFiles(document, id, in: try directory.openDirectory(name))
-            try documents.write(document, id: id)
+            try documents.write(document, id: id, durability: durability)
             // The name of the directory itself.
-            try directory.synchronize()
+            if durability == .synchronized { try directory.synchronize() }
         } catch {
             discard(id)
             throw Self.storage("cannot make container \(id.prefix(12))", error)

@@ -38,9 +38,13 @@ public enum MonitorRequest: Hashable, Sendable {
         public var id: String
         /// Files that take `0` to put the monitor into the engine's cgroup.
         public var cgroupFiles: [String]
+        /// Whether it is removed when it has ended: then its end is recorded and not synced. An engine that does not say so has others in mind.
+        public var isRemovedAtItsEnd: Bool
 
         /// These.
-        public init(id: String, cgroupFiles: [String]) { (self.id, self.cgroupFiles) = (id, cgroupFiles) }
+        public init(id: String, cgroupFiles: [String], isRemovedAtItsEnd: Bool) {
+            (self.id, self.cgroupFiles, self.isRemovedAtItsEnd) = (id, cgroupFiles, isRemovedAtItsEnd)
+        }
     }
 
     /// How to start.
@@ -192,8 +196,9 @@ extension PlanReader {
         for _ in 0..<count { result.append(try text()) }
         return result
     }
+    fileprivate var isAtEnd: Bool { offset == end }
     fileprivate func finish() throws(MonitorProtocolError) {
-        guard offset == end else { throw .malformed }
+        guard isAtEnd else { throw .malformed }
     }
 }
 
@@ -206,6 +211,7 @@ extension MonitorRequest {
             out.string(identity.id)
             out.number(UInt64(identity.cgroupFiles.count))
             for file in identity.cgroupFiles { out.string(file) }
+            out.number(identity.isRemovedAtItsEnd ? 1 : 0)
             return out.bytes
         case .mountRoot(.overlay(let base, let lowers, let upper, let work)):
             var out = header(2, number)
@@ -275,7 +281,10 @@ extension MonitorRequest {
         var (kind, number, fields) = try open(bytes)
         let request: MonitorRequest
         switch kind {
-        case 1: request = .initialize(Identity(id: try fields.text(), cgroupFiles: try fields.texts()))
+        case 1:
+            let (id, files) = (try fields.text(), try fields.texts())
+            let isRemoved = try fields.isAtEnd ? false : fields.value() != 0
+            request = .initialize(Identity(id: id, cgroupFiles: files, isRemovedAtItsEnd: isRemoved))
         case 2:
             request = .mountRoot(
                 .overlay(base: try fields.text(), lowers: try fields.texts(), upper: try fields.text(), work: try fields.text()))

@@ -225,7 +225,7 @@ extension Directory {
                 try SystemCallSeam.pass("write")
                 try file.writeAll(bytes)
             }
-            if durability == .synchronized { try file.synchronize() }
+            if durability != .none { try file.synchronize() }
             try rename(temporary, to: name)
         } catch {
             // The temporary name is ours alone and the next write replaces it: its removal is only tidiness.
@@ -239,6 +239,8 @@ extension Directory {
     public enum Durability: Sendable {
         /// On the disk when the call returns.
         case synchronized
+        /// The contents are on the disk before the name is given; a loss of power may undo the change, and leaves nothing empty or in part.
+        case contents
         /// In the kernel's memory only.
         case none
     }

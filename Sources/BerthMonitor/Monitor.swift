@@ -14,6 +14,7 @@ internal import Glibc
     private var childSignals: OwnedDescriptor
     private var engineDirectory: Directory?
     private var stateDirectory: Directory?
+    private var isRemovedAtItsEnd = false
     private var root: OwnedDescriptor?
     private var log: LogFile?
     private var main: MonitoredProcess?
@@ -269,6 +270,7 @@ internal import Glibc
 
     /// Whoever was told may be removing the directory already: from here on no name is made in it.
     private func synchronizeRecord() {
+        guard !isRemovedAtItsEnd else { return }
         // Gone, it has no one to be synced for; and what a disk does not take, it says to whoever reads it.
         try? stateDirectory?.openForReading("exit.json").synchronize()
         try? stateDirectory?.synchronize()
@@ -420,6 +422,7 @@ internal import Glibc
         listener = try directory.listenForMessages(at: "monitor.sock")
         engineDirectory = consume directory
         stateDirectory = Directory(adopting: state)
+        isRemovedAtItsEnd = identity.isRemovedAtItsEnd
     }
 
     private func start(_ launch: MonitorRequest.Launch, _ message: inout MessageSocket.Message) throws -> MonitoredProcess {

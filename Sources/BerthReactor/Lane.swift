@@ -10,7 +10,8 @@ public protocol LaneRefusable: Error {
 /// Where calls that may block run: files, mounts, a FUSE file system that hangs.
 ///
 /// Each container, volume or store has a lane of its own with at most two threads and 64 waiting calls; the next is refused at once. So what
-/// hangs holds up its own lane and nothing else, and never a thread of Swift's own pool. Threads live while there is work.
+/// hangs holds up its own lane and nothing else, and never a thread of Swift's own pool. Threads come while there is work, and
+/// wait a moment for that of any lane when there is none (``SpareThreads``).
 public final class Lane: Sendable {
     /// The most threads of one lane.
     public static let threadLimit = 2
@@ -34,7 +35,7 @@ public final class Lane: Sendable {
 
     /// A lane with nothing in it.
     public convenience init(named name: String) {
-        self.init(named: name) { body throws(Errno) in try startThread(body) }
+        self.init(named: name) { body throws(Errno) in try SpareThreads.shared.run(body) }
     }
 
     init(named name: String, makeThread: @escaping @Sendable (@escaping @Sendable () -> Void) throws(Errno) -> Void) {

@@ -73,6 +73,8 @@ public final class Runtime: Sendable {
         public var input: MonitorRequest.InputPolicy
         /// Clients that see all output from the very first byte, at most 64: ``RuntimeContainer/takeInitialStreams()``.
         public var initialStreams: [MonitorRequest.StreamChoice] = []
+        /// Whether it is removed when it has ended, so that nobody needs to know of its end after a loss of power. Default `false`.
+        public var isRemovedAtItsEnd = false
         /// Sockets that the monitor holds from before the container starts; see ``SandboxMonitor``.
         public var heldSockets: [HandedSocket] = []
         /// Asked, with the mounted root, for the specification: there users and groups can be resolved. Runs where it may block.
@@ -229,7 +231,10 @@ public final class Runtime: Sendable {
             let files = cgroups.version == 1 ? cgroups.version1.map { "\($0.mountPoint)/\(cgroupParent)/monitors/tasks" } : []
             let all = files + (cgroups.unified.map { ["\($0)/\(cgroupParent)/monitors/cgroup.procs"] } ?? [])
             try socket.send(
-                MonitorRequest.initialize(.init(id: start.id, cgroupFiles: cgroups.version == 1 ? files : all)).encoded(number: 1),
+                MonitorRequest.initialize(
+                    .init(
+                        id: start.id, cgroupFiles: cgroups.version == 1 ? files : all, isRemovedAtItsEnd: start.isRemovedAtItsEnd)
+                ).encoded(number: 1),
                 own.descriptor, state.descriptor)
             _ = try Self.receive(socket, expecting: 1)
             try socket.send(MonitorRequest.mountRoot(start.root).encoded(number: 2))

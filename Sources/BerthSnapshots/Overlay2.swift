@@ -1,4 +1,4 @@
-internal import BerthLinux
+public import BerthLinux
 
 /// Layers as directories that the kernel's overlay file system puts together. The layout is Docker's of the same name:
 /// `<id>/{diff,link,lower,work}` and `l/<26 characters>`, symbolic links that keep mount options short.
@@ -102,8 +102,8 @@ public final class Overlay2: Snapshotter {
     }
 
     /// Makes a container's layer. `exists` if there is one of that id; if it fails otherwise, nothing is left.
-    public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
-        try directories.makeWritable(id) { () throws(SnapshotError) in try makeWritable(id, on: parent) }
+    public func makeWritable(_ id: String, on parent: LayerName?, durability: Directory.Durability) throws(SnapshotError) -> WritableLayer {
+        try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent, synced: durability == .synchronized) }
     }
 
     /// How a container's root is mounted. `notFound` if it has no layer.
@@ -125,14 +125,14 @@ public final class Overlay2: Snapshotter {
     private func make(_ id: String) throws(SnapshotError) {
         do throws(Errno) {
             let own = try makeDirectory(id)
-            try makeLink(of: id, in: own, synced: false)
+            try makeLink(of: id, in: own)
         } catch {
             throw .storage("cannot make a layer's directory", error)
         }
     }
 
     /// Makes `<id>/{diff,link,lower,work}` of a container's layer, and the short link to `diff`.
-    private func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) {
+    private func make(_ id: String, on parent: LayerName?, synced: Bool) throws(SnapshotError) {
         let chain = try directories.chain(from: parent)
         do throws(Errno) {
             var lowers: [String] = []
@@ -149,8 +149,8 @@ public final class Overlay2: Snapshotter {
                 lowers = ["\(id)/empty"]
             }
             try own.makeDirectory("work", permissions: 0o700)
-            try Self.write(lowers.joined(separator: ":"), to: "lower", in: own, synced: true)
-            try makeLink(of: id, in: own, synced: true)
+            try makeLink(of: id, in: own)
+            try Self.write(lowers.joined(separator: ":"), to: "lower", in: own, synced: synced)
         } catch {
             throw .storage("cannot make a layer's directory", error)
         }
@@ -170,9 +170,9 @@ public final class Overlay2: Snapshotter {
         try own.setPermissions("diff", 0o755)
     }
 
-    func makeLink(of id: String, in own: borrowing Directory, synced: Bool) throws(Errno) {
+    func makeLink(of id: String, in own: borrowing Directory) throws(Errno) {
         let link = Self.newLink()
-        try Self.write(link, to: "link", in: own, synced: synced)
+        try Self.write(link, to: "link", in: own, synced: false)
         try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
     }
 
@@ -200,12 +200,13 @@ public final class Overlay2: Snapshotter {
         String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self).split(separator: ":").map(String.init)
     }
 
-    /// A file of a new directory's. A container's are on the disk before its document is; a read-only layer is synced as a whole.
+    /// A file of a new directory's. What a container's layer lies on is on the disk before its document is; a read-only layer is synced as a whole. That
+    /// the disk takes the rest along is likely, and nothing depends on it: no layer lies on a container's, and the name can be made again.
     private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory, synced: Bool) throws(Errno) {
         let file = try directory.createFile(name, permissions: 0o600)
         if !text.isEmpty { try SystemCallSeam.passWrite() }
         try unsafe file.writeAll(text.utf8Span.span.bytes)
-        if synced { try file.synchronize() }
+        if synced { try file.synchronize() } else { file.beginWriteback(from: 0, byteCount: UInt64(text.utf8.count)) }
     }
 
     private static func removeLink(of id: String, in root: borrowing Directory) throws(Errno) {

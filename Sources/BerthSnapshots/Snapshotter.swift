@@ -95,7 +95,9 @@ public protocol Snapshotter: Sendable {
     func removeLayers(from top: LayerName, unless isWanted: (LayerName) -> Bool) throws(SnapshotError) -> [LayerInformation]
 
     /// Makes a container's layer. `exists` if there is one of that id.
-    func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer
+    ///
+    /// - Parameter durability: with `.synchronized` a loss of power leaves what the layer is made of; otherwise it may leave one that can only be removed.
+    func makeWritable(_ id: String, on parent: LayerName?, durability: Directory.Durability) throws(SnapshotError) -> WritableLayer
     /// How a container's root is mounted.
     func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan
     /// Removes a container's layer. Repeating is fine.
@@ -128,6 +130,11 @@ public protocol Snapshotter: Sendable {
 }
 
 extension Snapshotter {
+    /// Makes a container's layer that lasts. `exists` if there is one of that id.
+    public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
+        try makeWritable(id, on: parent, durability: .synchronized)
+    }
+
     /// How many bytes may still be written to the file system that the layers are on, by whoever this program runs as.
     public func availableByteCount() throws(SnapshotError) -> UInt64 {
         do throws(Errno) { return try Directory.open(path).availableByteCount() } catch {

@@ -1,4 +1,4 @@
-internal import BerthLinux
+public import BerthLinux
 
 /// Layers as plain directories, each with everything of the layers below: for file systems that cannot carry an overlay.
 ///
@@ -63,7 +63,7 @@ public final class Vfs: Snapshotter {
     }
 
     /// Makes a container's layer with a copy of the image. `exists` if there is one of that id; if it fails otherwise, nothing is left.
-    public func makeWritable(_ id: String, on parent: LayerName?) throws(SnapshotError) -> WritableLayer {
+    public func makeWritable(_ id: String, on parent: LayerName?, durability: Directory.Durability) throws(SnapshotError) -> WritableLayer {
         try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent) }
     }
 

@@ -173,13 +173,15 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
     }
 
     /// Removes a document. One that is not there is removed already.
-    public func remove(id: String) throws(StateError) {
+    ///
+    /// - Parameter durability: with `.none` a loss of power may bring it back: for objects that are then removed again.
+    public func remove(id: String, durability: Directory.Durability = .synchronized) throws(StateError) {
         do throws(Errno) {
             switch layout {
-            case .files: try Self.removeIfThere(try PathBytes("\(id).json"), in: directory.value)
+            case .files: try Self.removeIfThere(try PathBytes("\(id).json"), in: directory.value, durability)
             case .directories(let fileName):
                 guard try directory.value.contains(try Self.name(id)) else { return }
-                try Self.removeIfThere(try PathBytes(fileName), in: try directory.value.openDirectory(try Self.name(id)))
+                try Self.removeIfThere(try PathBytes(fileName), in: try directory.value.openDirectory(try Self.name(id)), durability)
             }
         } catch {
             throw StateError(.storage, "cannot remove the document of '\(id)': \(error)", underlying: error)
@@ -192,12 +194,14 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
         return name
     }
 
-    private static func removeIfThere(_ name: PathBytes, in directory: borrowing Directory) throws(Errno) {
+    private static func removeIfThere(
+        _ name: PathBytes, in directory: borrowing Directory, _ durability: Directory.Durability
+    ) throws(Errno) {
         do { try directory.removeFile(name) } catch {
             if error == .ENOENT { return }
             throw error
         }
-        try directory.synchronize()
+        if durability == .synchronized { try directory.synchronize() }
     }
 }
 

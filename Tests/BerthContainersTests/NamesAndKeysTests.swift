@@ -127,7 +127,7 @@ struct ContainerNameTests {
     @Test("What the engine makes up is always one, and seldom the same")
     func suggestions() throws {
         var random = SeededGenerator(state: 1)
-        let names = ContainerName.suggestions(count: 64, using: &random)
+        let names = (0..<64).map { ContainerName.suggestion($0, using: &random) }
         for name in names { #expect(try ContainerName.checked(name) == name) }
         #expect(Set(names).count > 55)
         for words in [ContainerName.adjectives, ContainerName.surnames] { #expect(Set(words).count == words.count) }

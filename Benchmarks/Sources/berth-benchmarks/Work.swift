@@ -133,7 +133,7 @@ struct Measuring {
             report.failures.append("\(name) leaves \(rest) behind after \(Self.blockLength) containers of \(work.rawValue)")
         }
         for engine in ready where settling && left[engine.name] == nil {
-            report.add("the same, until nothing is left of it", engine, settled[engine.name] ?? [], unit: "ms")
+            report.add("\(work.rawValue): until nothing is left of it", engine, settled[engine.name] ?? [], unit: "ms")
         }
     }
 
