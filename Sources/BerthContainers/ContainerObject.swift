@@ -31,10 +31,8 @@ final class ContainerObject: Sendable {
         var executions: [String] = []
         /// Whether somebody has asked for a stop: what then ends was not a failure.
         var isStopping = false
-        /// Whether its sandbox is off its networks already, though its end has not been told yet.
+        /// Whether it is out of its sandbox already, though its end has not been told yet.
         var hasLeftNetworks = false
-        /// Fulfilled when nobody changes its networks any more.
-        var networkTurn: Promise<Void>?
 
         /// The clients that still wait for the start.
         mutating func takePending() -> [Attachment] {
@@ -64,16 +62,6 @@ final class ContainerObject: Sendable {
     var document: ContainerDocument { state.withLock { $0.document } }
     var name: String { state.withLock { $0.document.name } }
     var shortID: String { String(id.prefix(12)) }
-
-    /// Takes the turn to change its networks: when the one before has been fulfilled it has come, and who has fulfilled his own lets the next go on.
-    func takeNetworkTurn() -> (former: Promise<Void>?, own: Promise<Void>) {
-        let own = Promise<Void>()
-        let former = state.withLock { state in
-            defer { state.networkTurn = own }
-            return state.networkTurn
-        }
-        return (former, own)
-    }
 
     /// Until it is known whether it runs, nothing is started, killed or removed.
     ///

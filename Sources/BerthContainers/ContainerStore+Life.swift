@@ -97,45 +97,16 @@ extension ContainerStore {
         }
     }
 
-    private func attachNetwork(_ object: ContainerObject, _ document: ContainerDocument) async throws(ContainerError) -> SandboxAttachment {
-        var wish = SandboxRequest.Wish.endpoints(document.configuration.endpoints)
-        if let owner = document.sandboxOwner {
-            let process = try? self.object(owner).runningProcess()  // one that is gone does not run
-            wish = .shared(SandboxRequest.Peer(id: owner, processID: process?.processID))
-        }
-        let (request, sandboxes) = (try sandboxRequest(object.id, document, wish), services.sandboxes)
-        do throws(NetworkError) {
-            return try await object.lane.run { () throws(NetworkError) in try sandboxes.attach(request) }
-        } catch {
-            throw ContainerError(error)
-        }
-    }
-
-    /// Takes a container that has ended off its networks. What cannot be taken away is told, and found again at the next start of the engine.
-    private func detachNetwork(_ object: ContainerObject) async {
-        let (id, sandboxes) = (object.id, services.sandboxes)
-        let (former, own) = object.takeNetworkTurn()
-        defer { own.fulfil(()) }
-        // A change that has begun is brought to its end. This one is no client's, and nobody cancels it.
-        _ = await former?.value()
-        object.state.withLock { $0.hasLeftNetworks = true }
-        guard sandboxes.isAttached(id) else { return publishPlaces("disconnect", object, object.document) }
-        do throws(NetworkError) { try await object.lane.run { () throws(NetworkError) in try sandboxes.detach(id) } } catch {
-            warn(object, error.description)
-        }
-    }
-
     private func run(
         _ object: ContainerObject, _ document: ContainerDocument, _ attachment: SandboxAttachment, _ streams: [MonitorRequest.StreamChoice]
     ) async throws(ContainerError) -> RuntimeContainer {
         let id = object.id
         let directory = "\(services.root)/containers/\(id)"
         let configuration = document.configuration
-        let filesOf = document.sandboxOwner.map { "\(services.root)/containers/\($0)" } ?? directory
         let input = SpecificationInput(
             id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id),
             network: attachment.namespace,
-            files: ContainerFiles.names.map { ("/etc/\($0)", "\(filesOf)/\($0)") }, hostDevices: [],
+            files: ContainerFiles.names.map { ("/etc/\($0)", "\(directory)/\($0)") }, hostDevices: [],
             seccomp: try seccomp(of: configuration))
         let snapshots = services.snapshots
         let root = try await object.lane.run { () throws(ContainerError) -> RootMount in
@@ -234,6 +205,7 @@ extension ContainerStore {
         let watchers = objects.compactMap { object in object.state.withLock { $0.watcher } }
         for watcher in watchers { watcher.cancel() }
         for watcher in watchers { await watcher.value }
+        await closeKeepers()
         for object in objects { object.state.withLock { $0.process }?.close() }
     }
 
@@ -436,6 +408,7 @@ extension ContainerStore {
                 throw Self.storage("cannot remove container \(object.shortID)", error)
             }
         }
+        await forgetSandboxOwner(object)
         let (pending, exit, removal) = object.state.withLock { state in
             state.lifecycle.removed()
             return (state.takePending(), state.lifecycle.lastExit, state.removal)

@@ -19,8 +19,8 @@ extension ContainerStore {
     }
 
     private func join(_ object: ContainerObject, _ endpoint: EndpointConfiguration) async throws(ContainerError) {
-        let process = try changeable(object)
-        if let process { try await mendNetworks(of: object, by: process) }
+        let (process, isThere) = try changeable(object)
+        if isThere { try await mendNetworks(of: object, by: process) }
         let document = object.document
         var endpoint = endpoint
         do throws(NetworkError) {
@@ -39,11 +39,11 @@ extension ContainerStore {
             }
         } catch { throw ContainerError(error) }
         let wanted = endpoint
-        guard let process else {
+        guard isThere else {
             return try await keep(object) { $0.endpoints.append(wanted) }
         }
         let request = try sandboxRequest(object.id, document, .endpoints([]))
-        let (sandboxes, id) = (services.sandboxes, process.processID)
+        let (sandboxes, id) = (services.sandboxes, process?.processID)
         try await change(object, process) { () throws(NetworkError) in
             try sandboxes.connect(request, wanted, processID: id)
         } keeping: {
@@ -52,28 +52,28 @@ extension ContainerStore {
     }
 
     private func leave(_ object: ContainerObject, _ network: String, isForced: Bool) async throws(ContainerError) {
-        let process = try changeable(object)
-        if let process { try await mendNetworks(of: object, by: process) }
+        let (process, isThere) = try changeable(object)
+        if isThere { try await mendNetworks(of: object, by: process) }
         let document = object.document
         let sandboxes = services.sandboxes
         let name: String
         do throws(NetworkError) { name = try sandboxes.networks.find(network).name } catch {
             // One that is gone has left a place behind, without which the container can be started again.
-            guard error.code == .notFound, process == nil || isForced,
+            guard error.code == .notFound, !isThere || isForced,
                 document.configuration.endpoints.contains(where: { $0.network == network })
             else { throw ContainerError(error) }
             name = network
         }
         guard document.configuration.endpoints.contains(where: { $0.network == name }) else {
-            throw ContainerError(.forbidden, "container \(object.id) is not connected to \(process == nil ? "the " : "")network \(name)")
+            throw ContainerError(.forbidden, "container \(object.id) is not connected to \(isThere ? "" : "the ")network \(name)")
         }
         guard document.configuration.network != .host else {
             throw ContainerError(.invalid, "container cannot be disconnected from host network or connected to host network")
         }
-        guard let process, sandboxes.endpoints(of: object.id).contains(where: { $0.networkName == name }) else {
+        guard isThere, sandboxes.endpoints(of: object.id).contains(where: { $0.networkName == name }) else {
             return try await keep(object) { configuration in configuration.endpoints.removeAll { $0.network == name } }
         }
-        let (id, processID) = (object.id, process.processID)
+        let (id, processID) = (object.id, process?.processID)
         try await change(object, process) { () throws(NetworkError) in
             try sandboxes.disconnect(id, from: name, processID: processID)
         } keeping: { configuration in
@@ -81,9 +81,9 @@ extension ContainerStore {
         }
     }
 
-    /// Changes the networks of a container that runs. If something that follows from the change fails, the container is out of that network, and whole.
+    /// Changes the networks of a sandbox that is there. If something that follows from the change fails, the container is out of that network, and whole.
     private func change(
-        _ object: ContainerObject, _ process: RuntimeContainer, _ body: @escaping @Sendable () throws(NetworkError) -> SandboxChange,
+        _ object: ContainerObject, _ process: RuntimeContainer?, _ body: @escaping @Sendable () throws(NetworkError) -> SandboxChange,
         keeping keptChange: @escaping @Sendable (inout ContainerConfiguration) -> Void
     ) async throws(ContainerError) {
         do throws(ContainerError) {
@@ -102,11 +102,11 @@ extension ContainerStore {
 
     /// Brings a change to its end that was broken off, by a failure or by the end of an engine: the container is not in that network, and whole otherwise.
     /// Repeating is fine.
-    func mendNetworks(of object: ContainerObject, by process: RuntimeContainer) async throws(ContainerError) {
-        let (sandboxes, id, processID) = (services.sandboxes, object.id, process.processID)
+    func mendNetworks(of object: ContainerObject, by process: RuntimeContainer?) async throws(ContainerError) {
+        let (sandboxes, id, processID) = (services.sandboxes, object.id, process?.processID)
         guard let network = sandboxes.unsettled(id) else { return }
         let held: Set<UInt64>
-        do throws(RuntimeError) { held = Set(try await process.sandbox.held().map(\.key)) } catch { throw ContainerError(error) }
+        do throws(RuntimeError) { held = try await heldKeys(of: id, process) } catch { throw ContainerError(error) }
         let change: SandboxChange?
         do throws(NetworkError) {
             change = try await object.lane.run { () throws(NetworkError) in
@@ -130,17 +130,17 @@ extension ContainerStore {
     func changeNetworks(
         of object: ContainerObject, _ body: @escaping @Sendable () async throws(ContainerError) -> Void
     ) async throws(ContainerError) {
-        let (former, own) = object.takeNetworkTurn()
+        let (former, own) = networkTurns.take(object.id)
         if let former, await former.value() == nil {
             // Whoever comes next waits for the one before.
             Task.detached {
                 _ = await former.value()
-                own.fulfil(())
+                self.networkTurns.end(own, of: object.id)
             }
             throw .cancelled
         }
         let outcome: Result<Void, ContainerError> = await Task.detached { () async -> Result<Void, ContainerError> in
-            defer { own.fulfil(()) }
+            defer { self.networkTurns.end(own, of: object.id) }
             do throws(ContainerError) { return .success(try await body()) } catch { return .failure(error) }
         }.value
         try outcome.get()
@@ -175,38 +175,34 @@ extension ContainerStore {
     }
 
     /// Has the monitor and the files follow a change of a container's networks.
-    private func carryOut(_ change: SandboxChange, _ object: ContainerObject, _ process: RuntimeContainer) async throws(ContainerError) {
+    private func carryOut(_ change: SandboxChange, _ object: ContainerObject, _ process: RuntimeContainer?) async throws(ContainerError) {
         let (id, sandboxes) = (object.id, services.sandboxes)
-        do throws(RuntimeError) {
-            if !change.droppedKeys.isEmpty { try await process.sandbox.drop(change.droppedKeys) }
-            if !change.sockets.isEmpty { try await process.sandbox.hold(try RuntimeContainer.handed(change.sockets)) }
-        } catch { throw ContainerError(error) }
+        do throws(RuntimeError) { try await drop(change.droppedKeys, of: id, process) } catch { throw ContainerError(error) }
+        try await hold(change.sockets, of: id, process)
         if change.republishes {
             let sockets: [SandboxSocket]
             do throws(NetworkError) {
                 sockets = try await object.lane.run { () throws(NetworkError) in try sandboxes.publishPorts(of: id) }
             } catch { throw ContainerError(error) }
-            do throws(RuntimeError) { try await process.sandbox.hold(try RuntimeContainer.handed(sockets)) } catch {
-                throw ContainerError(error)
-            }
+            try await hold(sockets, of: id, process)
         }
         try await object.lane.run { () throws(ContainerError) in
             try self.rewrite(change.files, id, former: change.formerFiles)
         }
     }
 
-    /// Goes on answering a running container's questions for names, at the sockets that its monitor holds.
-    func answerNames(of object: ContainerObject, by process: RuntimeContainer) async throws(RuntimeError) {
-        let keys = services.sandboxes.nameSocketKeys(of: object.id)
+    /// Goes on answering a sandbox's questions for names, at the sockets that a monitor holds.
+    func answerNames(of id: String, by monitor: SandboxMonitor) async throws(RuntimeError) {
+        let keys = services.sandboxes.nameSocketKeys(of: id)
         if keys.isEmpty { return }
-        let lent = try await process.sandbox.lend(keys)
+        let lent = try await monitor.lend(keys)
         let sockets: [SandboxSocket]
         do throws(Errno) {
             var all: [SandboxSocket] = []
             for socket in lent { all.append(SandboxSocket(key: socket.socket.key, .kept, try socket.descriptor.duplicate())) }
             sockets = all
-        } catch { throw RuntimeError(.system, "cannot answer the questions of container \(object.shortID) for names", underlying: error) }
-        do throws(NetworkError) { try services.sandboxes.answerNames(of: object.id, at: sockets) } catch { warn(object, error.description) }
+        } catch { throw RuntimeError(.system, "cannot answer the questions of sandbox \(id.prefix(12)) for names", underlying: error) }
+        do throws(NetworkError) { try services.sandboxes.answerNames(of: id, at: sockets) } catch { warn(sandbox: id, error.description) }
     }
 
     /// Writes the files of names of a container that does not run yet.
@@ -235,10 +231,10 @@ extension ContainerStore {
         } catch { throw .storage("cannot write the files of container \(id.prefix(12))", error) }
     }
 
-    /// The process, if it runs. One that is just being started or removed is nobody's to change.
-    private func changeable(_ object: ContainerObject) throws(ContainerError) -> RuntimeContainer? {
+    /// The process, if it runs, and whether there is a sandbox: others may have kept it. A container that is just being started or removed is nobody's to change.
+    private func changeable(_ object: ContainerObject) throws(ContainerError) -> (process: RuntimeContainer?, isThere: Bool) {
         try object.requireKnown()
-        return try object.state.withLock { (state) throws(ContainerError) in
+        let process = try object.state.withLock { (state) throws(ContainerError) in
             switch state.lifecycle.phase {
             case .idle, .running: return state.hasLeftNetworks ? nil : state.process
             case .starting: throw ContainerError(.conflict, "container \(object.id) is being started: try again when it runs")
@@ -247,6 +243,7 @@ extension ContainerStore {
                     .conflict, "Container \(object.id) is marked for removal and cannot be connected or disconnected to the network")
             }
         }
+        return (process, process != nil || services.sandboxes.isShared(object.id))
     }
 
     private func keep(_ object: ContainerObject, _ change: @Sendable (inout ContainerConfiguration) -> Void) async throws(ContainerError) {

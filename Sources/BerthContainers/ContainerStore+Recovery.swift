@@ -22,6 +22,7 @@ extension ContainerStore {
             for object in objects { group.addTask { await self.recover(object) } }
         }
         try await removeWhatBelongsToNobody()
+        await recoverKeepers()
         await withTaskGroup(of: Void.self) { group in
             for object in objects { group.addTask { await self.mendNetworks(of: object) } }
         }
@@ -52,17 +53,20 @@ extension ContainerStore {
             do throws(ReactorError) { try await services.reactor.sleep(for: .seconds(1)) } catch { return }
             do throws(RuntimeError) {
                 try await look(for: object)
-                return await mendNetworks(of: object)
             } catch {
                 let unknown = ContainerError(error)
                 object.state.withLock { $0.unknown = unknown }
+                continue
             }
+            if object.state.withLock({ !$0.lifecycle.isRunning }) { await detachNetwork(object) }
+            return await mendNetworks(of: object)
         }
     }
 
     /// A change of its networks that the last engine has not brought to its end. What cannot be mended now is tried again before the next change.
     private func mendNetworks(of object: ContainerObject) async {
-        guard services.sandboxes.unsettled(object.id) != nil, let process = object.state.withLock({ $0.process }) else { return }
+        let process = object.state.withLock { $0.process }
+        guard services.sandboxes.unsettled(object.id) != nil, process != nil || services.sandboxes.isShared(object.id) else { return }
         do throws(ContainerError) {
             try await changeNetworks(of: object) { () throws(ContainerError) in try await self.mendNetworks(of: object, by: process) }
         } catch { warn(object, error.description) }
@@ -79,7 +83,7 @@ extension ContainerStore {
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
                 state.unknown = nil
             }
-            try await answerNames(of: object, by: process)
+            try await recoverSandbox(of: object, by: process)
             watch(object, process)
         case .ended(let record), .lost(let record):
             object.state.withLock { state in
@@ -113,9 +117,10 @@ extension ContainerStore {
             }
             let orphans = services.runtime.traces().subtracting(known).filter(RandomID.isValid)
             for id in orphans { services.runtime.killProcesses(of: id) }
-            do throws(NetworkError) { try services.sandboxes.removeWhatBelongsToNobody { mayRun.contains($0) } } catch {
-                throw ContainerError(error)
-            }
+            do throws(NetworkError) {
+                try services.sandboxes.removeWhatBelongsToNobody { mayRun.contains($0) }
+                for id in services.sandboxes.sharedIDs() where !known.contains(id) { try services.sandboxes.forgetOwner(id) }
+            } catch { throw ContainerError(error) }
             return orphans
         }
         for id in orphans { try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again

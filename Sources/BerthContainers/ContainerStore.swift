@@ -56,6 +56,9 @@ public final class ContainerStore: Sendable {
     let services: Services
     let documents: DocumentStore<ContainerDocument>
     let index = Mutex(Index())
+    let networkTurns = NetworkTurns()
+    /// By shared sandboxes.
+    let keepers = Mutex<[String: Keeper]>([:])
     /// For what concerns more than one container: directories and layers come and go here.
     let lane: Lane
     /// Holds all layers while a document is set aside: which ones that container lies on is not known.
@@ -296,7 +299,11 @@ public final class ContainerStore: Sendable {
         if document.configuration.network == .host, let name = try? HostFile.read("/proc/sys/kernel/hostname", limit: 256) {
             return String(decoding: name, as: UTF8.self).split(separator: "\n").first.map(String.init) ?? String(id.prefix(12))
         }
-        if let owner = document.sandboxOwner, let object = try? object(owner) { return hostname(of: object.document, owner) }
+        if let owner = document.sandboxOwner {
+            if let object = try? object(owner) { return hostname(of: object.document, owner) }
+            // That one is removed, and the sandbox may still be there.
+            if let name = services.sandboxes.hostname(of: id) { return name }
+        }
         return String(id.prefix(12))
     }
 

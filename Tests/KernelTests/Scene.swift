@@ -149,6 +149,7 @@ struct HostReport: Codable {
     var writers: [String: Int32] = [:]
     var cat = ""
     var ending = ""
+    var pod: [String] = []
 }
 
 @Suite(.serialized) struct EngineHostProcess {
@@ -161,6 +162,9 @@ struct HostReport: Codable {
         let count = try #require(Int(try value("COUNT")))
         if try value("MODE").hasPrefix("network") {
             return try await NetworkHost.run(try value("MODE"), engine, count: count, answer: try value("ANSWER"))
+        }
+        if let state = MemberScene.State(rawValue: try value("MODE")) {
+            return try await MemberScene.host(to: state, engine, port: UInt16(clamping: count), answer: try value("ANSWER"))
         }
         if try value("MODE") == "churn" {
             // For ever, until it is killed wherever it is.

@@ -76,7 +76,7 @@ struct PortReservation {
     ) throws(PlaceFailure) {
         var (number, taken): (UInt16, [SandboxSocket]) = (candidate, [])
         for (host, target) in places {
-            let use: SandboxSocket.Use = port.transport == .sctp ? .reserved : .relay(port.transport, to: target, port: port.number)
+            let use = Self.use(of: port.transport, target, port.number)
             do throws(Errno) {
                 guard let place = InternetEndpoint(address: host.bytes, port: number) else { throw .EINVAL }
                 let socket = try InternetSocket.reserve(port.transport.reservation, place)
@@ -97,6 +97,21 @@ struct PortReservation {
                     hostPort: number,
                     containerAddress: target, containerPort: port.number))
         }
+    }
+
+    /// The socket of a port that was taken before, once more.
+    ///
+    /// - Throws: `EADDRINUSE` if somebody has it, and whatever else the kernel says.
+    static func socket(of port: PublishedPort, key: UInt64) throws(Errno) -> SandboxSocket {
+        let host = port.hostAddress ?? IPAddress(port.version, 0)
+        guard let place = InternetEndpoint(address: host.bytes, port: port.hostPort) else { throw .EINVAL }
+        let socket = try InternetSocket.reserve(port.transport.reservation, place)
+        return SandboxSocket(key: key, use(of: port.transport, port.containerAddress, port.containerPort), socket)
+    }
+
+    /// What becomes of a port's socket.
+    private static func use(of transport: PublishedPort.Transport, _ target: IPAddress, _ port: UInt16) -> SandboxSocket.Use {
+        transport == .sctp ? .reserved : .relay(transport, to: target, port: port)
     }
 
     private func refusal(_ cause: Errno, _ address: IPAddress, _ port: UInt16, _ request: PortRequest) -> NetworkError {

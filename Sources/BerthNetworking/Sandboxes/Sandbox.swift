@@ -20,9 +20,15 @@ public struct SandboxRequest: Hashable, Sendable {
         public var id: String
         /// Its first process, or `nil` while it does not run.
         public var processID: Int32?
+        /// Its name.
+        public var name: String
+        /// How its sandbox is called.
+        public var naming: SandboxNaming
 
         /// The peer of these.
-        public init(id: String, processID: Int32?) { (self.id, self.processID) = (id, processID) }
+        public init(id: String, processID: Int32?, name: String = "", naming: SandboxNaming = SandboxNaming()) {
+            (self.id, self.processID, self.name, self.naming) = (id, processID, name, naming)
+        }
     }
 
     /// What it wants.

@@ -20,6 +20,8 @@ struct SandboxRecord: Codable, Sendable {
     var hasNameServer = false
     /// A place that is coming or going while its container runs; `nil` once that is done, with all that follows from it.
     var changing: Changing?
+    /// Who is in it; `nil` in a record that an engine has written which did not know: the container that made it, alone.
+    var members: SandboxMembers?
 
     /// A place in a network, and where it is among the others.
     struct Changing: Codable, Sendable {
@@ -27,7 +29,16 @@ struct SandboxRecord: Codable, Sendable {
         var position: Int
     }
 
-    init(_ request: SandboxRequest) { (name, naming, portRequests) = (request.name, request.naming, request.ports) }
+    init(_ request: SandboxRequest) {
+        (name, naming, portRequests) = (request.name, request.naming, request.ports)
+        admit(request.id, to: request.id)
+    }
+
+    mutating func admit(_ member: String, to id: String) {
+        var all = members ?? SandboxMembers()
+        all.join(member, ownedBy: id)
+        members = all
+    }
 }
 
 /// What the sandboxes of this boot have (`sandboxes/<id>.json` in the exec-root). It is not synced: a reboot takes away what it tells of.

@@ -18,11 +18,12 @@ public struct SandboxChange: Sendable {
 
 // What changes while a sandbox's container runs.
 extension SandboxStore {
-    /// Gives a sandbox whose container runs a place in a further network.
+    /// Gives a sandbox whose container runs, or which others have kept, a place in a further network.
     ///
+    /// - Parameter processID: that of the container; `nil` if it does not run.
     /// - Throws: as ``attach(_:)``; `forbidden` if it is in that network already. It is as it was then.
     public func connect(
-        _ request: SandboxRequest, _ configuration: EndpointConfiguration, processID: Int32
+        _ request: SandboxRequest, _ configuration: EndpointConfiguration, processID: Int32?
     ) throws(NetworkError) -> SandboxChange {
         let object = try networks.object(configuration.network)
         try object.checkIsNetwork()
@@ -31,7 +32,7 @@ extension SandboxStore {
             throw NetworkError(.forbidden, "endpoint with name \(request.name) already exists in network \(object.network.name)")
         }
         try networks.prepare(object)
-        let namespace = try SandboxNamespace.of(process: processID)
+        let namespace = try namespace(of: request.id, processID)
         var record = former
         var names = InterfaceNames(try namespace.interfaces())
         let endpoint = try object.reserve(configuration, request, &names)
@@ -61,11 +62,12 @@ extension SandboxStore {
     /// Takes a sandbox off one network.
     ///
     /// - Throws: `notFound` for a network that does not exist, `forbidden` if it is not in it.
-    public func disconnect(_ id: String, from network: String, processID: Int32) throws(NetworkError) -> SandboxChange {
+    public func disconnect(_ id: String, from network: String, processID: Int32?) throws(NetworkError) -> SandboxChange {
         let object = try networks.object(network)
         guard let former = sandboxes.withLock({ $0[id]?.record }),
             let position = former.endpoints.firstIndex(where: { $0.networkID == object.id })
         else { throw NetworkError(.forbidden, "container \(id) is not connected to network \(object.network.name)") }
+        let namespace = try namespace(of: id, processID)
         let endpoint = former.endpoints[position]
         var record = former
         record.changing = SandboxRecord.Changing(endpoint: endpoint, position: position)
@@ -79,11 +81,18 @@ extension SandboxStore {
         try unpublish(former, by: record)
         try release(endpoint, namespaceEnds: false)
         try records.write(record, id: id)
-        try SandboxNamespace.of(process: processID).route(by: record.endpoints, replacing: former.endpoints)
+        try namespace.route(by: record.endpoints, replacing: former.endpoints)
         keep(record, nil, id: id)
         updateNames(in: [object.id])
         publish("disconnect", endpoint)
         return change
+    }
+
+    /// The namespace in which something is to be changed.
+    private func namespace(of id: String, _ processID: Int32?) throws(NetworkError) -> SandboxNamespace {
+        if let held = sandboxes.withLock({ $0[id]?.namespace }) { return held }
+        guard let processID else { throw NetworkError(.conflict, "the network namespace of container \(id) cannot be reached") }
+        return try .of(process: processID)
     }
 
     /// The name of the network of a change that was begun and not settled; `nil` if there is none. Waits for nothing.
@@ -102,13 +111,13 @@ extension SandboxStore {
     ///
     /// - Parameter heldKeys: the sockets that its monitor has.
     /// - Returns: what is left to do; `nil` if there is no such change.
-    public func mend(_ id: String, processID: Int32, heldKeys: Set<UInt64>) throws(NetworkError) -> SandboxChange? {
+    public func mend(_ id: String, processID: Int32?, heldKeys: Set<UInt64>) throws(NetworkError) -> SandboxChange? {
         guard let former = sandboxes.withLock({ $0[id]?.record }),
             let (begun, position) = former.changing.map({ ($0.endpoint, $0.position) })
         else { return nil }
         // One that came may have got its ports since.
         let endpoint = former.endpoints.first { $0.id == begun.id } ?? begun
-        let namespace = try SandboxNamespace.of(process: processID)
+        let namespace = try namespace(of: id, processID)
         var record = former
         record.endpoints.removeAll { $0.id == endpoint.id }
         var change = SandboxChange(files: files(of: record), formerFiles: [])
@@ -210,18 +219,20 @@ extension SandboxStore {
                 guard let object = try? networks.object(endpoint.networkID) else { return true }  // that network is gone
                 return !object.adopt(endpoint)
             }
+            if record.members == nil { record.admit(id, to: id) }
             let found = Sandbox(record: record)
             sandboxes.withLock { $0[id] = found }
+            homes.withLock { homes in for member in found.record.members?.others(than: id) ?? [] { homes[member] = id } }
         }
     }
 
-    /// Takes sandboxes off all networks whose containers do not run, and removes from the host what belongs to no sandbox and no network of this engine's.
+    /// Takes sandboxes off all networks in which nobody runs, and removes from the host what belongs to no sandbox and no network of this engine's.
     ///
-    /// - Parameter isRunning: whether a sandbox's container runs, or may.
+    /// - Parameter isRunning: whether a container runs, or may.
     public func removeWhatBelongsToNobody(keeping isRunning: (String) -> Bool) throws(NetworkError) {
-        let (ended, all) = sandboxes.withLock { sandboxes in
-            let running = sandboxes.filter { isRunning($0.key) }
-            return (sandboxes.keys.filter { running[$0] == nil }, running.values.flatMap(\.record.endpoints))
+        let (ids, all) = sandboxes.withLock { sandboxes in
+            let running = sandboxes.values.filter { $0.record.members?.ids.contains(where: isRunning) ?? false }
+            return (Array(sandboxes.keys), running.flatMap(\.record.endpoints))
         }
         let known = networks.all()
         for driver in networks.drivers.all {
@@ -231,6 +242,6 @@ extension SandboxStore {
             if networks.unreadable.isEmpty { try driver.recover(own, endpoints: theirs) } else { try driver.resume(own, endpoints: theirs) }
         }
         // After that: until it has taken up what was there, a driver that takes something away knows of nothing that is to stay.
-        for id in ended { try detach(id) }
+        for id in ids { try leaveAll(but: isRunning, id) }
     }
 }

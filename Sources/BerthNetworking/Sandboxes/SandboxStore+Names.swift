@@ -42,7 +42,11 @@ extension SandboxStore {
     func makeNameSockets(_ record: inout SandboxRecord, in namespace: SandboxNamespace) throws(NetworkError) -> [SandboxSocket] {
         guard !record.hasNameServer, record.endpoints.contains(where: { hasNames($0.networkID) }) else { return [] }
         record.hasNameServer = true
-        return try NameSockets.make(in: namespace.handle).take { udp, tcp in
+        return try nameSockets(in: namespace)
+    }
+
+    func nameSockets(in namespace: SandboxNamespace) throws(NetworkError) -> [SandboxSocket] {
+        try NameSockets.make(in: namespace.handle).take { udp, tcp in
             [SandboxSocket(key: SandboxSocket.nameKeys.udp, .kept, udp), SandboxSocket(key: SandboxSocket.nameKeys.tcp, .kept, tcp)]
         }
     }
@@ -78,9 +82,9 @@ extension SandboxStore {
                     links[alias] = other.addresses
                 }
             }
-            let hosts = others.map { other in
-                NameTable.Host(
-                    name: other.names.first ?? other.sandboxName, aliases: Array(other.names.dropFirst()), addresses: other.addresses)
+            let hosts = others.compactMap { other in
+                // Without one it is a sandbox whose container is removed.
+                other.names.first.map { NameTable.Host(name: $0, aliases: Array(other.names.dropFirst()), addresses: other.addresses) }
             }
             return NameTable.Network(name: network.name, subnets: network.parts.map(\.subnet), hosts: hosts)
         }

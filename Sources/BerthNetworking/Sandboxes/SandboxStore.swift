@@ -6,11 +6,14 @@ internal import Synchronization
 
 /// The sandboxes of an engine that are attached to networks. What they have is in memory and, until the next reboot, in the exec-root.
 ///
-/// All calls but the questions block: they are made where that holds up nobody but the container that they are for.
+/// All calls but the questions block: they are made where that holds up nobody but the container that they are for. Of those that change a sandbox, one is made
+/// at a time: their caller sees to that.
 public final class SandboxStore: Sendable {
     struct Sandbox {
         var record: SandboxRecord
         var nameServer: NameServer?
+        /// Held while several containers are in it: they come and go.
+        var namespace: SandboxNamespace?
     }
 
     /// The networks.
@@ -18,6 +21,8 @@ public final class SandboxStore: Sendable {
     let records: SandboxRecords
     let reactor: Reactor
     let sandboxes = Mutex<[String: Sandbox]>([:])
+    /// The sandboxes of those who are in another's.
+    let homes = Mutex<[String: String]>([:])
     private let pool = NamespacePool()
 
     /// The sandboxes of a store's networks; nothing is known yet of those that an earlier engine has left: ``load()``.
@@ -28,11 +33,12 @@ public final class SandboxStore: Sendable {
         records = try SandboxRecords(execRoot: execRoot)
     }
 
-    /// What a sandbox has, in the order of its interfaces; nothing if it is not attached.
+    /// What a sandbox has, in the order of its interfaces; nothing if it is not attached. One that others have kept has it also while its own container does
+    /// not run.
     public func endpoints(of id: String) -> [Endpoint] { sandboxes.withLock { $0[id]?.record.endpoints ?? [] } }
 
-    /// Whether a sandbox is attached to anything. Waits for nothing.
-    public func isAttached(_ id: String) -> Bool { sandboxes.withLock { $0[id] != nil } }
+    /// Whether a container is in a sandbox, its own or another's, of which anything is known. Waits for nothing.
+    public func isAttached(_ id: String) -> Bool { members(of: sandboxID(of: id)).contains(id) }
 
     /// Lets go of the namespaces that were made ahead, and answers no more questions: they wait for the next engine. What is attached stays so.
     public func close() async {
@@ -46,25 +52,16 @@ public final class SandboxStore: Sendable {
 
     // MARK: Attaching
 
-    /// Attaches a sandbox, before its container starts. On failure nothing of it is left.
+    /// Attaches a sandbox, before its container starts. On failure nothing of it is left. A sandbox that others have kept since its container last ran is as
+    /// it was: the container comes back to it.
     ///
     /// - Throws: `notFound` for a network that does not exist, `invalid` and `conflict` for addresses and ports that cannot be had or do not go together,
     ///   `conflict` if a peer does not run, `system`.
     public func attach(_ request: SandboxRequest) throws(NetworkError) -> SandboxAttachment {
         switch request.wish {
         case .shared(let peer): try share(peer, by: request.id)
-        case .endpoints(let wanted): try attach(wanted, request)
+        case .endpoints(let wanted): if let kept = try comeBack(request) { kept } else { try attach(wanted, request) }
         }
-    }
-
-    private func share(_ peer: SandboxRequest.Peer, by id: String) throws(NetworkError) -> SandboxAttachment {
-        guard peer.id != id else {
-            throw NetworkError(.invalid, "a container cannot share its own network namespace: name another one")
-        }
-        guard let process = peer.processID else {
-            throw NetworkError(.conflict, "cannot join network of a non running container: \(peer.id)")
-        }
-        return SandboxAttachment(.process(process))
     }
 
     private func attach(_ wanted: [EndpointConfiguration], _ request: SandboxRequest) throws(NetworkError) -> SandboxAttachment {
@@ -85,7 +82,7 @@ public final class SandboxStore: Sendable {
         }
         objects.removeAll { $0.1.driver.addressVersions.isEmpty }
         // What an end that was not cleared away has left.
-        try detach(request.id)
+        try dissolve(request.id)
         if objects.isEmpty { return SandboxAttachment(.new) }
         for (_, object) in objects { try networks.prepare(object) }
         return try join(objects, request, in: try pool.take())
@@ -151,9 +148,12 @@ public final class SandboxStore: Sendable {
 
     // MARK: Detaching
 
-    /// Takes a sandbox off all its networks, when its container has ended. Its addresses and ports are free then. Repeating is fine, also for one that was
-    /// never attached.
-    public func detach(_ id: String) throws(NetworkError) {
+    /// A container that was attached has ended. If it was the last in its sandbox, that is taken off all its networks: its addresses and ports are free then.
+    /// Repeating is fine, also for one that was never attached.
+    public func detach(_ id: String) throws(NetworkError) { try leave(id, sandboxID(of: id)) }
+
+    /// Takes a sandbox off all its networks, whoever is in it. Repeating is fine.
+    func dissolve(_ id: String) throws(NetworkError) {
         guard let sandbox = sandboxes.withLock({ $0.removeValue(forKey: id) }) else { return }
         if let server = sandbox.nameServer { Task { await server.close() } }
         var failure: NetworkError?
