@@ -193,10 +193,46 @@ struct FirewallLifeTests {
         #expect(try table(firewall) == nil)
     }
 
+    /// Flags that no kernel has: as `persist` is to one before Linux 6.9.
+    private static let unknownFlags = NfTable.Flags(rawValue: 0x4000_0006)
+
+    @Test func connectionsGoOnWhileATableThatCannotBeOwnedIsAway() async throws {
+        let events = Events()
+        let firewall = try await scene.firewall(ownedFlags: Self.unknownFlags) { events.take($0) }
+        guard case .isOnlyWatched = events.next() else { return #expect(Bool(false), "nothing is said") }
+        let (name, hold) = (firewall.tableName, "\(firewall.tableName)-hold")
+        func tables() throws -> [String] {
+            try NetlinkScene.run(in: scene.host, "nft list tables").split(separator: "\n").map { String($0.dropFirst("table ".count)) }
+        }
+        let talks = try conversations()
+        try talks.forEach { try $0.goOn() }
+        for _ in 1...10 {
+            try NetlinkScene.run(in: scene.host, "nft flush ruleset")
+            #expect(events.next() == .restored)
+            try talks.forEach { try $0.goOn() }
+        }
+        #expect(try Set(tables()) == [name, hold] && isIntact(firewall))
+        // Who wants it watched can load what nft saves: there is nothing then that is owned.
+        try firewall.protect(.watched)
+        #expect(try tables() == [name])
+        try firewall.protect(.owned)
+        #expect(try Set(tables()) == [name, hold])
+        guard case .isOnlyWatched = events.next() else { return #expect(Bool(false), "nothing is said") }
+        try talks.forEach { try $0.goOn() }
+        talks.forEach { $0.end() }
+        // It is there while there is something to hold, and no longer than who owns it.
+        try firewall.remove()
+        #expect(try tables() == [])
+        try firewall.apply([.addNetwork(FirewallScene.network("a"))])
+        #expect(try Set(tables()) == [name, hold])
+        try firewall.close()
+        #expect(try tables() == [name])
+    }
+
     @Test func whereTablesCannotBeOwnedTheyAreWatched() async throws {
         let events = Events()
         let firewall = Firewall(
-            try #require(FirewallTable(engineID: "0123abcd")), .owned, scene.host, ownedFlags: NfTable.Flags(rawValue: 0x4000_0006)
+            try #require(FirewallTable(engineID: "0123abcd")), .owned, scene.host, ownedFlags: Self.unknownFlags
         ) { events.take($0) }
         try firewall.apply([.addNetwork(FirewallScene.network("a"))])
         guard case .isOnlyWatched(let reason) = events.next() else { return #expect(Bool(false), "nothing is said") }

@@ -188,10 +188,11 @@ final class FirewallScene {
     /// A firewall of the host's with two networks and ports: 8080 to c1, 8081 to c1 on the loopback, 8082 to c3, 8083 to c2 on 192.0.2.1 alone.
     func firewall(
         _ networks: [FirewallNetwork]? = nil, without guards: Set<FirewallGuard> = [], _ protection: Firewall.Protection = .owned,
-        engineID: String = "0123abcd", onEvent: @escaping @Sendable (Firewall.Event) -> Void = { _ in }
+        engineID: String = "0123abcd", ownedFlags: NfTable.Flags = [.owner, .persist],
+        onEvent: @escaping @Sendable (Firewall.Event) -> Void = { _ in }
     ) async throws -> Firewall {
         let table = try #require(FirewallTable(engineID: engineID, without: guards))
-        let firewall = Firewall(table, protection, host, onEvent)
+        let firewall = Firewall(table, protection, host, ownedFlags: ownedFlags, onEvent)
         try firewall.apply(
             (networks ?? [Self.network("a"), Self.network("b")]).map { .addNetwork($0) } + Self.usualPorts.map { .publish($0) }
                 + openings.map { .open($0) })

@@ -41,6 +41,8 @@ public final class Firewall: Sendable {
         /// Tells the host's addresses, once they have been asked for.
         var routeSocket: NetlinkSocket?
         var protection: Protection
+        /// Whether it is watched only because this kernel cannot keep what is owned.
+        var isOwnedInVain = false
         var watch: FirewallWatch?
         /// Whether the kernel has what the state says, as far as is known here.
         var isInForce = false
@@ -146,11 +148,11 @@ extension Firewall {
     public func protect(_ protection: Protection) throws(NetworkError) {
         let ended = try contents.withLock { (contents) throws(NetworkError) -> FirewallWatch? in
             guard !contents.isClosed else { throw NetworkError(.conflict, "the firewall is closed") }
-            guard contents.protection != protection else { return nil }
-            let old = contents.protection
-            contents.protection = protection
+            guard contents.protection != protection || contents.isOwnedInVain else { return nil }
+            let old = (contents.protection, contents.isOwnedInVain)
+            (contents.protection, contents.isOwnedInVain) = (protection, false)
             do throws(NetworkError) { try self.replace(&contents) } catch {
-                contents.protection = old
+                (contents.protection, contents.isOwnedInVain) = old
                 throw error
             }
             return contents.protection == .owned ? contents.watch.take() : nil
@@ -233,7 +235,7 @@ extension Firewall {
                 // Of the table itself, which is the first thing or follows the old one's removal.
                 let isOfTheTable = error.index.map { $0 < 2 } ?? false
                 if contents.protection == .owned, isOfTheTable, error.code == .unsupported || error.code == .invalid {
-                    contents.protection = .watched
+                    (contents.protection, contents.isOwnedInVain) = (.watched, true)
                     onEvent(.isOnlyWatched(error.description))
                     try watch(&contents)
                     continue
@@ -245,14 +247,19 @@ extension Firewall {
     }
 
     private func replaceOnce(_ contents: inout Contents) throws(NetlinkError) {
-        guard let generation = try contents.socket?.generation() else { return }
+        guard let generation = try contents.socket?.generation(), let port = contents.socket?.port else { return }
         let isThere = try contents.socket?.table(table.id) != nil
-        if contents.state.isEmpty {
-            if isThere { try contents.socket?.commit(table.removal(expecting: generation)) }
-            return
+        let isEmpty = contents.state.isEmpty
+        var transaction = NfTransaction(expecting: generation)
+        if !isEmpty {
+            let flags: NfTable.Flags = contents.protection == .owned ? ownedFlags : []
+            transaction = table.replacement(contents.state.elements, flags: flags, isThere: isThere, expecting: generation)
+        } else if isThere {
+            transaction = table.removal(expecting: generation)
         }
-        let flags: NfTable.Flags = contents.protection == .owned ? ownedFlags : []
-        try contents.socket?.commit(table.replacement(contents.state.elements, flags: flags, isThere: isThere, expecting: generation))
+        let isHeld = !isEmpty && contents.isOwnedInVain
+        table.hold.change(try contents.socket?.table(table.hold.id), toBeThere: isHeld, for: port, in: &transaction)
+        if !transaction.requests.isEmpty { try contents.socket?.commit(transaction) }
     }
 
     private func isThere() throws(NetworkError) -> Bool {

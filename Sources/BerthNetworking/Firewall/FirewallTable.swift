@@ -111,6 +111,8 @@ struct FirewallTable: Hashable, Sendable {
     let id: NfTableName
     /// What is written to it.
     let comment: String
+    /// The one that stands in for it where it cannot be kept.
+    let hold: FirewallHold
     /// The rules, in their order.
     let rules: [NfRule]
 
@@ -120,7 +122,9 @@ struct FirewallTable: Hashable, Sendable {
     init?(engineID: String, without guards: Set<FirewallGuard> = []) {
         guard !engineID.isEmpty, let name = NfName("berth-\(engineID)") else { return nil }
         let id = NfTableName(.inet, name)
-        (self.id, comment) = (id, "of the container engine \(engineID)".truncated(toBytes: 127))
+        let comment = "of the container engine \(engineID)".truncated(toBytes: 127)
+        guard let hold = FirewallHold(of: id, comment) else { return nil }
+        (self.id, self.comment, self.hold) = (id, comment, hold)
         rules = FirewallRules.all.filter { rule in rule.guardian.map { !guards.contains($0) } ?? true }.map { rule in
             NfRule(id, rule.chain.name, rule.steps, comment: rule.comment)
         }
