@@ -206,7 +206,7 @@ struct FirewallLifeTests {
         }
         let talks = try conversations()
         try talks.forEach { try $0.goOn() }
-        for _ in 1...10 {
+        for _ in 1...3 {
             try NetlinkScene.run(in: scene.host, "nft flush ruleset")
             #expect(events.next() == .restored)
             try talks.forEach { try $0.goOn() }
