@@ -5,87 +5,6 @@ import Foundation
 import Synchronization
 import Testing
 
-/// A firewall of the host's own that drops what is forwarded.
-private struct HostRules: CustomStringConvertible, Sendable {
-    /// What it is called.
-    var description: String
-    /// Sets it up in a host whose outer interface is `up0`.
-    var setUp: String
-    /// The chain and the owner that are named, by family.
-    var named: [String]
-    /// The beginning of the command that is proposed.
-    var remedy: String
-    /// Whether published ports come through as it is.
-    var letsPublishedIn = false
-    /// Loads the rules anew.
-    var reload: String
-    /// Ends what was begun.
-    var tearDown = ""
-
-    static let iptables = HostRules(
-        description: "iptables",
-        setUp: "iptables -P FORWARD DROP; ip6tables -P FORWARD DROP; iptables -A FORWARD -s 203.0.113.0/24 -j ACCEPT",
-        named: ["iptables ip filter FORWARD", "iptables ip6 filter FORWARD"], remedy: "iptables -I FORWARD -i bra -j ACCEPT",
-        reload: "printf '*filter\\n:FORWARD DROP [0:0]\\n-A FORWARD -s 203.0.113.0/24 -j ACCEPT\\nCOMMIT\\n' | iptables-restore")
-
-    static let table = HostRules(
-        description: "a table of nf_tables",
-        setUp: """
-            nft -f - <<<'table inet strict {
-              set inner { type ifname; elements = { "lan0", "lan1" }; }
-              chain through { type filter hook forward priority 0; policy drop;
-                ct state { established, related } accept; iifname @inner accept; meta l4proto icmp accept; }
-            }'
-            """, named: ["nftables inet strict through"], remedy: "nft insert rule inet strict through iifname bra accept",
-        reload: """
-            nft -f - <<<'flush chain inet strict through; add rule inet strict through ct state { established, related } accept'
-            """)
-
-    /// As many write it: the policy lets through, and the last rule of a chain that is jumped to does not.
-    static let lastRule = HostRules(
-        description: "a last rule that rejects",
-        setUp: """
-            nft -f - <<<'table ip guard {
-              chain rest { ip saddr 198.51.100.0/24 accept; counter reject with icmp type admin-prohibited; }
-              chain through { type filter hook forward priority -10; policy accept; ip saddr 203.0.113.7 drop; oifname "lan*" accept; jump rest; }
-            }
-            table ip6 guard { chain through { type filter hook forward priority -10; policy drop; }; }'
-            """, named: ["nftables ip guard through", "nftables ip6 guard through"],
-        remedy: "nft insert rule ip guard through iifname bra accept",
-        reload: """
-            nft -f - <<<'flush chain ip guard through; add rule ip guard through jump rest'
-            """)
-
-    static let ufw = HostRules(
-        description: "ufw",
-        setUp: """
-            for f in /usr/share/ufw/iptables/*.rules; do [ -e /etc/ufw/${f##*/} ] || cp $f /etc/ufw/; done
-            ufw --force enable >/dev/null
-            """, named: ["ufw ip filter FORWARD", "ufw ip6 filter FORWARD"], remedy: "ufw route allow in on bra", reload: "ufw reload")
-
-    /// It stays in the background, and so must hold nothing open by which its starter's end is noticed, and keep no signal from it that its starter does. It needs a bus of its own, and is told by a signal to load its rules anew: the program that would tell it asks for a policy kit.
-    static let firewalld = HostRules(
-        description: "firewalld",
-        setUp: """
-            mkdir -p /run/dbus
-            for file in /proc/self/fd/*; do [ ${file##*/} -le 2 ] || eval "exec ${file##*/}>&-" 2>/dev/null || true; done
-            dbus-daemon --system --fork --nopidfile --print-pid </dev/null >/run/test-bus.pid 2>/dev/null
-            python3 -c 'import os, signal, sys; signal.pthread_sigmask(signal.SIG_SETMASK, []); os.execvp(sys.argv[1], sys.argv[1:])' firewalld --nofork --nopid </dev/null >/dev/null 2>&1 & echo $! >/run/test-firewalld.pid
-            for turn in $(seq 200); do
-              nft list chain inet firewalld filter_FWD_public 2>/dev/null | grep reject >/dev/null && break
-              read -t 0.1 <> <(:) || true
-            done
-            nft list chain inet firewalld filter_FORWARD >/dev/null
-            """, named: ["firewalld inet firewalld filter_FORWARD"], remedy: "firewall-cmd --zone=trusted --change-interface=bra",
-        letsPublishedIn: true, reload: "kill -HUP $(cat /run/test-firewalld.pid)",
-        tearDown: "kill -9 $(cat /run/test-firewalld.pid) $(cat /run/test-bus.pid)")
-
-    static var all: [HostRules] {
-        [iptables, table, lastRule]
-            + [("ufw", ufw), ("firewalld", firewalld)].filter { FileManager.default.fileExists(atPath: "/usr/sbin/\($0.0)") }.map(\.1)
-    }
-}
-
 /// What a cooperation says by itself.
 private final class Sayings: Sendable {
     private let said = Mutex<[String]>([])
@@ -155,13 +74,13 @@ struct HostFirewallTests {
     @Test(
         "Whoever drops is named, and with rules of ours in his chain everything works; taken away, everything is as it was",
         arguments: HostRules.all)
-    fileprivate func dropping(_ host: HostRules) async throws {
+    func dropping(_ host: HostRules) async throws {
         let firewall = try await scene.firewall()
         defer { try? firewall.remove() }
         #expect(try findings().isEmpty)
         try expectEverythingWorks("before")
-        try run(host.setUp)
-        defer { _ = try? run(host.tearDown) }
+        let present = try PresentRules(host, in: scene.host)
+        defer { present.end() }
         let before = try rules()
         try scene.expectNothing(from: "c1", "192.0.2.9", 80)
         if host.letsPublishedIn {
@@ -183,11 +102,14 @@ struct HostFirewallTests {
         try expectEverythingWorks("cooperating")
         #expect(try cooperation.rules().count == 4 * host.named.count)
         // It lasts when somebody loads his rules anew.
-        try run(host.reload)
-        #expect(sayings.next()?.contains("the engine's rules are in it again") == true)
+        for _ in 1...2 {
+            try present.reload()
+            if !host.leavesRulesOfOthers { #expect(sayings.next()?.contains("the engine's rules are in it again") == true) }
+            try await until("the engine's rules to be where they were") {
+                try cooperation.rules().count == 4 * host.named.count && findings().isEmpty
+            }
+        }
         try expectEverythingWorks("loaded anew")
-        try run(host.reload)
-        _ = sayings.next()
         try cooperation.end()
         #expect(try cooperation.rules().isEmpty)
         #expect(try !rules().contains("berth"))
@@ -195,9 +117,9 @@ struct HostFirewallTests {
     }
 
     @Test("Rules come and go without a trace, stay when the engine goes, and are taken up by the next", arguments: HostRules.all)
-    fileprivate func withoutATrace(_ host: HostRules) throws {
-        try run(host.setUp)
-        defer { _ = try? run(host.tearDown) }
+    func withoutATrace(_ host: HostRules) throws {
+        let present = try PresentRules(host, in: scene.host)
+        defer { present.end() }
         let before = try rules()
         let first = try cooperation()
         try first.begin()
@@ -216,7 +138,7 @@ struct HostFirewallTests {
     }
 
     @Test("The command that is proposed helps", arguments: [HostRules.iptables, .table, .lastRule])
-    fileprivate func remedy(_ host: HostRules) async throws {
+    func remedy(_ host: HostRules) async throws {
         let firewall = try await scene.firewall()
         defer { try? firewall.remove() }
         try run(host.setUp)
