@@ -13,6 +13,8 @@ internal import Synchronization
 extension ContainerStore {
     /// How long a process has to be gone after it was killed. One that is not is held by the kernel, as in a file system that hangs.
     static var killPatience: Duration { .seconds(10) }
+    /// How often that is waited for what has ended, and is only not cleared away.
+    static var clearingTurns: Int { 12 }
 
     func start(_ object: ContainerObject) async throws(ContainerError) {
         try object.requireKnown()
@@ -279,7 +281,13 @@ extension ContainerStore {
     ///
     /// - Throws: `busy` if it has not ended in time, `cancelled`.
     private func killed(_ object: ContainerObject, _ end: Promise<ExitStatus>) async throws(ContainerError) {
-        guard try await value(of: end, within: Self.killPatience) == nil else { return }
+        let (runtime, id) = (services.runtime, object.id)
+        for _ in 0..<Self.clearingTurns {
+            guard try await value(of: end, within: Self.killPatience) == nil else { return }
+            // What has ended is being cleared away: of hundreds that end at the same moment, each waits for its turn.
+            guard try await lane.run({ () throws(ContainerError) in runtime.hasProcesses(of: id) }) else { continue }
+            break
+        }
         throw ContainerError(
             .busy,
             "container \(object.id) was killed and has not ended after \(Self.killPatience.components.seconds) s: the kernel holds a process of it, as in a file system that does not answer. It ends when that does; then try again"

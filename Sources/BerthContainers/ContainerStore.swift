@@ -69,7 +69,7 @@ public final class ContainerStore: Sendable {
     /// - Throws: `storage` if the directory cannot be had. What is wrong with one container is that container's.
     public init(_ services: Services) throws(ContainerError) {
         self.services = services
-        lane = Lane(named: "the containers' store")
+        lane = Lane(named: "the containers' store", waitingLimit: Lane.sharedWaitingLimit)
         claim = services.images.leases.begin()
         do throws(StateError) {
             documents = try DocumentStore<ContainerDocument>(

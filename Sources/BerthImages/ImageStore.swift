@@ -59,7 +59,7 @@ public final class ImageStore: Sendable {
     let index = Mutex(StoreIndex())
     /// Held, on a thread of the lane, while documents change: what is decided then still holds when it is written.
     let writing = Mutex(())
-    let lane = Lane(named: "the images")
+    let lane = Lane(named: "the images", waitingLimit: Lane.sharedWaitingLimit)
     /// Where what nobody wants is removed: names are given and taken meanwhile.
     let collecting = Lane(named: "the images' collection")
     /// Where layers' blobs are read to know all files in them: much of memory, so for few at a time.

@@ -9,14 +9,16 @@ public protocol LaneRefusable: Error {
 
 /// Where calls that may block run: files, mounts, a FUSE file system that hangs.
 ///
-/// Each container, volume or store has a lane of its own with at most two threads and 64 waiting calls; the next is refused at once. So what
-/// hangs holds up its own lane and nothing else, and never a thread of Swift's own pool. Threads come while there is work, and
+/// Each container, volume or store has a lane of its own with at most two threads and 64 waiting calls, or more where all containers come to it; the next
+/// is refused at once. So what hangs holds up its own lane and nothing else, and never a thread of Swift's own pool. Threads come while there is work, and
 /// wait a moment for that of any lane when there is none (``SpareThreads``).
 public final class Lane: Sendable {
     /// The most threads of one lane.
     public static let threadLimit = 2
-    /// The most calls that wait.
+    /// The most calls that wait for what is one container's, or one job's.
     public static let waitingLimit = 64
+    /// The most calls that wait for what all containers share: hundreds may be started at the same moment.
+    public static let sharedWaitingLimit = 1024
 
     /// The lane's name, for errors.
     public let name: String
@@ -31,16 +33,21 @@ public final class Lane: Sendable {
         var threadCount = 0
     }
     private let state = Mutex(State())
+    private let waitingLimit: Int
     private let makeThread: @Sendable (@escaping @Sendable () -> Void) throws(Errno) -> Void
 
     /// A lane with nothing in it.
-    public convenience init(named name: String) {
-        self.init(named: name) { body throws(Errno) in try SpareThreads.shared.run(body) }
+    ///
+    /// - Parameter waitingLimit: the most calls that wait.
+    public convenience init(named name: String, waitingLimit: Int = Lane.waitingLimit) {
+        self.init(named: name, waitingLimit: waitingLimit) { body throws(Errno) in try SpareThreads.shared.run(body) }
     }
 
-    init(named name: String, makeThread: @escaping @Sendable (@escaping @Sendable () -> Void) throws(Errno) -> Void) {
-        self.name = name
-        self.makeThread = makeThread
+    init(
+        named name: String, waitingLimit: Int = Lane.waitingLimit,
+        makeThread: @escaping @Sendable (@escaping @Sendable () -> Void) throws(Errno) -> Void
+    ) {
+        (self.name, self.waitingLimit, self.makeThread) = (name, waitingLimit, makeThread)
     }
 
     /// Runs a call that may block, and waits for it without blocking.
@@ -69,7 +76,7 @@ public final class Lane: Sendable {
     /// Takes the call, or refuses it.
     private func enqueue(_ call: Call) {
         let (refusal, needsThread) = state.withLock { state -> (Int?, Bool) in
-            guard state.waiting.count < Self.waitingLimit else { return (state.waiting.count, false) }
+            guard state.waiting.count < waitingLimit else { return (state.waiting.count, false) }
             state.waiting.append(call)
             guard state.threadCount < Self.threadLimit else { return (nil, false) }
             state.threadCount += 1

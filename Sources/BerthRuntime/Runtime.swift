@@ -181,6 +181,9 @@ public final class Runtime: Sendable {
         }
     }
 
+    /// Whether a process of a container is still there. Blocks for a moment.
+    public func hasProcesses(of id: String) -> Bool { !cgroups.processes(in: "\(cgroupParent)/\(id)").isEmpty }
+
     // MARK: Starting (blocking)
 
     private final class Begun: Sendable {

@@ -8,39 +8,6 @@ import Testing
 /// What lives on of networks when an engine does not, and what does not.
 @Suite("Networks of engines that are killed", .kernelTier, .serialized, .timeLimit(.minutes(10)))
 struct NetworkRecoveryTests {
-    /// What there is on this host that networks are made of.
-    private struct Inventory: Equatable {
-        var links: Set<String> = []
-        var addresses: Set<String> = []
-        var rules: Set<String> = []
-        var sockets: Set<String> = []
-        var files: Set<String> = []
-
-        init(_ traffic: NetworkTraffic) throws {
-            let host = traffic.host
-            links = Set(try NetlinkScene.json(in: host, "ip -j link").map { "\($0["ifname"] ?? "") \($0["ifalias"] ?? "")" })
-            for link in try NetlinkScene.json(in: host, "ip -j address") {
-                for address in link["addr_info"] as? [[String: Any]] ?? [] where address["scope"] as? String == "global" {
-                    addresses.insert("\(link["ifname"] ?? "") \(address["local"] ?? "")")
-                }
-            }
-            rules = Set(try NetlinkScene.ruleSet(in: host))
-            // Of the listening ones. The process that has it is of no interest.
-            let listening = try NetlinkScene.run(in: host, "ss -Hlntu").split(separator: "\n")
-            sockets = Set(listening.map { $0.split(separator: " ").dropFirst(4).first.map(String.init) ?? "" })
-            for folder in [traffic.scene.root + "/networks", traffic.scene.root + "/containers", traffic.scene.execRoot] {
-                for case let path as String in FileManager.default.enumerator(atPath: folder) ?? FileManager.DirectoryEnumerator() {
-                    files.insert(folder + "/" + path)
-                }
-            }
-        }
-
-        func difference(from other: Inventory) -> [String] {
-            let parts: [KeyPath<Inventory, Set<String>>] = [\.links, \.addresses, \.rules, \.sockets, \.files]
-            return parts.flatMap { self[keyPath: $0].symmetricDifference(other[keyPath: $0]).sorted() }
-        }
-    }
-
     /// Expects that a container which runs has what is told of it, and can be moved as before.
     private func expectWhole(_ traffic: NetworkTraffic, _ name: String, _ note: String) async throws {
         let container = try traffic.engine.containers.find(name)
@@ -84,9 +51,9 @@ struct NetworkRecoveryTests {
         for (number, name) in ["first", "second", "third"].enumerated() { try await traffic.network(name, number + 1) }
         try await traffic.start("once", in: ["first"])
         try await traffic.container("once").remove(force: true)
-        var before = try Inventory(traffic)
+        var before = try NetworkInventory(traffic)
         try await until("the first to be gone") {
-            before = try Inventory(traffic)
+            before = try NetworkInventory(traffic)
             return !before.links.contains { $0.hasPrefix("veth") }
         }
         let rounds = ProcessInfo.processInfo.environment["BERTH_LONG"] == nil ? 2 : 100
@@ -108,10 +75,10 @@ struct NetworkRecoveryTests {
             let passing = traffic.engine.containers.all().map(\.name).filter { $0.hasPrefix("passing") }
             for name in passing.prefix(5) { try await expectWhole(traffic, name, "round \(round)") }
             try await traffic.removeContainers()
-            var after = try Inventory(traffic)
+            var after = try NetworkInventory(traffic)
             do {
                 try await until("what is left to be gone") {
-                    after = try Inventory(traffic)
+                    after = try NetworkInventory(traffic)
                     return after == before
                 }
             } catch { Issue.record("round \(round), what is left, or gone: \(after.difference(from: before).map { $0.suffix(200) })") }

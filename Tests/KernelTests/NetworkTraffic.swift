@@ -63,8 +63,7 @@ final class NetworkTraffic {
     }
 
     func removeContainers() async throws {
-        for answerer in answerers { answerer.stop() }
-        answerers = []
+        stopAnswering()
         for name in containers.keys { namespaces[name] = nil }
         containers = [:]
         for container in engine.containers.all() { try await engine.containers.find(container.id).remove(force: true) }
@@ -158,6 +157,12 @@ final class NetworkTraffic {
                 }
             }
         }
+    }
+
+    /// Nobody answers any more.
+    func stopAnswering() {
+        for answerer in answerers { answerer.stop() }
+        answerers = []
     }
 
     func ask(

@@ -30,8 +30,8 @@ public final class NetworkStore: Sendable {
     private let documents: DocumentStore<NetworkDocument>
     private let events: EventHub
     private let choice: SubnetChoice
-    private let lane = Lane(named: "the networks' store")
-    let firewallLane = Lane(named: "the host's firewall")
+    private let lane = Lane(named: "the networks' store", waitingLimit: Lane.sharedWaitingLimit)
+    let firewallLane = Lane(named: "the host's firewall", waitingLimit: Lane.sharedWaitingLimit)
 
     /// Opens the store and reads every document. Nothing is made on the host. Blocks.
     ///
