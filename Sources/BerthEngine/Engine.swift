@@ -105,8 +105,8 @@ public final class Engine: Sendable {
                 reactor: reactor)
             self.images = images
             networks = try NetworkStore(
-                root: configuration.root, engineID: document.id, reactor: reactor, events: events, protection: firewall.protection,
-                publishDefault: configuration.publishDefault)
+                root: configuration.root, execRoot: execRoot, engineID: document.id, reactor: reactor, events: events,
+                protection: firewall.protection, publishDefault: configuration.publishDefault)
             sandboxes = try SandboxStore(networks: networks, execRoot: execRoot, reactor: reactor)
             containers = try ContainerStore(
                 .init(

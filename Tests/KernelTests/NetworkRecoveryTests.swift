@@ -86,6 +86,40 @@ struct NetworkRecoveryTests {
         try await traffic.remove()
     }
 
+    /// Nobody owns the table while no engine is there: who flushes it then takes it away, until the next one comes.
+    @Test func rulesThatAreFlushedWithoutAnEngineComeBackWithTheNext() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        try await traffic.start("web", in: ["front"]) {
+            $0.networking.publishedPorts =
+                NetworkHost.ports(at: 8080...8080) + [PortRequest(Port(81, .tcp), hostAddress: try .of("127.0.0.1"))]
+        }
+        try traffic.answer("web", 80, 81, 82)
+        let address = try traffic.address("web", in: "front")
+        let before = try NetlinkScene.ruleSet(in: traffic.host)
+        #expect(!before.isEmpty)
+        func expectGuarded() throws {
+            try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+            for port: UInt16 in [80, 81, 82] { try traffic.expectNothing(from: "outside", address, port) }
+            try traffic.expect("outside 192.0.2.1", from: "web", "192.0.2.9", 80)
+        }
+        try expectGuarded()
+        try await traffic.reopen {
+            try Scratch.bash("nft flush ruleset")
+            #expect(try NetlinkScene.ruleSet(in: traffic.host).isEmpty)
+            // The sockets still carry what comes to a published port, but nothing keeps out who has a route.
+            try traffic.expect("web 10.88.1.1", from: "outside", "192.0.2.1", 8080)
+            try traffic.expect("web 192.0.2.9", from: "outside", address, 82)
+        }
+        let difference = Set(try NetlinkScene.ruleSet(in: traffic.host)).symmetricDifference(before)
+        #expect(difference.isEmpty, "\(difference)")
+        try expectGuarded()
+        // And nobody can do that again.
+        try Scratch.bash("nft flush ruleset")
+        try expectGuarded()
+        try await traffic.remove()
+    }
+
     /// What cannot be read keeps its bridge, and the others keep their rules.
     @Test func aNetworkThatCannotBeReadCostsTheOthersNothing() async throws {
         let traffic = try await NetworkTraffic()

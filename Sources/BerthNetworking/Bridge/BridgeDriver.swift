@@ -22,6 +22,8 @@ public final class BridgeDriver: NetworkDriver {
     /// Has rules in other people's, where that was asked for.
     let cooperation: HostCooperation
     let forwarding: Forwarding
+    /// What was switched on for containers, beside what the table says; `nil` where nobody says where it is kept.
+    private let openingRecord: OpeningRecord?
     private let abandoned: AbandonedLinks
     let log: @Sendable (String) -> Void
     /// Sees interfaces and routes of the host's that come later. It begins with the first network.
@@ -31,9 +33,11 @@ public final class BridgeDriver: NetworkDriver {
     /// The bridges' numbers, by network: asked for once.
     private let bridges = Mutex<[String: Int32]>([:])
 
-    /// - Parameter log: is told of what is changed on the host for all, and of what the firewall has to say.
+    /// - Parameters:
+    ///   - execRoot: where it is kept on which interfaces forwarding was switched on.
+    ///   - log: is told of what is changed on the host for all, and of what the firewall has to say.
     init(
-        engineID: String, host: HostNetwork, reactor: Reactor, protection: Firewall.Protection = .owned,
+        engineID: String, host: HostNetwork, reactor: Reactor, execRoot: String? = nil, protection: Firewall.Protection = .owned,
         log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(NetworkError) {
         (self.engineID, self.host, self.log) = (engineID, host, log)
@@ -41,7 +45,13 @@ public final class BridgeDriver: NetworkDriver {
         let firewall = try Firewall(engineID: engineID, protection: protection) { event in log(event.description) }
         self.firewall = firewall
         hostFirewall = try HostFirewall(engineID: engineID)
-        let forwarding = Forwarding { change in log("a setting of the kernel was changed, so that containers reach others: \(change)") }
+        let record = try execRoot.map { path throws(NetworkError) in try OpeningRecord(execRoot: path) }
+        openingRecord = record
+        let forwarding = Forwarding { (openings) throws(NetworkError) in
+            try record?.add(openings)
+        } onChange: { change in
+            log("a setting of the kernel was changed, so that containers reach others: \(change)")
+        }
         self.forwarding = forwarding
         cooperation = try HostCooperation(engineID: engineID) { () throws(NetworkError) in
             try Self.samples(of: Array(firewall.state.networks.values), forwarding, host)
@@ -130,6 +140,7 @@ public final class BridgeDriver: NetworkDriver {
                 if try forwarding.forwardsEverything(version) {
                     // By somebody else's will: what was opened for containers alone is closed to nobody any more.
                     try firewall.apply(firewall.state.openings.filter { $0.version == version }.map { .close($0) })
+                    try openingRecord?.removeAll(version)
                 } else {
                     try firewall.apply(forwarding.open(outer, version).map { .open($0) })
                 }
@@ -316,7 +327,8 @@ public final class BridgeDriver: NetworkDriver {
             }
         }
         let ids = Set(present.map(\.id))
-        try firewall.restore(networks: present, ports: endpoints.filter { ids.contains($0.networkID) }.flatMap(\.redirectedPorts))
+        let ports = endpoints.filter { ids.contains($0.networkID) }.flatMap(\.redirectedPorts)
+        try firewall.restore(networks: present, ports: ports, remembered: openingRecord?.openings ?? [])
         cooperate()
         return leftovers
     }

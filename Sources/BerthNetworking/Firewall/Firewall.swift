@@ -129,15 +129,17 @@ extension Firewall {
     /// Makes the table what these say, whatever it contains now: for the engine's start. A table that a killed engine has left is taken over; connections
     /// go on, but for those that the rules would not have let begin.
     ///
-    /// - Parameter openings: `nil` for those that the table has: it goes when the machine does, as the settings do that they are about.
+    /// - Parameters:
+    ///   - openings: `nil` for those that the table has: it goes when the machine does, as the settings do that they are about.
+    ///   - remembered: further ones, which somebody may have taken out of the table while nobody had it.
     /// - Throws: `conflict` and `notFound` where they contradict each other; `system` if the kernel refuses, which it does while another process has
     ///   the table as its own. Then nothing has changed.
     public func restore(
-        networks: [FirewallNetwork], ports: [PublishedPort], openings: [ForwardingOpening]? = nil
+        networks: [FirewallNetwork], ports: [PublishedPort], openings: [ForwardingOpening]? = nil, remembered: [ForwardingOpening] = []
     ) throws(NetworkError) {
         try inTurn { (contents) throws(NetworkError) in
-            let openings = if let openings { openings } else { try self.leftOpenings() }
-            try self.set(try FirewallState(networks: networks, ports: ports, openings: openings), &contents)
+            let left = if let openings { openings } else { try self.leftOpenings() }
+            try self.set(try FirewallState(networks: networks, ports: ports, openings: left + remembered), &contents)
             self.forgetIntruders(&contents)
         }
     }

@@ -20,11 +20,17 @@ public struct SettingChange: Hashable, Sendable, CustomStringConvertible {
 /// Nothing is taken back by itself: others may have come to rely on it.
 public struct Forwarding: Sendable {
     private let namespace: NamespaceHandle?
+    private let willOpen: @Sendable ([ForwardingOpening]) throws(NetworkError) -> Void
     private let onChange: @Sendable (SettingChange) -> Void
 
     /// The settings of a namespace; `nil` for the process's own.
-    public init(in namespace: NamespaceHandle? = nil, onChange: @escaping @Sendable (SettingChange) -> Void) {
-        (self.namespace, self.onChange) = (namespace, onChange)
+    ///
+    /// - Parameter willOpen: is told of what ``open(_:_:)`` is about to switch on; if it throws, that is left as it is.
+    public init(
+        in namespace: NamespaceHandle? = nil, willOpen: @escaping @Sendable ([ForwardingOpening]) throws(NetworkError) -> Void = { _ in },
+        onChange: @escaping @Sendable (SettingChange) -> Void
+    ) {
+        (self.namespace, self.willOpen, self.onChange) = (namespace, willOpen, onChange)
     }
 
     /// Makes a bridge of ours ready: what comes from its containers is forwarded, and, of version 4, what the host sends to 127.0.0.1 may go to them.
@@ -52,17 +58,20 @@ public struct Forwarding: Sendable {
     /// - Returns: the interfaces on which it was switched on here: for ``FirewallChange/open(_:)``, which keeps the host from forwarding between them.
     /// - Throws: `system` if a setting cannot be written.
     public func open(_ interfaces: [InterfaceName], _ version: IPAddress.Version) throws(NetworkError) -> [ForwardingOpening] {
-        try inNamespace { settings throws(NetworkError) in
+        try inNamespace { [willOpen] settings throws(NetworkError) in
             if settings.forwardsEverything(version) { return [] }
             if version == .v6, interfaces.contains(where: { settings.value(.of(.v6, $0, "force_forwarding")) == nil }) {
+                let openings = interfaces.map { ForwardingOpening($0, .v6) }
+                try willOpen(openings)
                 try settings.forwardAll6()
-                return interfaces.map { ForwardingOpening($0, .v6) }
+                return openings
             }
             var openings: [ForwardingOpening] = []
             for interface in interfaces {
                 let setting = Setting.of(version, interface, version == .v4 ? "forwarding" : "force_forwarding")
                 // An interface may have gone since it was listed.
                 guard let value = settings.value(setting), value != "1" else { continue }
+                try willOpen([ForwardingOpening(interface, version)])
                 try settings.set(setting, to: "1")
                 openings.append(ForwardingOpening(interface, version))
             }

@@ -37,6 +37,7 @@ public final class NetworkStore: Sendable {
     ///
     /// - Parameters:
     ///   - root: the engine's root directory.
+    ///   - execRoot: what does not outlive the host's next start is kept there.
     ///   - engineID: the engine's id: what is made on the host carries it.
     ///   - reactor: waits.
     ///   - events: told of everything that happens.
@@ -45,13 +46,14 @@ public final class NetworkStore: Sendable {
     ///   - publishDefault: where ports are published for which nobody names an address.
     /// - Throws: `storage`, `system`. What is wrong with one network is that network's.
     public init(
-        root: String, engineID: String, reactor: Reactor, events: EventHub, drivers: [any NetworkDriver] = [],
+        root: String, execRoot: String, engineID: String, reactor: Reactor, events: EventHub, drivers: [any NetworkDriver] = [],
         protection: Firewall.Protection = .owned, publishDefault: PublishDefault = .everywhere
     ) throws(NetworkError) {
         (self.engineID, self.events, self.publishDefault) = (engineID, events, publishDefault)
         let host = try HostNetwork()
         self.host = host
-        bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor, protection: protection) { message in
+        bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor, execRoot: execRoot, protection: protection) {
+            message in
             events.publish(Event(type: "daemon", action: "warning", actorID: engineID, attributes: ["message": message]))
         }
         let parents = LanParents(engineID: engineID, host: host)
