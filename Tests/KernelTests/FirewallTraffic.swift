@@ -17,10 +17,15 @@ final class Answerer: Sendable {
     }
     private let place: Place
 
-    /// - Parameter address: where it listens.
-    init(_ name: String, in namespace: NamespaceHandle, _ isDatagram: Bool, _ address: IPAddress, _ port: UInt16) throws {
+    /// - Parameters:
+    ///   - address: where it listens.
+    ///   - number: what it speaks, if that is neither TCP nor UDP.
+    init(
+        _ name: String, in namespace: NamespaceHandle, _ isDatagram: Bool, _ address: IPAddress, _ port: UInt16, protocol number: Int32 = 0
+    ) throws {
         let raw = try namespace.run { () throws(NetlinkError) in
-            let raw = socket(address.version == .v4 ? AF_INET : AF_INET6, Int32((isDatagram ? SOCK_DGRAM : SOCK_STREAM).rawValue), 0)
+            let kind = Int32((isDatagram ? SOCK_DGRAM : SOCK_STREAM).rawValue)
+            let raw = socket(address.version == .v4 ? AF_INET : AF_INET6, kind, number)
             var one: Int32 = 1
             unsafe setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, 4)
             if address.version == .v6 { unsafe setsockopt(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4) }
@@ -100,10 +105,14 @@ final class Caller: Sendable {
 
     /// - Parameters:
     ///   - source: the address and the port that it asks from.
-    init(in namespace: NamespaceHandle, _ isDatagram: Bool, version: IPAddress.Version, from source: (IPAddress, UInt16)? = nil) throws {
+    ///   - number: what it speaks, if that is neither TCP nor UDP.
+    init(
+        in namespace: NamespaceHandle, _ isDatagram: Bool, version: IPAddress.Version, from source: (IPAddress, UInt16)? = nil,
+        protocol number: Int32 = 0
+    ) throws {
         self.isDatagram = isDatagram
         descriptor = try namespace.run { () throws(NetlinkError) in
-            socket(version == .v4 ? AF_INET : AF_INET6, Int32((isDatagram ? SOCK_DGRAM : SOCK_STREAM).rawValue), 0)
+            socket(version == .v4 ? AF_INET : AF_INET6, Int32((isDatagram ? SOCK_DGRAM : SOCK_STREAM).rawValue), number)
         }
         if let (address, port) = source {
             var one: Int32 = 1

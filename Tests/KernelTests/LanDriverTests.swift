@@ -335,6 +335,48 @@ struct LanEngineTests {
         try await test.remove()
     }
 
+    @Test(
+        "A container in an ipvlan network has its address and reaches the neighbours, at layer 2 by itself and at layer 3 by the host's routes",
+        arguments: ["l2", "l3"])
+    func ipvlan(mode: String) async throws {
+        let scene = try LanScene()
+        let test = try await TestEngine()
+        var configuration = NetworkConfiguration(name: "lan")
+        (configuration.driver, configuration.enablesIPv6) = ("ipvlan", true)
+        configuration.options = ["parent": scene.parent, "ipvlan_mode": mode]
+        configuration.subnets = [
+            SubnetRequest(subnet: "10.232.1.0/24", range: "10.232.1.128/25", gateway: "10.232.1.1"),
+            SubnetRequest(subnet: "fd12:3456:789a:1::/64", gateway: "fd12:3456:789a:1::1"),
+        ]
+        let before = try scene.names()
+        guard try KernelLinks.has("ipvlan") else {
+            #expect(ProcessInfo.processInfo.environment["BERTH_HAS_ALL_LINKS"] == nil)
+            let asked = configuration
+            let error = await #expect(throws: NetworkError.self) { _ = try await test.engine.networks.create(asked) }
+            #expect(error?.code == .unsupported && error?.description.contains("its module ipvlan is missing") == true)
+            #expect(try scene.names() == before && test.engine.networks.all().count == 3)
+            return try await test.remove()
+        }
+        if mode == "l3" {
+            // The host is who sends, by an address of its own, and whom the neighbour sends to.
+            try NetlinkScene.run(in: .current(), "ip addr add 10.232.2.1/24 dev \(scene.parent); ip route add 203.0.113.1 via 10.232.2.2")
+            try NetlinkScene.run(
+                in: scene.outside,
+                "ip addr del 10.232.1.1/24 dev eth0; ip addr add 10.232.2.2/24 dev eth0; ip route add 10.232.1.0/24 via 10.232.2.1")
+        }
+        let network = try await test.engine.networks.create(configuration)
+        let script = "ip -o addr show eth0; ip route; nc 203.0.113.1 80 </dev/null"
+        let result = try await test.run(["sh", "-c", script]) { $0.network = .named("lan") }
+        #expect(result.output.contains("inet 10.232.1.128/24"), "\(result)")
+        #expect(result.output.contains("inet6 fd12:3456:789a:1::2/64"), "\(result)")
+        #expect(result.output.contains(mode == "l2" ? "default via 10.232.1.1 dev eth0" : "default dev eth0"), "\(result)")
+        #expect(result.output.contains("outside 10.232.1.128"), "\(result)")
+        #expect(test.engine.networks.endpoints(of: network.id).isEmpty)
+        try await test.engine.networks.remove("lan")
+        #expect(try scene.names() == before)
+        try await test.remove()
+    }
+
     @Test("What cannot be made is refused with the reason, and leaves nothing")
     func refused() async throws {
         let scene = try LanScene()
