@@ -251,8 +251,8 @@ class Storm:
 
     def check(self):
         for name, process in self.processes.items():
-            assert process.poll() is None, f"{name} has ended:\n{self.text(name)}"
-        assert "lost" not in self.text("names"), self.text("names")
+            assert process.poll() is None, f"{name} has ended:\n{self.text(name)[-1000:]}"
+        assert "lost" not in self.text("names")
 
     def goes_on(self, but=()):
         """Until each has gone on by something, which for iperf3 is a second."""
@@ -284,6 +284,8 @@ def test_traffic_goes_on(storm, docker, daemon, outside, protection):
     daemon.stop()
     daemon.flags = ["--firewall-protect", protection]
     daemon.start()
+    told = run(clients()["berth"], "-H", f"unix://{daemon.socket}", "system", "firewall", "--format", "{{.protection}}")
+    assert told == f"{protection}\n"
     table, is_owned = "berth-" + docker.out("info", "-f", "{{.ID}}"), protection == "owned"
 
     def rules():
