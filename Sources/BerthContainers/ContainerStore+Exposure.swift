@@ -88,7 +88,10 @@ extension ContainerStore {
     private static func flag(for port: PublishedPort, _ networking: NetworkingConfiguration) -> String {
         let own = Port(port.containerPort, port.transport)
         let asked = networking.publishedPorts.first { request in
-            request.port == own && (request.hostPorts?.contains(port.hostPort) ?? true)
+            guard request.port == own else { return false }
+            // Of a port that takes none of the host's, both were ignored.
+            if port.hostPort == 0 { return true }
+            return (request.hostPorts?.contains(port.hostPort) ?? true)
                 && (request.hostAddress == nil || request.hostAddress?.value == 0 || request.hostAddress == port.hostAddress)
         }
         guard let asked else { return networking.publishesAllPorts ? "-P" : "-p \(own)" }

@@ -53,7 +53,7 @@ extension ContainerDetails {
         for port in openPorts { map[ContainerPort(port)] = [] }
         for port in endpoints.flatMap(\.ports) {
             map[ContainerPort(Port(port.containerPort, port.transport)), default: []].append(
-                PortBinding(hostAddress: port.writtenHostAddress, hostPort: String(port.hostPort)))
+                PortBinding(hostAddress: port.writtenHostAddress, hostPort: port.hostPort == 0 ? "" : String(port.hostPort)))
         }
         return map
     }
@@ -65,7 +65,8 @@ extension ContainerDetails {
         return bare.sorted().map { PortSummary(ContainerPort($0)) }
             + published.map { port in
                 PortSummary(
-                    ContainerPort(Port(port.containerPort, port.transport)), hostAddress: port.writtenHostAddress, hostPort: port.hostPort)
+                    ContainerPort(Port(port.containerPort, port.transport)), hostAddress: port.writtenHostAddress,
+                    hostPort: port.hostPort == 0 ? nil : port.hostPort)
             }
     }
 

@@ -168,6 +168,41 @@ struct NetworkPublishingTests {
         try await traffic.remove()
     }
 
+    /// As with Docker 28: the container's own address is all there is, and the host's port is nobody's.
+    @Test func aRoutedNetworkTakesNoPortOfTheHosts() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("routed", 1) { configuration in
+            for version in ["ipv4", "ipv6"] { configuration.options["com.docker.network.bridge.gateway_mode_" + version] = "routed" }
+        }
+        try await traffic.network("half", 2) { $0.options["com.docker.network.bridge.gateway_mode_ipv6"] = "routed" }
+        let web = try await traffic.start("web", in: ["routed"]) {
+            $0.networking.publishedPorts = try Self.both(80, at: 8080) + Self.both(81, at: 8081, on: "127.0.0.1")
+        }
+        try traffic.answer("web", 80, 81, 82)
+        let (four, six) = (try traffic.address("web", in: "routed"), try traffic.address("web", in: "routed", .v6))
+        // At its own address, by its own port, and nobody's address is changed.
+        try traffic.expect("web 192.0.2.9", from: "outside", four, 80)
+        try traffic.expect("web 2001:db8::9", from: "outside", six, 80)
+        for port: UInt16 in [81, 82] {
+            try traffic.expectNothing(from: "outside", four, port)
+            try traffic.expectNothing(from: "outside", six, port)
+        }
+        for (address, place) in [("192.0.2.1", "outside"), ("2001:db8::1", "outside"), ("127.0.0.1", "host"), ("::1", "host")] {
+            for port: UInt16 in [8080, 8081] { try traffic.expectNothing(from: place, address, port) }
+        }
+        try traffic.expect("outside \(four)", from: "web", "192.0.2.9", 80)
+        try traffic.expect("outside \(six)", from: "web", "2001:db8::9", 80)
+        #expect(try Scratch.bash("ss -Hltun 'sport = :8080 or sport = :8081'").isEmpty)
+        #expect(try web.details().endpoints.flatMap(\.ports).allSatisfy { $0.hostPort == 0 })
+        // So another may have it: of one version by the host's address, of the other by its own.
+        try await traffic.start("half", in: ["half"]) { $0.networking.publishedPorts = try Self.both(80, at: 8080) }
+        try traffic.answer("half", 80)
+        try traffic.expect("half 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        try traffic.expectNothing(from: "outside", "2001:db8::1", 8080)
+        try traffic.expect("half 2001:db8::9", from: "outside", traffic.address("half", in: "half", .v6), 80)
+        try await traffic.remove()
+    }
+
     @Test func whoAdministersItsNetworkDoesNotReachTheHostsLoopback() async throws {
         let traffic = try await NetworkTraffic()
         try await traffic.start("admin", in: ["bridge"]) { $0.addedCapabilities = ["NET_ADMIN"] }

@@ -75,6 +75,7 @@ public final class BridgeDriver: NetworkDriver {
         // They were checked when the network was made.
         if let options = try? BridgeOptions(configuration.options, isInternal: configuration.isInternal) {
             (traits.publishesAt, traits.interfacePrefix) = (options.publishesAt, options.interfacePrefix)
+            traits.routedVersions = Set(IPAddress.Version.allCases.filter { options.gatewayMode($0) == .routed })
         }
         return traits
     }

@@ -25,6 +25,9 @@ struct BridgeOptions: Hashable, Sendable {
     /// The same by version 6.
     var gatewayMode6 = GatewayMode.nat
 
+    /// How sandboxes are reached, and reach others, by a version.
+    func gatewayMode(_ version: IPAddress.Version) -> GatewayMode { version == .v4 ? gatewayMode4 : gatewayMode6 }
+
     private static let bridge = "com.docker.network.bridge."
 
     /// Reads them.

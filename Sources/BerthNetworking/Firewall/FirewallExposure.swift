@@ -96,8 +96,8 @@ extension FirewallState {
         case .routed:
             let direct = exposure(
                 .containerAddress(port.containerAddress), port.containerPort, "the port is published and the gateway mode is routed")
-            let isOfItsVersion = address.version == port.version
-            return (isOfItsVersion && !port.isLoopback ? [direct] : []) + (isRelayed && !port.isLoopback ? [byRelay] : [])
+            if port.isLoopback { return [] }
+            return address.version == port.version ? [direct] : isRelayed ? [byRelay] : []
         case .published, .everything:
             if port.isLoopback { return [] }
             if address.version != port.version { return [byRelay] }

@@ -29,7 +29,7 @@ public struct PublishedPort: Hashable, Sendable, Codable, CustomStringConvertibl
     public let transport: Transport
     /// The host's address; `nil` for all of the version of the container's address.
     public let hostAddress: IPAddress?
-    /// The host's port. It has no meaning in a network whose addresses are ``GatewayMode/routed``.
+    /// The host's port; 0 in a network whose addresses are ``GatewayMode/routed``, for which none is taken.
     public let hostPort: UInt16
     /// The container's address.
     public let containerAddress: IPAddress

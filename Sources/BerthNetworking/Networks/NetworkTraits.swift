@@ -16,6 +16,8 @@ public struct NetworkTraits: Hashable, Sendable {
     public var defaultRoute = DefaultRoute.gateway
     /// Whether ports can be published: if not, none of the host's is taken for them. Default: not.
     public var publishesPorts = false
+    /// The versions by which ports are reached at the sandboxes' own addresses: none of the host's are taken for those. Default: none.
+    public var routedVersions: Set<IPAddress.Version> = []
     /// Whether each sandbox has an Ethernet address of its own. Default: yes.
     public var hasHardwareAddresses = true
     /// Whether an interface on the host belongs to each sandbox's. Default: no.

@@ -10,6 +10,7 @@ struct PortReservation {
     private let endpoint: Endpoint
     private let holder: (PublishedPort.Transport, UInt16) -> String?
     private let publishDefault: PublishDefault
+    private let routed: Set<IPAddress.Version>
     private var nextKey: UInt64
 
     /// Takes ports.
@@ -20,14 +21,15 @@ struct PortReservation {
     ///   - firstKey: the key of the first socket.
     ///   - standard: the host's address for requests that say none.
     ///   - default: those where there is no such address either.
+    ///   - routed: the versions by which the endpoint is reached at its own address. Nothing is taken for those.
     ///   - holder: which sandbox of this engine has a port, in words.
     /// - Throws: `conflict` for a port that somebody has, who is named; `invalid` for an address that the host does not have; `system` without the right;
     ///   `unsupported` where the kernel lacks what is spoken. Nothing is taken then.
     init(
         _ requests: [PortRequest], for endpoint: Endpoint, firstKey: UInt64, standard: IPAddress?, default: PublishDefault = .everywhere,
-        holder: @escaping (PublishedPort.Transport, UInt16) -> String?
+        routed: Set<IPAddress.Version> = [], holder: @escaping (PublishedPort.Transport, UInt16) -> String?
     ) throws(NetworkError) {
-        (self.endpoint, self.holder, nextKey, publishDefault) = (endpoint, holder, firstKey, `default`)
+        (self.endpoint, self.holder, nextKey, publishDefault, self.routed) = (endpoint, holder, firstKey, `default`, routed)
         for var request in requests {
             if request.hostAddress == nil { request.hostAddress = standard }
             try reserve(request)
@@ -38,7 +40,13 @@ struct PortReservation {
     private static let attempts = 64
 
     private mutating func reserve(_ request: PortRequest) throws(NetworkError) {
-        let places = try places(of: request)
+        let wanted = try places(of: request)
+        for (host, target) in wanted where routed.contains(host.version) && host.version == target.version {
+            // As with Docker: neither the host's address nor its port means anything. Only what nobody but the host was to reach stays that.
+            add(request.port, at: host.isLoopback ? host : IPAddress(host.version, 0), 0, to: target)
+        }
+        let places = wanted.filter { !routed.contains($0.host.version) }
+        if places.isEmpty { return }
         var failure: (Errno, IPAddress, UInt16)?
         let candidates: [UInt16] = request.hostPorts.map { Array($0) } ?? Array(repeating: 0, count: Self.attempts)
         for candidate in candidates {
@@ -90,13 +98,14 @@ struct PortReservation {
         }
         nextKey += UInt64(taken.count)
         sockets += taken
-        for (host, target) in places.prefix(taken.count) {
-            ports.append(
-                PublishedPort(
-                    networkID: endpoint.networkID, sandboxID: endpoint.sandboxID, transport: port.transport, hostAddress: host,
-                    hostPort: number,
-                    containerAddress: target, containerPort: port.number))
-        }
+        for (host, target) in places.prefix(taken.count) { add(port, at: host, number, to: target) }
+    }
+
+    private mutating func add(_ port: Port, at host: IPAddress, _ number: UInt16, to target: IPAddress) {
+        ports.append(
+            PublishedPort(
+                networkID: endpoint.networkID, sandboxID: endpoint.sandboxID, transport: port.transport, hostAddress: host,
+                hostPort: number, containerAddress: target, containerPort: port.number))
     }
 
     /// The socket of a port that was taken before, once more.

@@ -128,7 +128,8 @@ public final class SandboxStore: Sendable {
         // As with Docker: who is reached by an address of its own is reached at all its ports.
         guard traits.publishesPorts else { return [] }
         let reservation = try PortReservation(
-            record.portRequests, for: endpoint, firstKey: record.nextKey, standard: traits.publishesAt, default: networks.publishDefault
+            record.portRequests, for: endpoint, firstKey: record.nextKey, standard: traits.publishesAt, default: networks.publishDefault,
+            routed: traits.routedVersions
         ) { [self] transport, number in holder(of: number, transport) }
         record.endpoints[place].ports = reservation.ports
         record.portKeys = reservation.sockets.map(\.key)
