@@ -98,7 +98,8 @@ struct HostFirewallTests {
 
         let cooperation = try cooperation()
         try cooperation.begin()
-        #expect(try findings().isEmpty)
+        let left = try findings()
+        try #require(left.isEmpty, "\(left)")
         try expectEverythingWorks("cooperating")
         #expect(try cooperation.rules().count == 4 * host.named.count)
         // It lasts when somebody loads his rules anew.
