@@ -91,9 +91,12 @@ extension ContainerStore {
         }
     }
 
-    /// Whether names and links can be what is said of them.
+    /// Whether ports, names and links can be what is said of them.
     private func checkNames(_ configuration: ContainerConfiguration) throws(ContainerError) {
         let (networking, mode) = (configuration.networking, configuration.network)
+        guard networking.publishedPorts.allSatisfy({ $0.port.number != 0 }) else {
+            throw ContainerError(.invalid, "invalid containerPort: 0: ports are 1 to 65535")
+        }
         do throws(NetworkError) {
             // With any address for the host's: which it is shows when it is started.
             for text in networking.extraHosts { _ = try HostsFile.added(text, gateway: [IPAddress(.v4, 0)]) }
@@ -129,6 +132,9 @@ extension ContainerStore {
         guard configuration.endpoints.isEmpty else {
             throw ContainerError(.invalid, "conflicting options: cannot attach both user-defined and non-user-defined network-modes")
         }
+        guard !text.isEmpty else {
+            throw ContainerError(.invalid, "invalid network mode: invalid container format container:<name|id>")
+        }
         guard configuration.hostname?.isEmpty ?? true else {
             throw ContainerError(.invalid, "conflicting options: hostname and the network mode")
         }
@@ -139,7 +145,10 @@ extension ContainerStore {
             (!networking.publishedPorts.isEmpty || networking.publishesAllPorts, "port publishing and the container type network mode"),
             (!networking.exposedPorts.isEmpty, "port exposing and the container type network mode"),
         ] where isSaid { throw ContainerError(.invalid, "conflicting options: \(what)") }
-        let owner = try object(text)
+        let owner: ContainerObject
+        do throws(ContainerError) { owner = try object(text) } catch {
+            throw ContainerError(error.code, "joining network namespace of container: \(error.description)")
+        }
         configuration.network = .container(owner.id)
         return owner.id
     }

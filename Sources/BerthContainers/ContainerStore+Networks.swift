@@ -68,7 +68,8 @@ extension ContainerStore {
             throw ContainerError(.forbidden, "container \(object.id) is not connected to \(isThere ? "" : "the ")network \(name)")
         }
         guard document.configuration.network != .host else {
-            throw ContainerError(.invalid, "container cannot be disconnected from host network or connected to host network")
+            throw ContainerError(
+                .invalid, "cannot disconnect container from host network - container was created in host network mode")
         }
         guard isThere, sandboxes.endpoints(of: object.id).contains(where: { $0.networkName == name }) else {
             return try await keep(object) { configuration in configuration.endpoints.removeAll { $0.network == name } }

@@ -24,6 +24,7 @@ extension ContainerStore {
         let home = services.sandboxes.sandboxID(of: owner)
         return try await networkTurns.run(home) { () async throws(ContainerError) -> SandboxAttachment in
             let peer = services.sandboxes.sandboxID(of: owner) == home ? peer(owner) : SandboxRequest.Peer(id: owner, processID: nil)
+            guard peer.processID != nil else { throw notRunning(owner) }
             let attachment = try await attach(object, try sandboxRequest(object.id, document, .shared(peer)))
             do throws(ContainerError) {
                 try await object.lane.run { () throws(ContainerError) in try self.shareFiles(of: owner, with: object.id) }
@@ -31,7 +32,7 @@ extension ContainerStore {
                     // A monitor can be told to stay only while its container runs: so the process was still the one that was seen.
                     do throws(ContainerError) { _ = try await findKeeper(home) } catch {
                         guard error.code == .conflict else { throw error }
-                        throw ContainerError(.conflict, "cannot join network of a non running container: \(owner)")
+                        throw notRunning(owner)
                     }
                     beginKeeping(home)
                 }
@@ -41,6 +42,11 @@ extension ContainerStore {
             }
             return attachment
         }
+    }
+
+    private func notRunning(_ owner: String) -> ContainerError {
+        let what = (try? object(owner)).map(details(of:)).map { "container \($0.name) is \($0.status.rawValue)" } ?? "container \(owner) is gone"
+        return ContainerError(.conflict, "cannot join network namespace of a non running container: \(what)")
     }
 
     private func attach(_ object: ContainerObject, _ request: SandboxRequest) async throws(ContainerError) -> SandboxAttachment {

@@ -7,7 +7,7 @@ extension NetworkConfiguration {
     /// - Throws: for what makes no sense, and for what does not exist here.
     init(_ request: NetworkCreateRequest) throws(APIFailure) {
         self.init(name: request.name)
-        guard !request.name.isEmpty else { throw .invalid("invalid network name: must not be empty") }
+        guard !request.name.isEmpty else { throw .invalid("invalid name: name is empty") }
         guard request.scope.isEmpty || request.scope == "local" else {
             throw .invalid("not supported here: networks of the scope '\(request.scope)': engines of this kind are for one machine")
         }
@@ -74,7 +74,7 @@ extension EndpointConfiguration {
         if !settings.macAddress.isEmpty {
             guard let address = HardwareAddress(settings.macAddress), address.isUnicast else {
                 throw .invalid(
-                    "invalid mac address: \(settings.macAddress): it must be six bytes as 02:42:ac:11:00:02, of one interface only")
+                    "invalid MAC address \(settings.macAddress): it must be six bytes as 02:42:ac:11:00:02, of one interface only")
             }
             hardwareAddress = address
         }
@@ -82,7 +82,9 @@ extension EndpointConfiguration {
         ipv4 = try Self.address(asked.ipv4, .v4)
         ipv6 = try Self.address(asked.ipv6, .v6)
         linkLocal = try asked.linkLocal.map { text throws(APIFailure) in
-            guard let address = IPAddress(text) else { throw .invalid("invalid link-local IP address: \(text)") }
+            guard let address = IPAddress(text) else {
+                throw .invalid("invalid endpoint settings:\ninvalid link-local IP address: \(text)")
+            }
             return address
         }
     }
@@ -90,7 +92,7 @@ extension EndpointConfiguration {
     private static func address(_ text: String, _ version: IPAddress.Version) throws(APIFailure) -> IPAddress? {
         if text.isEmpty { return nil }
         guard let address = IPAddress(text), address.version == version else {
-            throw .invalid("invalid IPv\(version.rawValue) address: \(text)")
+            throw .invalid("invalid endpoint settings:\ninvalid IPv\(version.rawValue) address: \(text)")
         }
         return address
     }

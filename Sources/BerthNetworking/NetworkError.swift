@@ -43,6 +43,11 @@ public struct NetworkError: Error, Sendable, CustomStringConvertible, LaneRefusa
 extension NetworkError {
     /// What the kernel refused.
     init(_ error: NetlinkError) { self.init(.system, error.description) }
+    /// What somebody has said of something, and all that is wrong with it, as Docker lists it.
+    static func invalid(_ what: String, _ mistakes: [String]) -> NetworkError {
+        let list = mistakes.count == 1 ? mistakes[0] : mistakes.map { "* \($0)" }.joined(separator: "\n")
+        return NetworkError(.invalid, "invalid \(what):\n\(list)")
+    }
     /// What could not be kept.
     init(_ error: StateError) { self.init(.storage, error.description) }
 }

@@ -225,20 +225,54 @@ struct AddressPlanTests {
     @Test(
         "What cannot be is refused, in Docker's words",
         arguments: [
-            (SubnetRequest(subnet: "abc"), "invalid subnet abc"),
-            (SubnetRequest(subnet: "10.1.2.0/24", range: "abc"), "no matching subnet for range abc"),
-            (SubnetRequest(subnet: "10.1.2.0/24", range: "10.9.0.0/24"), "no matching subnet for range 10.9.0.0/24"),
-            (SubnetRequest(subnet: "10.1.2.0/24", range: "10.1.0.0/16"), "no matching subnet for range 10.1.0.0/16"),
-            (SubnetRequest(subnet: "10.1.2.0/24", gateway: "10.9.0.1"), "no matching subnet for gateway 10.9.0.1"),
+            (SubnetRequest(subnet: "abc"), "invalid network config:\ninvalid subnet abc: invalid CIDR block notation"),
+            (SubnetRequest(subnet: "10.1.2.0/33"), "invalid network config:\ninvalid subnet 10.1.2.0/33: invalid CIDR block notation"),
+            (SubnetRequest(subnet: "10.1.2.3/24"), "invalid network config:\ninvalid subnet 10.1.2.3/24: it should be 10.1.2.0/24"),
+            (
+                SubnetRequest(subnet: "10.1.2.0/24", range: "abc"),
+                "invalid network config:\ninvalid ip-range abc: invalid CIDR block notation"
+            ),
+            (
+                SubnetRequest(subnet: "10.1.2.0/24", range: "10.9.0.0/24"),
+                "invalid network config:\ninvalid ip-range 10.9.0.0/24: parent subnet 10.1.2.0/24 doesn't contain ip-range"
+            ),
+            (
+                SubnetRequest(subnet: "10.1.2.0/24", range: "10.1.0.0/16"),
+                "invalid network config:\ninvalid ip-range 10.1.0.0/16: CIDR block is bigger than its parent subnet 10.1.2.0/24"
+            ),
+            (
+                SubnetRequest(subnet: "10.1.2.0/24", gateway: "10.9.0.1"),
+                "invalid network config:\ninvalid gateway 10.9.0.1: parent subnet 10.1.2.0/24 doesn't contain this address"
+            ),
             (SubnetRequest(subnet: "10.1.2.0/24", gateway: "10.1.2.0"), "failed to allocate gateway (10.1.2.0): Address already in use"),
             (
                 SubnetRequest(subnet: "10.1.2.0/24", gateway: "10.1.2.255"),
                 "failed to allocate gateway (10.1.2.255): Address already in use"
             ),
-            (SubnetRequest(subnet: "10.1.2.0/24", auxiliary: ["x": "10.9.0.1"]), "no matching subnet for aux-address 10.9.0.1"),
+            (
+                SubnetRequest(subnet: "10.1.2.0/24", auxiliary: ["x": "10.9.0.1"]),
+                "invalid network config:\ninvalid auxiliary address x: parent subnet 10.1.2.0/24 doesn't contain this address"
+            ),
+            (
+                SubnetRequest(subnet: "10.1.2.0/24", range: "10.1.2.5/25"),
+                "invalid network config:\ninvalid ip-range 10.1.2.5/25: it should be 10.1.2.0/25"
+            ),
+            (
+                SubnetRequest(subnet: "10.1.2.0/24", range: "fd00::/64"),
+                "invalid network config:\ninvalid ip-range fd00::/64: parent subnet is an IPv4 block"
+            ),
+            (
+                SubnetRequest(subnet: "fd00::/64", gateway: "10.1.2.1"),
+                "invalid network config:\ninvalid gateway 10.1.2.1: parent subnet is an IPv6 block"
+            ),
+            (SubnetRequest(subnet: "fd00::/64", gateway: "x"), "invalid network config:\ninvalid gateway x: invalid address"),
+            (
+                SubnetRequest(subnet: "10.1.2.3/24", range: "x", gateway: "x"),
+                "invalid network config:\n* invalid subnet 10.1.2.3/24: it should be 10.1.2.0/24\n* invalid ip-range x: invalid CIDR block notation\n* invalid gateway x: invalid address"
+            ),
             (
                 SubnetRequest(subnet: "10.1.2.0/24", gateway: "10.1.2.1", auxiliary: ["x": "10.1.2.1"]),
-                "failed to allocate gateway (10.1.2.1): Address already in use"
+                "failed to allocate secondary ip address (x:10.1.2.1): Address already in use"
             ),
             (
                 SubnetRequest(subnet: "10.1.2.0/24", auxiliary: ["x": "10.1.2.7", "y": "10.1.2.7"]),

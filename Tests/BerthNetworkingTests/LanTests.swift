@@ -26,7 +26,7 @@ struct LanTests {
             ("ipvlan", "ipvlan_flag", "x", "requested ipvlan flag 'x' is not valid, 'bridge' is the ipvlan driver default"),
             ("ipvlan", "parent", "lo", "loopback interface is not a valid ipvlan parent link"),
             ("macvlan", "parent", "sixteen.letters.", "-o parent is no interface's name: 'sixteen.letters.'"),
-            ("macvlan", "mtu", "67", "invalid value '67' of the option 'mtu': it must be 68 to 65535"),
+            ("macvlan", "mtu", "67", "failed to parse mtu value: 67 (it must be 68 to 65535)"),
             (
                 "macvlan", "com.docker.network.bridge.name", "x",
                 "not supported here: the option 'com.docker.network.bridge.name' of a network"

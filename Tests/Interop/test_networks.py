@@ -282,6 +282,12 @@ OWN_WORDS = {
     "network rm n10": 'network n10 has active endpoints (name:"one"',
     "network create --config-from base --subnet 10.9.0.0/24 x": "user-specified configurations are not supported",
     "network connect --ip 172.29.0.9 n10 one": "address already in use: 172.29.0.9",
+    # Words of younger ones of Docker's.
+    "network connect host web": "cannot connect container to host network - container must be created in host network mode",
+    "network disconnect host host": "cannot disconnect container from host network - container was created in host network mode",
+    "network connect --alias x bridge one": "network-scoped alias is supported only for containers in user defined networks",
+    "network connect --ip 172.17.0.99 bridge one": "user specified ip address is supported on user defined networks only",
+    "run -d --name wrong --network container:nowhere box": "joining network namespace of container: no such container: nowhere",
     "run -d --name wrong -p 8090:80 box": "port is already allocated: container one has it",
     "ps -f publish=x --format {{.Names}}": "error while looking up for publish x: it must be as 80, 8000-8080 or 53/udp",
 }

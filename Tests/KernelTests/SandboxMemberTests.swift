@@ -36,7 +36,7 @@ import Testing
             try await late.start()
         } throws: {
             ($0 as? ContainerError)?.code == .conflict
-                && "\($0)".contains("cannot join network of a non running container: \(pod.owner.id)")
+                && "\($0)".contains("cannot join network namespace of a non running container: container \(pod.owner.name) is ")
         }
         let second = try await engine.containers.create(MemberScene.sleeper(in: pod.member.id, named: "second"))
         try await second.start()

@@ -1,22 +1,5 @@
 public import BerthNetlink
 
-/// What a network's creator says of one of its subnets, as it was said (Docker Engine API, `IPAMConfig`).
-public struct SubnetRequest: Hashable, Sendable {
-    /// `172.28.0.0/16`.
-    public var subnet: String
-    /// Where addresses that nobody asks for are from; `nil` for all of it.
-    public var range: String?
-    /// The address of the network itself; `nil` for the first that is free.
-    public var gateway: String?
-    /// Addresses that others have, by a name that is only told again.
-    public var auxiliary: [String: String]
-
-    /// A subnet of these.
-    public init(subnet: String, range: String? = nil, gateway: String? = nil, auxiliary: [String: String] = [:]) {
-        (self.subnet, self.range, self.gateway, self.auxiliary) = (subnet, range, gateway, auxiliary)
-    }
-}
-
 /// The subnets of a network, with all addresses that are taken in them.
 ///
 /// A value: whoever keeps it writes down what it decides. What sandboxes have is taken again by ``take(_:)`` when an engine starts.
@@ -49,11 +32,10 @@ public struct AddressPlan: Sendable {
     public init(
         _ requests: [SubnetRequest], versions: Set<IPAddress.Version>, from choice: SubnetChoice, networks: [Subnet], routes: [Subnet]
     ) throws(NetworkError) {
+        let mistakes = requests.flatMap(\.mistakes)
+        guard mistakes.isEmpty else { throw .invalid("network config", mistakes) }
         for request in requests {
-            guard let subnet = Subnet(request.subnet) else {
-                throw NetworkError(
-                    .invalid, "invalid subnet \(request.subnet): it must be an address and the length of its prefix, such as 172.28.0.0/16")
-            }
+            guard let subnet = Subnet(request.subnet) else { throw NetworkError(.invalid, "invalid subnet \(request.subnet)") }
             guard !parts.contains(where: { $0.pool.subnet.version == subnet.version }) else {
                 throw NetworkError(.invalid, "bridge driver doesn't support multiple subnets")
             }
@@ -131,6 +113,8 @@ extension AddressPlan.Part {
             guard range != nil else { throw NetworkError(.invalid, "no matching subnet for range \(text)") }
         }
         var pool = try AddressPool(subnet, range: range)
+        var own: IPAddress?
+        if let text = request.gateway { own = try Self.take(gateway: text, from: &pool) }
         var auxiliary: [String: IPAddress] = [:]
         for (name, text) in request.auxiliary.sorted(by: { $0.key < $1.key }) {
             guard let address = IPAddress(text), subnet.contains(address) else {
@@ -141,23 +125,24 @@ extension AddressPlan.Part {
             }
             auxiliary[name] = address
         }
-        (gateway, pool) = try Self.gateway(request.gateway, pool)
+        // One that is chosen is none that others have.
+        gateway = if let own { own } else { try Self.takeGateway(from: &pool) }
         (self.pool, self.auxiliary, self.isSaid) = (pool, auxiliary, isSaid)
     }
 
-    private static func gateway(_ text: String?, _ pool: AddressPool) throws(NetworkError) -> (IPAddress, AddressPool) {
-        var pool = pool
-        guard let text else {
-            do throws(NetworkError) { return (try pool.takeNext(), pool) } catch {
-                throw NetworkError(error.code, "failed to allocate gateway (): No available addresses on this pool")
-            }
+    private static func takeGateway(from pool: inout AddressPool) throws(NetworkError) -> IPAddress {
+        do throws(NetworkError) { return try pool.takeNext() } catch {
+            throw NetworkError(error.code, "failed to allocate gateway (): No available addresses on this pool")
         }
+    }
+
+    private static func take(gateway text: String, from pool: inout AddressPool) throws(NetworkError) -> IPAddress {
         guard let address = IPAddress(text), pool.subnet.contains(address) else {
             throw NetworkError(.invalid, "no matching subnet for gateway \(text)")
         }
         do throws(NetworkError) { try pool.take(address) } catch {
             throw NetworkError(error.code, "failed to allocate gateway (\(text)): Address already in use")
         }
-        return (address, pool)
+        return address
     }
 }

@@ -85,7 +85,11 @@ public final class BridgeDriver: NetworkDriver {
     /// - Throws: `invalid`, `unsupported`; `conflict` if the bridge's name belongs to an interface that is there already.
     public func check(_ configuration: NetworkConfiguration) throws(NetworkError) {
         let options = try BridgeOptions(configuration.options, isInternal: configuration.isInternal)
-        if let name = options.bridgeName, try link(name) != nil {
+        if let name = options.bridgeName, let found = try link(name) {
+            if case .network(let id) = InterfaceAlias(found.alias, engineID: engineID) {
+                throw NetworkError(
+                    .forbidden, "cannot create network (\(name)): conflicts with network \(id) (\(name)): networks have same bridge name")
+            }
             throw NetworkError(.conflict, "an interface '\(name)' exists already, and is not this engine's: give the bridge another name")
         }
     }

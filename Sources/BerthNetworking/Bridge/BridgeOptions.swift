@@ -65,7 +65,7 @@ struct BridgeOptions: Hashable, Sendable {
     }
 
     private static func refusal(_ key: String, _ value: String, _ why: String) -> NetworkError {
-        NetworkError(.invalid, "invalid value '\(value)' of the option '\(key)': \(why)")
+        NetworkError(.invalid, "failed to parse \(key) value: \(value) (\(why))")
     }
 
     /// As Go reads one.

@@ -42,7 +42,7 @@ struct LanOptions: Hashable, Sendable {
             case (_, "com.docker.network.driver.mtu"), (_, "mtu"):
                 // The smallest packet that everybody must take is 68 bytes (RFC 791).
                 guard let size = UInt32(value), (68...65_535).contains(size) else {
-                    throw NetworkError(.invalid, "invalid value '\(value)' of the option '\(key)': it must be 68 to 65535")
+                    throw NetworkError(.invalid, "failed to parse \(key) value: \(value) (it must be 68 to 65535)")
                 }
                 mtu = size
             case (_, "com.docker.network.container_iface_prefix"): _ = try BridgeOptions([key: value])

@@ -161,7 +161,7 @@ public final class NetworkStore: Sendable {
             let object = try object(endpoint.network)
             guard endpoints.count + others.count > 1 else { continue }
             guard object.driver.hasNamespaces else {
-                throw NetworkError(.invalid, "container cannot be disconnected from host network or connected to host network")
+                throw NetworkError(.invalid, "cannot connect container to host network - container must be created in host network mode")
             }
             guard !object.driver.addressVersions.isEmpty else {
                 throw NetworkError(
@@ -170,23 +170,14 @@ public final class NetworkStore: Sendable {
         }
         for endpoint in endpoints {
             let object = try object(endpoint.network)
-            let network = object.network
-            if network.isPredefined && !endpoint.aliases.isEmpty {
-                throw NetworkError(.invalid, "network-scoped alias is supported only for containers in user defined networks")
+            let mistakes = endpoint.mistakes(in: object.network)
+            guard mistakes.isEmpty else { throw .invalid("endpoint settings", mistakes) }
+            guard object.driver.hasNamespaces || endpoint.hardwareAddress == nil else {
+                throw NetworkError(.invalid, "conflicting options: mac-address and the network mode")
             }
-            guard endpoint.ipv4 != nil || endpoint.ipv6 != nil else { continue }
-            guard !network.isPredefined else {
-                throw NetworkError(.invalid, "user specified IP address is supported on user defined networks only")
-            }
-            for (address, version) in [(endpoint.ipv4, IPAddress.Version.v4), (endpoint.ipv6, .v6)] {
-                guard let address else { continue }
-                guard let part = network.part(version), part.isSaid else {
-                    throw NetworkError(
-                        .invalid, "user specified IP address is supported only when connecting to networks with user configured subnets")
-                }
-                guard part.subnet.contains(address) else {
-                    throw NetworkError(.invalid, "no configured subnet or ip-range contain the IP address \(address)")
-                }
+            // What is nobody's business but the driver's is kept for it; Docker's own would have to do something.
+            if let option = endpoint.driverOptions.keys.sorted().first(where: { $0.hasPrefix("com.docker.network.") }) {
+                throw NetworkError(.unsupported, "not supported here: the option '\(option)' of a place in a network")
             }
         }
     }

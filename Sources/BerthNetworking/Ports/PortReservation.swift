@@ -47,24 +47,25 @@ struct PortReservation {
         }
         let places = wanted.filter { !routed.contains($0.host.version) }
         if places.isEmpty { return }
-        var failure: (Errno, IPAddress, UInt16)?
+        var failure: PlaceFailure?
         let candidates: [UInt16] = request.hostPorts.map { Array($0) } ?? Array(repeating: 0, count: Self.attempts)
         for candidate in candidates {
             do throws(PlaceFailure) { return try take(candidate, at: places, request.port) } catch {
-                failure = (error.cause, error.address, error.port)
+                failure = error
                 guard error.cause == .EADDRINUSE else { break }
             }
         }
-        guard let (cause, address, port) = failure else {
+        guard let failure else {
             throw NetworkError(.invalid, "no port of the host's is named for \(request.port)")
         }
-        throw refusal(cause, address, port, request)
+        throw refusal(failure, request)
     }
 
     private struct PlaceFailure: Error {
         var cause: Errno
         var address: IPAddress
         var port: UInt16
+        var target: IPAddress
     }
 
     /// The host's addresses at which a request is published, and where each leads to. What says no address is at all of both versions, or on the loopback of
@@ -93,7 +94,7 @@ struct PortReservation {
             } catch {
                 // Where the host has version 6 switched off, nothing of it can be published.
                 if error == .EADDRNOTAVAIL || error == .EAFNOSUPPORT, host.version == .v6, !taken.isEmpty { continue }
-                throw PlaceFailure(cause: error, address: host, port: number)
+                throw PlaceFailure(cause: error, address: host, port: number, target: target)
             }
         }
         nextKey += UInt64(taken.count)
@@ -123,33 +124,40 @@ struct PortReservation {
         transport == .sctp ? .reserved : .relay(transport, to: target, port: port)
     }
 
-    private func refusal(_ cause: Errno, _ address: IPAddress, _ port: UInt16, _ request: PortRequest) -> NetworkError {
+    private func refusal(_ failure: PlaceFailure, _ request: PortRequest) -> NetworkError {
+        let (address, port, transport) = (failure.address, failure.port, request.port.transport)
         let place = address.withPort(port)
+        let binding = "\(place):\(failure.target.withPort(request.port.number))/\(transport.rawValue)"
         let prefix = "driver failed programming external connectivity on endpoint \(endpoint.sandboxName) (\(endpoint.id)): "
-        switch cause {
+        switch failure.cause {
         case .EADDRINUSE:
             if let range = request.hostPorts, range.count > 1 {
                 return NetworkError(
                     .conflict, "\(prefix)Bind for \(address.withPort(range.lowerBound))-\(range.upperBound) failed: all ports are allocated"
                 )
             }
-            if let owner = holder(request.port.transport, port) {
+            if let own = ports.first(where: { $0.transport == transport && $0.hostPort == port }) {
+                let other = "\(own.containerPort)/\(transport.rawValue)"
+                return NetworkError(
+                    .conflict, "\(prefix)Bind for \(place) failed: port is already allocated: it is to lead to \(other) as well")
+            }
+            if let owner = holder(transport, port) {
                 return NetworkError(.conflict, "\(prefix)Bind for \(place) failed: port is already allocated: \(owner) has it")
             }
-            let other = PortHolder.find(port, request.port.transport) ?? "another process"
+            let other = PortHolder.find(port, transport) ?? "another process"
             return NetworkError(
-                .conflict,
-                "\(prefix)failed to bind host port for \(place):\(request.port.number)/\(request.port.transport.rawValue): address already in use: \(other) has it"
-            )
+                .conflict, "\(prefix)failed to bind host port for \(binding): address already in use: \(other) has it")
         case .EACCES:
             return NetworkError(
-                .system, "\(prefix)failed to bind host port for \(place): permission denied: a port below 1024 needs CAP_NET_BIND_SERVICE")
+                .system, "\(prefix)failed to bind host port for \(binding): permission denied: a port below 1024 needs CAP_NET_BIND_SERVICE"
+            )
         case .EADDRNOTAVAIL:
             return NetworkError(
-                .invalid, "\(prefix)failed to bind host port for \(place): cannot assign requested address: this host has no such address")
+                .invalid, "\(prefix)failed to bind host port for \(binding): cannot assign requested address: this host has no such address"
+            )
         case .EPROTONOSUPPORT, .EAFNOSUPPORT:
-            return NetworkError(.unsupported, "\(prefix)this kernel does not speak \(request.port.transport.rawValue) over \(address)")
-        default: return NetworkError(.system, "\(prefix)failed to bind host port for \(place): \(cause)")
+            return NetworkError(.unsupported, "\(prefix)this kernel does not speak \(transport.rawValue) over \(address)")
+        default: return NetworkError(.system, "\(prefix)failed to bind host port for \(binding): \(failure.cause)")
         }
     }
 }

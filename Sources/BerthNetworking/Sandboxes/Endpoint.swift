@@ -36,6 +36,28 @@ public struct EndpointConfiguration: Hashable, Sendable, Codable {
     }
 }
 
+extension EndpointConfiguration {
+    /// What it cannot be in a network, in Docker's words.
+    func mistakes(in network: Network) -> [String] {
+        var mistakes: [String] = []
+        if network.isPredefined {
+            if ipv4 != nil || ipv6 != nil { mistakes.append("user specified IP address is supported on user defined networks only") }
+            if !aliases.isEmpty { mistakes.append("network-scoped alias is supported only for containers in user defined networks") }
+            return mistakes
+        }
+        for (address, version) in [(ipv4, IPAddress.Version.v4), (ipv6, .v6)] {
+            guard let address else { continue }
+            if let part = network.part(version), part.isSaid {
+                guard !part.subnet.contains(address) else { continue }
+                mistakes.append("no configured subnet or ip-range contain the IP address \(address)")
+            } else {
+                mistakes.append("user specified IP address is supported only when connecting to networks with user configured subnets")
+            }
+        }
+        return mistakes
+    }
+}
+
 /// One of a sandbox's places in networks, while it has it.
 public struct Endpoint: Hashable, Sendable, Codable {
     /// 64 hexadecimal digits.

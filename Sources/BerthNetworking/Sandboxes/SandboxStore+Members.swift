@@ -159,7 +159,7 @@ extension SandboxStore {
     public func remakePortSockets(of id: String, keys: Set<UInt64>) -> (sockets: [SandboxSocket], failure: NetworkError?) {
         guard let record = sandboxes.withLock({ $0[id]?.record }) else { return ([], nil) }
         var (sockets, failure): ([SandboxSocket], NetworkError?) = ([], nil)
-        for (key, port) in zip(record.portKeys, record.endpoints.flatMap(\.ports)) where keys.contains(key) {
+        for (key, port) in zip(record.portKeys, record.endpoints.flatMap(\.ports).filter { $0.hostPort != 0 }) where keys.contains(key) {
             do throws(Errno) { sockets.append(try PortReservation.socket(of: port, key: key)) } catch {
                 failure = NetworkError(
                     .conflict,
@@ -173,7 +173,7 @@ extension SandboxStore {
 
 extension NetworkError {
     fileprivate static func notRunning(_ id: String) -> NetworkError {
-        NetworkError(.conflict, "cannot join network of a non running container: \(id)")
+        NetworkError(.conflict, "cannot join network namespace of a non running container: \(id)")
     }
 }
 
