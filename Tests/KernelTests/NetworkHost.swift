@@ -8,7 +8,13 @@ enum NetworkHost {
     static func run(_ mode: String, _ engine: Engine, count: Int, answer: String) async throws {
         if mode == "network-churn" { return try await churn(engine, count) }
         var report = HostReport()
-        for name in ["web", "asker"] {
+        if mode == "network-refused" {
+            var configuration = Self.configuration("low", in: "front")
+            configuration.networking.publishedPorts = ports(at: 80...80)
+            let container = try await engine.containers.create(configuration)
+            do { try await container.start() } catch { report.refusal = "\(error)" }
+        }
+        for name in mode == "network" ? ["web", "asker"] : [] {
             var configuration = Self.configuration(name, in: "front")
             if name == "web" { configuration.networking.publishedPorts = ports(at: 8080...8080) }
             let container = try await engine.containers.create(configuration)

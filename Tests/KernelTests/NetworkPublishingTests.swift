@@ -73,6 +73,25 @@ struct NetworkPublishingTests {
         try await traffic.remove()
     }
 
+    @Test func aLowPortNeedsTheRightToIt() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        await traffic.engine.close()
+        let host = try EngineHost(
+            "network-refused", at: traffic.scene,
+            by: ["/usr/bin/setpriv", "--inh-caps=-net_bind_service", "--bounding-set=-net_bind_service"])
+        let refusal = try await host.ready().refusal
+        #expect(
+            refusal.hasSuffix(
+                "failed to bind host port for 0.0.0.0:80:10.88.1.2:80/tcp: permission denied: a port below 1024 needs CAP_NET_BIND_SERVICE"),
+            "\(refusal)")
+        host.kill()
+        try await traffic.openAgain()
+        #expect(try traffic.engine.containers.find("low").details().endpoints.isEmpty)
+        #expect(try !NetlinkScene.json(in: traffic.host, "ip -j link").contains { ($0["ifname"] as? String)?.hasPrefix("veth") ?? false })
+        try await traffic.remove()
+    }
+
     @Test func programsOfOthersAreServed() async throws {
         let traffic = try await NetworkTraffic()
         try await traffic.start(

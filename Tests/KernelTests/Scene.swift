@@ -109,10 +109,12 @@ final class EngineHost {
     private let process = Process()
     private let answer: String
 
-    init(_ mode: String, at scene: Scene, count: Int = 20) throws {
+    /// - Parameter launcher: a command that executes it.
+    init(_ mode: String, at scene: Scene, count: Int = 20, by launcher: [String] = []) throws {
         answer = "/var/tmp/berth-host-\(UUID().uuidString.prefix(8))"
-        process.executableURL = URL(fileURLWithPath: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
-        process.arguments = ["--testing-library", "swift-testing", "--filter", "EngineHostProcess"]
+        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        let command = launcher + [program, "--testing-library", "swift-testing", "--filter", "EngineHostProcess"]
+        (process.executableURL, process.arguments) = (URL(fileURLWithPath: command[0]), Array(command.dropFirst()))
         process.environment = ProcessInfo.processInfo.environment.merging([
             "BERTH_HOST_MODE": mode, "BERTH_HOST_ROOT": scene.root, "BERTH_HOST_EXEC_ROOT": scene.execRoot, "BERTH_HOST_ANSWER": answer,
             "BERTH_HOST_SHARED": scene.folder + "/shared", "BERTH_HOST_COUNT": "\(count)",
@@ -146,6 +148,7 @@ final class EngineHost {
 }
 
 struct HostReport: Codable {
+    var refusal = ""
     var writers: [String: Int32] = [:]
     var cat = ""
     var ending = ""
