@@ -32,11 +32,12 @@ import Testing
         }
         // Whoever does not run cannot be joined, but what is in the sandbox can.
         let late = try await engine.containers.create(MemberScene.sleeper(in: pod.owner.id, named: "late"))
+        let owner = try pod.owner.details().name
         await #expect {
             try await late.start()
         } throws: {
             ($0 as? ContainerError)?.code == .conflict
-                && "\($0)".contains("cannot join network namespace of a non running container: container \(pod.owner.name) is ")
+                && "\($0)".contains("cannot join network namespace of a non running container: container \(owner) is ")
         }
         let second = try await engine.containers.create(MemberScene.sleeper(in: pod.member.id, named: "second"))
         try await second.start()

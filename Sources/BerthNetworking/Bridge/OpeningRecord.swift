@@ -17,7 +17,7 @@ final class OpeningRecord: Sendable {
         self.execRoot = execRoot
         var openings: Set<ForwardingOpening> = []
         do throws(Errno) {
-            let bytes = try Directory.open(execRoot).readFile(try PathBytes("forwarding"), limit: Self.maximumByteCount)
+            let bytes = try Directory.open(execRoot).readFile("forwarding", limit: Self.maximumByteCount)
             openings = Set(String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap(Self.opening))
         } catch {
             guard error == .ENOENT else { throw NetworkError(.storage, "cannot read '\(execRoot)/forwarding': \(error)") }
@@ -44,7 +44,7 @@ final class OpeningRecord: Sendable {
             let text = changed.map { "\($0.interface) \($0.version.rawValue)\n" }.sorted().joined()
             do throws(Errno) {
                 try unsafe Directory.open(execRoot).replaceFile(
-                    try PathBytes("forwarding"), with: Array(text.utf8).span.bytes, durability: .none)
+                    "forwarding", with: Array(text.utf8).span.bytes, durability: .none)
             } catch { throw NetworkError(.storage, "cannot write '\(execRoot)/forwarding': \(error)") }
             known = changed
         }
