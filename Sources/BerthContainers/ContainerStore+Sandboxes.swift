@@ -45,7 +45,8 @@ extension ContainerStore {
     }
 
     private func notRunning(_ owner: String) -> ContainerError {
-        let what = (try? object(owner)).map(details(of:)).map { "container \($0.name) is \($0.status.rawValue)" } ?? "container \(owner) is gone"
+        let details = (try? object(owner)).map(details(of:))
+        let what = details.map { "container \($0.name) is \($0.status.rawValue)" } ?? "container \(owner) is gone"
         return ContainerError(.conflict, "cannot join network namespace of a non running container: \(what)")
     }
 
