@@ -73,8 +73,9 @@ final class NetworkTraffic {
     func remove() async throws {
         try await removeContainers()
         for network in engine.networks.all() where !network.isPredefined { try await engine.networks.remove(network.id) }
-        let (id, tables) = (engine.id, try NetlinkScene.run(in: host, "nft list tables"))
+        let id = engine.id
         try await scene.remove(with: engine)
+        let tables = try NetlinkScene.run(in: host, "nft list tables")
         // What an engine leaves for the next one: its table, which nobody owns now, and the default network's bridge.
         for table in tables.split(separator: "\n") where table.contains(id) { try Scratch.bash("nft delete \(table)") }
         for link in try NetlinkScene.json(in: host, "ip -j link") where (link["ifalias"] as? String)?.hasPrefix("berth/\(id)/") ?? false {
