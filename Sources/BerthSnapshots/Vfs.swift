@@ -64,7 +64,13 @@ public final class Vfs: Snapshotter {
 
     /// Makes a container's layer with a copy of the image. `exists` if there is one of that id; if it fails otherwise, nothing is left.
     public func makeWritable(_ id: String, on parent: LayerName?, durability: Directory.Durability) throws(SnapshotError) -> WritableLayer {
-        try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent) }
+        try directories.makeWritable(id) { () throws(SnapshotError) in
+            try make(id, on: parent)
+            guard durability == .synchronized else { return }
+            do throws(Errno) { try directories.root.synchronizeFileSystem() } catch {
+                throw .storage("cannot sync a container's copy", error)
+            }
+        }
     }
 
     /// How a container's root is mounted: as it is. `notFound` if it has no layer.

@@ -63,13 +63,7 @@ struct NetworkCrowdTests {
             try await group.waitForAll()
         }
         try await traffic.removeContainers()
-        var after = try NetworkInventory(traffic)
-        do {
-            try await until("what is left to be gone") {
-                after = try NetworkInventory(traffic)
-                return after == before
-            }
-        } catch { Issue.record("what is left, or gone: \(after.difference(from: before).map { $0.suffix(200) })") }
+        try await traffic.expect(onlyWhatThereWas: before, "of two hundred")
         try await traffic.remove()
     }
 }

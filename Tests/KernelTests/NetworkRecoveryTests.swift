@@ -75,13 +75,7 @@ struct NetworkRecoveryTests {
             let passing = traffic.engine.containers.all().map(\.name).filter { $0.hasPrefix("passing") }
             for name in passing.prefix(5) { try await expectWhole(traffic, name, "round \(round)") }
             try await traffic.removeContainers()
-            var after = try NetworkInventory(traffic)
-            do {
-                try await until("what is left to be gone") {
-                    after = try NetworkInventory(traffic)
-                    return after == before
-                }
-            } catch { Issue.record("round \(round), what is left, or gone: \(after.difference(from: before).map { $0.suffix(200) })") }
+            try await traffic.expect(onlyWhatThereWas: before, "round \(round)")
         }
         try await traffic.remove()
     }

@@ -70,6 +70,20 @@ final class NetworkTraffic {
         try answer("outside", 80)
     }
 
+    /// Waits until there is again what there was before.
+    func expect(onlyWhatThereWas before: NetworkInventory, _ note: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        var after = try NetworkInventory(self)
+        do {
+            try await until("what is left to be gone") {
+                after = try NetworkInventory(self)
+                return after == before
+            }
+        } catch {
+            let difference = after.difference(from: before).map { $0.suffix(200) }
+            Issue.record("\(note): \(error): what is left, or gone: \(difference)", sourceLocation: sourceLocation)
+        }
+    }
+
     func remove() async throws {
         try await removeContainers()
         for network in engine.networks.all() where !network.isPredefined { try await engine.networks.remove(network.id) }

@@ -80,6 +80,19 @@ import Testing
         try await scene.remove(with: engine)
     }
 
+    /// As with dockerd: whether they have run or not.
+    @Test func whatRemovesItselfAndDoesNotRunIsRemovedByTheNextEngine() async throws {
+        let scene = try await Scene()
+        var engine = try await scene.open()
+        let passing = try await engine.containers.create(scene.configuration(["true"]) { $0.removesItself = true }).id
+        let staying = try await engine.containers.create(scene.configuration(["true"])).id
+        await engine.close()
+        engine = try await scene.open()
+        #expect(engine.containers.all().map(\.id) == [staying])
+        for folder in ["containers", "overlay2"] { #expect(!FileManager.default.fileExists(atPath: "\(scene.root)/\(folder)/\(passing)")) }
+        try await scene.remove(with: engine)
+    }
+
     @Test func aContainerWhoseMonitorIsKilledIsGoneAndSaysWhy() async throws {
         let scene = try await Scene()
         let engine = try await scene.open()

@@ -47,7 +47,7 @@ final class Scene: Sendable {
         // The last monitors end a moment after their containers are removed.
         let layout = try CgroupLayout.detect()
         try await until("the engine's groups to be empty") { (try? layout.remove("berth-\(engine.id)")) != nil }
-        // What an engine that was closed has begun to remove may go at the same moment.
+        // Two hundred containers' was once not to be removed at first, why is not known.
         let folder = folder
         try await until("the folder to be gone") {
             try? FileManager.default.removeItem(atPath: folder)
