@@ -130,8 +130,11 @@ struct Connection: ~Copyable {
     /// What has been read and not yet been used.
     var available: Int { buffer.count - start }
 
-    /// How much is read at a time.
+    /// How much is read at a time, at most.
     static let pieceByteCount = 256 << 10
+
+    /// Where it is read to: with little room until that has been filled, since most answers are short.
+    private var chunk = [UInt8](repeating: 0, count: 8 << 10)
 
     /// Waits for more bytes. `false` at the end.
     mutating func fill() throws(ClientError) -> Bool {
@@ -139,10 +142,10 @@ struct Connection: ~Copyable {
             buffer.removeSubrange(..<start)
             start = 0
         }
-        var chunk = [UInt8](repeating: 0, count: Self.pieceByteCount)
         do {
             let count = try descriptor.read(intoArray: &chunk)
             buffer += chunk[..<count]
+            if count == chunk.count, count < Self.pieceByteCount { chunk = [UInt8](repeating: 0, count: Self.pieceByteCount) }
             return count > 0
         } catch {
             if error == .ECONNRESET { return false }

@@ -47,7 +47,8 @@ struct AttachLoop: ~Copyable {
 
     /// Carries bytes until the stream ends.
     mutating func run(_ signals: borrowing SignalQueue, _ handlers: Handlers) throws -> End {
-        var chunk = [UInt8](repeating: 0, count: 256 << 10)
+        // Most say little: room for more is made once there is more.
+        var chunk = [UInt8](repeating: 0, count: 16 << 10)
         try deliver(stream.readAhead[...])
         let socket = stream.descriptor.withRawDescriptor { $0 }  // lent for as long as `stream` is there, which is this whole call
         setNonBlocking(socket)
@@ -131,6 +132,7 @@ struct AttachLoop: ~Copyable {
         if count < 0 { return errno == EAGAIN || errno == EINTR }
         if count == 0 { return false }
         try deliver(chunk[..<count])
+        if count == chunk.count, count < 256 << 10 { chunk = [UInt8](repeating: 0, count: 256 << 10) }
         return true
     }
 

@@ -31,6 +31,8 @@ final class ContainerObject: Sendable {
         var executions: [String] = []
         /// Whether somebody has asked for a stop: what then ends was not a failure.
         var isStopping = false
+        /// Whether nothing is left outside the root of what ran last.
+        var isCleared = false
         /// Whether it is out of its sandbox already, though its end has not been told yet.
         var hasLeftNetworks = false
 

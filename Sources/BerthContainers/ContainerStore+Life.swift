@@ -144,6 +144,7 @@ extension ContainerStore {
         defer { extendLifetime(attachment) }
         do throws(RuntimeError) {
             start.heldSockets = try RuntimeContainer.handed(attachment.sockets)
+            object.state.withLock { $0.isCleared = false }
             return try await services.runtime.start(start, in: object.lane)
         } catch {
             throw ContainerError(error, executing: configuration.arguments(image: document.imageExecution))
@@ -213,7 +214,10 @@ extension ContainerStore {
 
     func ended(_ object: ContainerObject, _ exit: ExitStatus) async {
         // What is left is cleared away before anybody is told: an answer to a wait or a stop means that nothing is left.
-        do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
+        do throws(RuntimeError) {
+            try await services.runtime.cleanUp(id: object.id, in: object.lane)
+            object.state.withLock { $0.isCleared = true }
+        } catch {
             warn(object, error.description)
         }
         await detachNetwork(object)
@@ -403,7 +407,9 @@ extension ContainerStore {
     }
 
     private func erase(_ object: ContainerObject) async throws(ContainerError) {
-        do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch { throw ContainerError(error) }
+        if !object.state.withLock({ $0.isCleared }) {
+            do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch { throw ContainerError(error) }
+        }
         // One that removes itself is removed by the next engine if a loss of power brings it back.
         let durability: Directory.Durability = object.document.configuration.removesItself ? .none : .synchronized
         try await lane.run { () throws(ContainerError) in

@@ -123,7 +123,7 @@ public final class Engine: Sendable {
     public func close() async {
         await containers.close()
         await sandboxes.close()
-        await runtime.removeParentGroups(in: Lane(named: "closing"))
+        await runtime.close(in: Lane(named: "closing"))
         locks.withLock { $0 = [] }
     }
 

@@ -31,6 +31,11 @@ public enum MonitorRequest: Hashable, Sendable {
     case keepSandbox
     /// Takes that back: after the container's end the monitor closes what it holds and ends.
     case releaseSandbox
+    /// Has a monitor that is for no container be one of which others are forked, from now on. The files take `0` to put it into the engine's cgroup.
+    case becomeNursery(cgroupFiles: [String])
+    /// Has the nursery fork itself. With it comes a socket: the new monitor's first connection, on which it says hello. What went wrong is said there too, with
+    /// the number 0; nothing is answered on this connection.
+    case fork
 
     /// Who the monitor is for.
     public struct Identity: Hashable, Sendable {
@@ -209,15 +214,13 @@ extension MonitorRequest {
         case .initialize(let identity):
             var out = header(1, number)
             out.string(identity.id)
-            out.number(UInt64(identity.cgroupFiles.count))
-            for file in identity.cgroupFiles { out.string(file) }
+            out.texts(identity.cgroupFiles)
             out.number(identity.isRemovedAtItsEnd ? 1 : 0)
             return out.bytes
         case .mountRoot(.overlay(let base, let lowers, let upper, let work)):
             var out = header(2, number)
             out.string(base)
-            out.number(UInt64(lowers.count))
-            for lower in lowers { out.string(lower) }
+            out.texts(lowers)
             out.string(upper)
             out.string(work)
             return out.bytes
@@ -268,6 +271,11 @@ extension MonitorRequest {
             return out.bytes
         case .keepSandbox: return header(14, number).bytes
         case .releaseSandbox: return header(15, number).bytes
+        case .becomeNursery(let files):
+            var out = header(16, number)
+            out.texts(files)
+            return out.bytes
+        case .fork: return header(17, number).bytes
         }
     }
 
@@ -306,6 +314,8 @@ extension MonitorRequest {
         case 13: request = .held(from: try fields.value())
         case 14: request = .keepSandbox
         case 15: request = .releaseSandbox
+        case 16: request = .becomeNursery(cgroupFiles: try fields.texts())
+        case 17: request = .fork
         default: throw .unknownKind(kind)
         }
         try fields.finish()
@@ -375,6 +385,11 @@ extension MonitorAnswer {
 }
 
 extension PlanWriter {
+    fileprivate mutating func texts(_ texts: [String]) {
+        number(UInt64(texts.count))
+        for text in texts { string(text) }
+    }
+
     fileprivate mutating func status(_ status: MonitorAnswer.ExitStatus) {
         for value in [Int64(status.code), Int64(status.signal), status.outOfMemory ? 1 : 0, status.startedAt, status.finishedAt] {
             number(UInt64(bitPattern: value))

@@ -68,6 +68,11 @@ public struct CgroupLayout: Hashable, Sendable {
         version1.map { "\($0.mountPoint)/\(path)" } + (unified.map { ["\($0)/\(path)"] } ?? [])
     }
 
+    /// The files of a group that take `0` from a process of one thread that joins it: in every v1 hierarchy, or in v2 where that is alone.
+    public func joiningFiles(of path: String) -> [String] {
+        version == 1 ? version1.map { "\($0.mountPoint)/\(path)/tasks" } : (unified.map { ["\($0)/\(path)/cgroup.procs"] } ?? [])
+    }
+
     /// The directory of a v1 controller, or `nil` where no v1 hierarchy has it.
     public func directory(of controller: String, _ path: String) -> String? {
         version1.first { $0.controllers.contains(controller) }.map { "\($0.mountPoint)/\(path)" }
@@ -138,17 +143,13 @@ public struct CgroupLayout: Hashable, Sendable {
 
     private static func remove(_ path: String, depth: Int) throws(Errno) {
         guard depth < 64 else { throw .ELOOP }
-        let (parent, name) = split(path)
-        do {
-            try Directory.open(parent).removeDirectory(try PathBytes(name))
-        } catch {
-            if error == .ENOENT { return }
+        do throws(Errno) { try HostFile.removeDirectory(path) } catch {
             // A group inside makes it busy, or "not empty"; then that goes first.
             let inside = (try? Directory.open(path).entries()) ?? []  // gone meanwhile: removed
             let groups = inside.filter { $0.isDirectory == true }
             guard !groups.isEmpty else { throw error }
             for group in groups { try remove("\(path)/\(group.name)", depth: depth + 1) }
-            try Directory.open(parent).removeDirectory(try PathBytes(name))
+            try HostFile.removeDirectory(path)
         }
     }
 

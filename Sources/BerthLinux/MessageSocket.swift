@@ -59,16 +59,18 @@ public struct MessageSocket: ~Copyable, Sendable {
 
     /// Receives one message. A message that is too large is `EMSGSIZE`, and its descriptors are closed.
     public borrowing func receive(waiting: Bool) throws(Errno) -> Message {
-        var bytes = [UInt8](repeating: 0, count: Self.maximumByteCount)
+        let flags = waiting ? 0 : CInt(MSG_DONTWAIT)
+        // Most are small: asking for the size costs less than room for the largest.
+        let size = try descriptor.withRawDescriptor { (raw) throws(Errno) in
+            try check { unsafe recv(raw, nil, 0, CInt(MSG_PEEK | MSG_TRUNC) | flags) }
+        }
+        var bytes = [UInt8](repeating: 0, count: min(size, Self.maximumByteCount))
         var numbers = [CInt](repeating: -1, count: Self.maximumDescriptorCount)
         var count: CInt = 0
-        let size = try descriptor.withRawDescriptor { (raw) throws(Errno) in
-            try check {
-                unsafe berth_receive_message(
-                    raw, &bytes, bytes.count, &numbers, BERTH_MESSAGE_DESCRIPTORS, &count, waiting ? 0 : CInt(MSG_DONTWAIT))
-            }
+        let received = try descriptor.withRawDescriptor { (raw) throws(Errno) in
+            try check { unsafe berth_receive_message(raw, &bytes, bytes.count, &numbers, BERTH_MESSAGE_DESCRIPTORS, &count, flags) }
         }
-        return Message(bytes: Array(bytes[..<size]), numbers: Array(numbers[..<Int(count)]))
+        return Message(bytes: received == bytes.count ? bytes : Array(bytes[..<received]), numbers: Array(numbers[..<Int(count)]))
     }
 }
 

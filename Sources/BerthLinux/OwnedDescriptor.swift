@@ -68,12 +68,14 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     /// - Parameter limit: the most that is read. `EFBIG` if there is more.
     public borrowing func readToEnd(limit: Int) throws(Errno) -> [UInt8] {
         var result: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        // Most have little: room for more is made once there is more.
+        var chunk = [UInt8](repeating: 0, count: 4 << 10)
         while true {
-            let count = try check { unsafe Glibc.read(raw, &chunk, 64 << 10) }
+            let count = try check { [size = chunk.count] in unsafe Glibc.read(raw, &chunk, size) }
             if count == 0 { return result }
             guard result.count + count <= limit else { throw .EFBIG }
             result += chunk[..<count]
+            if count == chunk.count, count < 64 << 10 { chunk = [UInt8](repeating: 0, count: 64 << 10) }
         }
     }
 

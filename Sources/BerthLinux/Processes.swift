@@ -85,6 +85,15 @@ public enum HostFile {
         try unsafe OwnedDescriptor(adopting: raw).writeAll(text.utf8Span.span.bytes)
     }
 
+    /// Removes an empty directory. One that is not there is removed already.
+    public static func removeDirectory(_ path: String) throws(Errno) {
+        let path = try PathBytes(path)
+        try SystemCallSeam.pass("unlinkat:directory")
+        do throws(Errno) { _ = try unsafe path.withCString { (path) throws(Errno) in try check { unsafe rmdir(path) } } } catch {
+            if error != .ENOENT { throw error }
+        }
+    }
+
     /// Opens an existing file for reading.
     public static func open(_ path: String) throws(Errno) -> OwnedDescriptor {
         let path = try PathBytes(path)

@@ -27,6 +27,8 @@ internal import Glibc
     private let held = HeldSockets()
     /// Where the next engine finds a monitor that stays: there only while it is to stay.
     private var sandboxListener: OwnedDescriptor?
+    /// Whether monitors are forked of this one, which then has no container.
+    private var isNursery = false
     /// Whether more memory was needed than waiting needs.
     private var hasSpareMemory = false
     /// The most clients that can come before the start.
@@ -406,8 +408,26 @@ internal import Glibc
         case .releaseSandbox:
             sandboxListener = nil
             if exitStatus != nil { held.dropAll() }
+        case .becomeNursery(let files):
+            guard engineDirectory == nil, main == nil, berth_name_process("berth-nursery") == 0 else { throw Errno.EINVAL }
+            for file in files { try HostFile.write("0", to: file) }
+            isNursery = true
+        case .fork:
+            guard isNursery, let socket = message.takeDescriptor() else { throw Errno.EINVAL }
+            return fork(for: socket)
         }
         connection.send(.done, number: number)
+    }
+
+    /// This process's copy becomes a monitor, with nothing of what this one holds but its memory.
+    private func fork(for socket: borrowing OwnedDescriptor) {
+        let child = socket.withRawDescriptor { berth_fork_with($0) }
+        if child == 0 { MonitorProgram.run() }
+        guard child < 0 else { return }
+        let answer = MonitorAnswer.failed(
+            stage: LaunchFailure.Stage.preparation.rawValue, errno: Errno.current.rawValue, reason: "cannot fork a monitor: \(Errno.current)")
+        // Whoever has gone does not need to know.
+        try? MessageSocket(adopting: socket.duplicate()).send(answer.encoded(number: 0))
     }
 
     private func process(_ number: UInt64) throws(Errno) -> MonitoredProcess {

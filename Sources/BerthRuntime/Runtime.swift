@@ -31,11 +31,17 @@ public final class Runtime: Sendable {
     let reactor: Reactor
     private let hardLimits: [UInt32: UInt64]
     private let filters = FilterCache()
+    private let nursery: MonitorNursery
 
     /// Makes the exec-root and the control group of the engine. Repeating is fine.
     ///
     /// Blocks: call it in a lane, or before there is anything to hold up.
-    public init(configuration: RuntimeConfiguration, reactor: Reactor) throws(RuntimeError) {
+    public convenience init(configuration: RuntimeConfiguration, reactor: Reactor) throws(RuntimeError) {
+        try self.init(configuration: configuration, reactor: reactor, nurseryPatience: .seconds(10))
+    }
+
+    /// - Parameter nurseryPatience: how long the process of which monitors are forked may take to answer.
+    init(configuration: RuntimeConfiguration, reactor: Reactor, nurseryPatience: Duration) throws(RuntimeError) {
         self.configuration = configuration
         self.reactor = reactor
         cgroupParent = "berth-\(configuration.engineID)"
@@ -57,6 +63,9 @@ public final class Runtime: Sendable {
             for resource in UInt32(0)..<16 { limits[resource] = try? ResourceLimitName.current(resource).hard }
         }
         hardLimits = limits
+        nursery = MonitorNursery(
+            configuration.monitor, cgroupFiles: cgroups.joiningFiles(of: "\(cgroupParent)/monitors"), patience: nurseryPatience,
+            reactor: reactor)
     }
 
     /// How a container is to be started.
@@ -152,8 +161,10 @@ public final class Runtime: Sendable {
         }
     }
 
-    /// Removes the engine's own control groups, if nothing of it runs: the next engine of its id makes them again.
-    public func removeParentGroups(in lane: Lane) async {
+    /// Ends what this runtime has running besides containers, and removes the engine's own control groups if nothing of it runs: the next engine of its id
+    /// makes them again. Nothing can be started afterwards.
+    public func close(in lane: Lane) async {
+        await nursery.close()
         // A monitor that is just ending keeps them, until an engine closes without one.
         try? await lane.run { () throws(RuntimeError) in
             guard self.cgroups.children(of: self.cgroupParent).allSatisfy({ $0 == "monitors" }) else { return }
@@ -210,7 +221,7 @@ public final class Runtime: Sendable {
     }
 
     private func launch(_ start: Start) throws(RuntimeError) -> Begun {
-        let program = try configuration.monitor.resolve()
+        let socket = try nursery.bear()
         do {
             let execDirectory = try Directory.open("\(configuration.execRoot)/containers")
             try execDirectory.removeTree(try PathBytes(start.id))
@@ -220,28 +231,17 @@ public final class Runtime: Sendable {
             // From now on nothing is known of its end: what an empty record says also after a loss of power.
             try unsafe state.replaceFile("exit.json", with: [UInt8]().span.bytes, durability: .none)
 
-            let pair = try SocketPair(.messages)
-            var monitorProcess: ProcessHandle?
-            let socket = try pair.take { (ours, theirs) throws in
-                monitorProcess = try spawn(program, theirs)
-                return MessageSocket(adopting: ours)
-            }
-            if let process = monitorProcess.take() { reap(process) }
-            guard try Self.receive(socket, expecting: 0).answer == .done else {
-                throw RuntimeError(.monitor, "the monitor did not say hello")
-            }
-
-            let files = cgroups.version == 1 ? cgroups.version1.map { "\($0.mountPoint)/\(cgroupParent)/monitors/tasks" } : []
-            let all = files + (cgroups.unified.map { ["\($0)/\(cgroupParent)/monitors/cgroup.procs"] } ?? [])
+            // What does not need the answer of what comes before it is asked in one go.
             try socket.send(
-                MonitorRequest.initialize(
-                    .init(
-                        id: start.id, cgroupFiles: cgroups.version == 1 ? files : all, isRemovedAtItsEnd: start.isRemovedAtItsEnd)
-                ).encoded(number: 1),
+                MonitorRequest.initialize(.init(id: start.id, cgroupFiles: [], isRemovedAtItsEnd: start.isRemovedAtItsEnd))
+                    .encoded(number: 1),
                 own.descriptor, state.descriptor)
-            _ = try Self.receive(socket, expecting: 1)
             try socket.send(MonitorRequest.mountRoot(start.root).encoded(number: 2))
-            guard let root = try Self.receive(socket, expecting: 2).takeDescriptor() else {
+            for (index, choice) in start.initialStreams.enumerated() {
+                try socket.send(MonitorRequest.attach(choice).encoded(number: UInt64(3 + index)))
+            }
+            _ = try socket.answer(to: 1)
+            guard let root = try socket.answer(to: 2).takeDescriptor() else {
                 throw RuntimeError(.monitor, "the monitor gave no root")
             }
             let specification = try start.specification(Directory(adopting: root))
@@ -254,10 +254,8 @@ public final class Runtime: Sendable {
                 : cgroups.unified.map { "\($0)/\(input.cgroupPath)/memory.events" }
             let launch = MonitorRequest.Launch(logName: start.logName, input: start.input, memoryEventsPath: memory ?? "")
             var streams: [AttachStream] = []
-            for choice in start.initialStreams {
-                let number = UInt64(3 + streams.count)
-                try socket.send(MonitorRequest.attach(choice).encoded(number: number))
-                guard let stream = try Self.receive(socket, expecting: number).takeDescriptor() else {
+            for index in start.initialStreams.indices {
+                guard let stream = try socket.answer(to: UInt64(3 + index)).takeDescriptor() else {
                     throw RuntimeError(.monitor, "the monitor gave no streams")
                 }
                 streams.append(try AttachStream(stream, reactor: reactor))
@@ -265,11 +263,11 @@ public final class Runtime: Sendable {
             var number = UInt64(3 + streams.count)
             for sockets in start.heldSockets.messages {
                 try socket.send(MonitorRequest.hold(sockets.map(\.socket)).encoded(number: number), handing: sockets)
-                _ = try Self.receive(socket, expecting: number)
+                _ = try socket.answer(to: number)
                 number += 1
             }
             try socket.send(MonitorRequest.launch(launch).encoded(number: number), try HostFile.inMemory(named: "plan", plan.encoded()))
-            guard case .started(let id, let ticks, let at) = try Self.receive(socket, expecting: number).answer else {
+            guard case .started(let id, let ticks, let at) = try socket.answer(to: number).answer else {
                 throw RuntimeError(.monitor, "the monitor's answer to a launch makes no sense")
             }
             let facts = ContainerFacts(id: start.id, stateDirectory: start.stateDirectory, processID: id, startTicks: ticks, startedAt: at)
@@ -294,57 +292,6 @@ public final class Runtime: Sendable {
             specification: RuntimeSpec(), id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
             hasInput: false, hasKernelCore: false,
             hardLimits: hardLimits, filter: nil)
-    }
-
-    private func spawn(_ program: (program: String, arguments: [String]), _ descriptor: consuming OwnedDescriptor) throws(RuntimeError)
-        -> ProcessHandle
-    {
-        var pidfd: CInt = -1
-        var pointers: [UnsafeMutablePointer<CChar>?] = unsafe program.arguments.map { unsafe strdup($0) }
-        unsafe pointers.append(nil)
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        let id = descriptor.withRawDescriptor { unsafe berth_spawn(program.program, pointers, $0, &pidfd) }
-        guard id > 0 else { throw .system("cannot start the monitor '\(program.program)'", .current) }
-        return ProcessHandle(id: id, descriptor: OwnedDescriptor(adopting: pidfd))
-    }
-
-    /// Monitors are this process's children; each is reaped when it ends.
-    private func reap(_ process: consuming ProcessHandle) {
-        final class Box: Sendable {
-            let process: ProcessHandle
-            init(_ process: consuming ProcessHandle) { self.process = process }
-        }
-        let box = Box(process)
-        let reactor = self.reactor
-        Task.detached {
-            while true {
-                do throws(ReactorError) {
-                    try await reactor.waitExit(of: box.process)
-                    return box.process.reap()
-                } catch {
-                    // If the reactor ends first, this process does too, and the monitor gets another parent. For want of a descriptor it is tried again.
-                    guard error.code == .system else { return }
-                    do throws(ReactorError) { try await reactor.sleep(for: .seconds(1)) } catch { return }
-                }
-            }
-        }
-    }
-
-    private static func receive(_ socket: borrowing MessageSocket, expecting number: UInt64) throws(RuntimeError)
-        -> MonitorConnection.Received
-    {
-        do {
-            let message = try socket.receive(waiting: true)
-            guard !message.bytes.isEmpty else { throw RuntimeError(.monitor, "the monitor ended before it could be used") }
-            let (found, answer) = try MonitorAnswer.decode(message.bytes)
-            guard found == number else { throw RuntimeError(.monitor, "the monitor answered out of turn") }
-            if case .failed(let stage, let errno, let reason) = answer { throw MonitorConnection.error(stage, errno, reason) }
-            return MonitorConnection.Received(answer, message)
-        } catch let error as RuntimeError {
-            throw error
-        } catch {
-            throw RuntimeError(.monitor, "the monitor cannot be spoken to: \(error)", underlying: error as? Errno)
-        }
     }
 
     // MARK: Finding again and cleaning up (blocking)

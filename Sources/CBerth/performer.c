@@ -59,6 +59,13 @@ static const char *string(struct fields *f) {
     return bytes(f, &size);
 }
 
+static int close_keeping_errno(int descriptor, int result) {
+    int saved = errno;
+    close(descriptor);
+    errno = saved;
+    return result;
+}
+
 // ---- Paths beneath the container's root
 
 static int open_in_root(const struct berth_slots *slots, const char *path, uint64_t flags) {
@@ -70,17 +77,30 @@ static int open_in_root(const struct berth_slots *slots, const char *path, uint6
     }
 }
 
+// How much of `path` is there already, as a length: less than all of it. `*directory` is what that much names, or -1 with errno.
+static size_t existing_part(const struct berth_slots *slots, const char *path, char *prefix, int *directory) {
+    size_t end = strlen(path);
+    while (1) {
+        while (end > 0 && path[end - 1] != '/') end--;
+        while (end > 0 && path[end - 1] == '/') end--;
+        memcpy(prefix, path, end);
+        prefix[end] = 0;
+        *directory = open_in_root(slots, end ? prefix : "/", O_PATH | O_DIRECTORY);
+        if (*directory >= 0 || errno != ENOENT || end == 0) return end;
+    }
+}
+
 // Opens `path` beneath the root with O_PATH, making what is missing: directories, and at the end a directory or an empty file.
 static int open_or_create(const struct berth_slots *slots, const char *path, int last_is_directory, mode_t permissions) {
     int descriptor = open_in_root(slots, path, O_PATH);
     if (descriptor >= 0 || errno != ENOENT) return descriptor;
     char prefix[MAXIMUM_PATH];
-    size_t length = strlen(path), end = 0;
-    if (length >= sizeof prefix) {
+    if (strlen(path) >= sizeof prefix) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    int parent = open_in_root(slots, "/", O_PATH | O_DIRECTORY);
+    int parent;
+    size_t end = existing_part(slots, path, prefix, &parent);
     while (parent >= 0) {
         while (path[end] == '/') end++;
         if (!path[end]) return parent;
@@ -91,28 +111,18 @@ static int open_or_create(const struct berth_slots *slots, const char *path, int
         int is_last = !path[after];
         memcpy(prefix, path, end);
         prefix[end] = 0;
-        int next = open_in_root(slots, prefix, O_PATH);
-        if (next < 0 && errno == ENOENT) {
-            // The parent lies beneath the root, and neither call follows a link that has the name.
-            const char *name = prefix + start;
-            if (!is_last || last_is_directory) {
-                if (mkdirat(parent, name, is_last ? permissions : 0755) < 0 && errno != EEXIST) break;
-            } else {
-                int file = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions);
-                if (file < 0) break;
-                close(file);
-            }
-            next = open_in_root(slots, prefix, O_PATH);
+        // The parent lies beneath the root, and neither call follows a link that has the name.
+        const char *name = prefix + start;
+        int made;
+        if (!is_last || last_is_directory) {
+            made = mkdirat(parent, name, is_last ? permissions : 0755);
+            if (made < 0 && errno == EEXIST) made = 0;
+        } else {
+            made = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions);
+            if (made >= 0) made = close(made);
         }
-        int saved = errno;
-        close(parent);
-        errno = saved;
-        parent = next;
-    }
-    if (parent >= 0) {
-        int saved = errno;
-        close(parent);
-        errno = saved;
+        int next = made < 0 ? -1 : open_in_root(slots, prefix, O_PATH);
+        parent = close_keeping_errno(parent, next);
     }
     return -1;
 }
@@ -151,22 +161,42 @@ static void descriptor_path(char path[40], int descriptor) {
     strcat(path, start);
 }
 
-static int close_keeping_errno(int descriptor, int result) {
-    int saved = errno;
-    close(descriptor);
-    errno = saved;
-    return result;
-}
-
-static int write_file(const char *path, const char *data, size_t size) {
-    int file = open(path, O_WRONLY | O_CLOEXEC);
-    if (file < 0) return -1;
+static int write_once(int file, const char *data, size_t size) {
     ssize_t written = write(file, data, size);
     if (written >= 0 && (size_t)written != size) {
         errno = EIO;
         written = -1;
     }
-    return close_keeping_errno(file, written < 0 ? -1 : 0);
+    return written < 0 ? -1 : 0;
+}
+
+static int write_file(const char *path, const char *data, size_t size) {
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    return file < 0 ? -1 : close_keeping_errno(file, write_once(file, data, size));
+}
+
+// The file that was written to last: a control group's takes one line a write, and gets a dozen in a row.
+struct written {
+    const char *path;
+    int file;
+};
+
+static void forget_written(struct written *last) {
+    if (last->file >= 0) close_keeping_errno(last->file, 0);
+    last->file = -1;
+}
+
+static int write_step(struct written *last, struct fields *f) {
+    const char *path = string(f);
+    size_t size;
+    const char *data = bytes(f, &size);
+    if (last->file < 0 || strcmp(last->path, path)) {
+        forget_written(last);
+        last->path = path;
+        last->file = open(path, O_WRONLY | O_CLOEXEC);
+        if (last->file < 0) return -1;
+    }
+    return write_once(last->file, data, size);
 }
 
 // ---- Steps on the host
@@ -642,12 +672,6 @@ static int execute(struct fields *f) {
 
 static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
     switch (kind) {
-    case BERTH_STEP_WRITE_FILE: {
-        const char *path = string(f);
-        size_t size;
-        const char *data = bytes(f, &size);
-        return write_file(path, data, size);
-    }
     case BERTH_STEP_HOST_DIRECTORY: return mkdir(string(f), 0755) < 0 && errno != EEXIST ? -1 : 0;
     case BERTH_STEP_DEVICE_PROGRAM: {
         const char *path = string(f);
@@ -755,19 +779,23 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
 
 int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, uint32_t *failed) {
     size_t offset = 0;
-    for (uint32_t index = 0; offset < size; index++) {
+    int result = 0;
+    struct written last = {NULL, -1};
+    for (uint32_t index = 0; offset < size && result == 0; index++) {
         uint16_t kind;
         uint32_t length;
         memcpy(&kind, steps + offset, sizeof kind);
         memcpy(&length, steps + offset + 4, sizeof length);
         struct fields fields = {steps + offset + 8};
-        if (perform(kind, &fields, slots) < 0) {
+        if (kind != BERTH_STEP_WRITE_FILE) forget_written(&last);
+        if ((kind == BERTH_STEP_WRITE_FILE ? write_step(&last, &fields) : perform(kind, &fields, slots)) < 0) {
             *failed = index;
-            return -1;
+            result = -1;
         }
         offset += 8 + length;
     }
-    return 0;
+    forget_written(&last);
+    return result;
 }
 
 // Of what the parent has open the child needs its slots alone. A parent that holds thousands of sockets would leave it no room to open

@@ -315,6 +315,17 @@ int berth_become_monitor(const char *name) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
+int berth_name_process(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int berth_fork_with(int descriptor) {
+    pid_t child = fork();
+    if (child) return child;
+    // The standard streams are null already.
+    if (descriptor != 3 && dup3(descriptor, 3, O_CLOEXEC) < 0) _exit(127);
+    if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0 || setsid() < 0) _exit(127);
+    return 0;
+}
+
 int berth_monitor_signals(void) {
     sigset_t set;
     sigemptyset(&set);

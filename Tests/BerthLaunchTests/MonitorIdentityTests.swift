@@ -23,3 +23,18 @@ import Testing
         #expect(throws: MonitorProtocolError.self) { try MonitorRequest.decode(Self.head + [1]) }
     }
 }
+
+/// The messages by which monitors come to be.
+@Suite struct MonitorNurseryMessageTests {
+    private static func number(_ value: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+
+    @Test func theirBytesAreThese() throws {
+        let nursery = MonitorRequest.becomeNursery(cgroupFiles: ["/f"])
+        #expect(nursery.encoded(number: 7) == [1, 16, 0, 0] + Self.number(7) + Self.number(1) + Self.number(2) + Array("/f".utf8) + [0])
+        #expect(try MonitorRequest.decode(nursery.encoded(number: 7)).request == nursery)
+        #expect(MonitorRequest.fork.encoded(number: 7) == [1, 17, 0, 0] + Self.number(7))
+        #expect(try MonitorRequest.decode(MonitorRequest.fork.encoded(number: 7)).request == .fork)
+        #expect(throws: MonitorProtocolError.self) { try MonitorRequest.decode([1, 16, 0, 0] + Self.number(7) + Self.number(1)) }
+        #expect(throws: MonitorProtocolError.self) { try MonitorRequest.decode([1, 17, 0, 0] + Self.number(7) + [0]) }
+    }
+}

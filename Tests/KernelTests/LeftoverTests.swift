@@ -28,7 +28,8 @@ private struct Inventory: Equatable {
                 let status = try? String(contentsOfFile: "/proc/\(name)/status", encoding: .utf8)
             else { continue }
             let isOurs = groups.contains("berth-\(engineID)") || status.contains("\nPPid:\t\(getpid())\n")
-            guard isOurs else { continue }
+            // Monitors are forked of one that the engine has to its end.
+            guard isOurs, !status.hasPrefix("Name:\tberth-nursery\n") else { continue }
             processes.insert("\(name) \(status.prefix { $0 != "\n" })")
             for namespace in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(name)/ns")) ?? [] {
                 if let text = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(name)/ns/\(namespace)") {

@@ -145,9 +145,7 @@ struct MemberScene {
         return try namespace(one) == namespace(other)
     }
 
-    func monitors() throws -> Set<Int32> {
-        Set(try CgroupLayout.detect().processes(in: "berth-\(engine.id)/monitors"))
-    }
+    func monitors() throws -> Set<Int32> { try KernelTests.monitors(of: engine.id) }
 
     static func monitor(of id: String, at scene: Scene) throws -> Int32 {
         struct Run: Decodable {

@@ -3,6 +3,7 @@ import BerthLinux
 import BerthOCI
 import BerthReactor
 import Foundation
+import Synchronization
 import Testing
 
 @testable import BerthRuntime
@@ -13,6 +14,11 @@ final class MonitorScene: Sendable {
     let engineID: String
     let reactor: Reactor
     let lane = Lane(named: "the scene")
+    private struct WeakRuntime {
+        weak var runtime: Runtime?
+    }
+    /// Those whose nurseries may still be there.
+    private let runtimes = Mutex<[WeakRuntime]>([])
 
     init() throws {
         engineID = "relay\(UUID().uuidString.prefix(8).lowercased())"
@@ -37,7 +43,10 @@ final class MonitorScene: Sendable {
 
     /// An engine's: each finds what another has started.
     func runtime(_ monitor: MonitorLocation = .automatic) throws -> Runtime {
-        try Runtime(configuration: RuntimeConfiguration(engineID: engineID, execRoot: folder + "/run", monitor: monitor), reactor: reactor)
+        let made = try Runtime(
+            configuration: RuntimeConfiguration(engineID: engineID, execRoot: folder + "/run", monitor: monitor), reactor: reactor)
+        runtimes.withLock { $0.append(WeakRuntime(runtime: made)) }
+        return made
     }
 
     static func newID() -> String {
@@ -104,6 +113,8 @@ final class MonitorScene: Sendable {
             _ = try await container.wait()
             try await runtime.cleanUp(id: container.facts.id, in: lane)
         }
+        for other in runtimes.withLock({ $0 }) { await other.runtime?.close(in: lane) }
+        await runtime.close(in: lane)
         // Every monitor has ended: their group is empty.
         try await until("the monitors to have ended") { (try? runtime.cgroups.remove(runtime.cgroupParent)) != nil }
         try FileManager.default.removeItem(atPath: folder)

@@ -279,9 +279,7 @@ import Testing
                 let groups = try FileManager.default.contentsOfDirectory(atPath: hierarchy).filter { $0.utf8.count == 64 }
                 #expect(groups == [], "round \(round)")
             }
-            try await until("the monitors to have ended") {
-                try CgroupLayout.detect().processes(in: "berth-\(engine.id)/monitors").isEmpty
-            }
+            try await until("the monitors to have ended") { try monitors(of: engine.id).isEmpty }
             await engine.close()
         }
         try await scene.remove(with: try await scene.open())

@@ -166,16 +166,15 @@ import Testing
         let scene = try await Scene()
         let host = try EngineHost("stopped", at: scene, count: 18_106)
         let report = try await host.ready()
-        let layout = try CgroupLayout.detect()
         struct Document: Decodable { let id: String }
         let document = try Data(contentsOf: URL(fileURLWithPath: scene.root + "/engine.json"))
-        let group = "berth-\(try JSONDecoder().decode(Document.self, from: document).id)/monitors"
+        let engineID = try JSONDecoder().decode(Document.self, from: document).id
         let (peer, member) = (try MemberScene.monitor(of: report.pod[0], at: scene), try MemberScene.monitor(of: report.pod[2], at: scene))
-        let keeper = try #require(layout.processes(in: group).first { $0 != peer && $0 != member })
+        let keeper = try #require(monitors(of: engineID).first { $0 != peer && $0 != member })
         host.kill()
         // A container's monitor that is killed takes its container along, when an engine sees that.
         kill(what == "last" ? member : keeper, SIGKILL)
-        try await until("it to be gone") { !layout.processes(in: group).contains(what == "last" ? member : keeper) }
+        try await until("it to be gone") { try !monitors(of: engineID).contains(what == "last" ? member : keeper) }
         let pod = try MemberScene(in: try await scene.open(), port: 18_106, report, ownerIsRemoved: false)
         if what == "last" {
             #expect(try pod.member.details().status == .exited)

@@ -99,6 +99,14 @@ final class Scene: Sendable {
     return String(decoding: data, as: UTF8.self)
 }
 
+/// The monitors of an engine's containers: what is in their group, but for the process of which they are forked.
+func monitors(of engineID: String) throws -> Set<Int32> {
+    try CgroupLayout.detect().processes(in: "berth-\(engineID)/monitors").filter { process in
+        // One that is gone by now is none.
+        (try? String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8)).map { $0 != "berth-nursery\n" } ?? false
+    }
+}
+
 /// Waits for what is no event of this process, with a bound far beyond anything usual.
 func until(_ what: String, _ condition: () async throws -> Bool) async throws {
     let clock = ContinuousClock()

@@ -39,6 +39,13 @@ int berth_accept(int socket);
 /// Makes this process what a monitor is: subreaper, not dumpable, SIGPIPE and SIGHUP ignored, its name set. -1 with errno.
 int berth_become_monitor(const char *name);
 
+/// The name of this process, at most 15 bytes of it. -1 with errno.
+int berth_name_process(const char *name);
+
+/// Copies this process, which has one thread: the child's pid, or -1 with errno. In the child, 0: `descriptor` is its descriptor 3, it has nothing else
+/// but its standard streams, and a session of its own.
+int berth_fork_with(int descriptor);
+
 /// A signalfd for SIGCHLD and SIGTERM, which are blocked.
 int berth_monitor_signals(void);
 
