@@ -39,6 +39,8 @@ public final class Daemon {
     private let fixedVersion: String?
     private var agreedVersion: String?
     private var idle: Connection?
+    /// A connection on which the version has been asked for, and no answer been read.
+    private var greeting: Connection?
 
     /// A daemon at an address; nothing is sent before the first call.
     ///
@@ -58,13 +60,32 @@ public final class Daemon {
     /// The version that is spoken: the one that was fixed, or the newest that both sides know. Asks the daemon once.
     public func version() throws(ClientError) -> String {
         if let version = fixedVersion ?? agreedVersion { return version }
-        var answer = try send("HEAD", "/_ping", query: [], body: .none, headers: [])
+        var answer: ResponseBody
+        if let greeted = try greeted() { answer = greeted } else { answer = try send("HEAD", "/_ping", query: [], body: .none, headers: []) }
         _ = try answer.readAll(limit: 1 << 16)
         let offered = answer.head["api-version"] ?? "1.24"
         keep(answer)
         let agreed = Self.isOlder(offered, than: Self.newestVersion) ? offered : Self.newestVersion
         agreedVersion = agreed
         return agreed
+    }
+
+    /// Asks for the version and does not wait for the answer: the daemon looks it up while the caller does something else. What goes wrong is left to the
+    /// first call, which then begins anew. Repeating does nothing.
+    public func greet() {
+        guard fixedVersion == nil, agreedVersion == nil, greeting == nil else { return }
+        do throws(ClientError) {
+            let connection = try Connection(to: address)
+            if try connection.write(request("HEAD", "/_ping", query: [], headers: [])) { greeting = consume connection }
+        } catch {}  // the first call finds the same, and says it
+    }
+
+    private func greeted() throws(ClientError) -> ResponseBody? {
+        guard let connection = greeting.take() else { return nil }
+        do throws(ClientError) { return try Self.answer(to: "HEAD", isHeard: true, over: connection) } catch {
+            guard error.code == .lost else { throw error }
+            return nil
+        }
     }
 
     /// Whether a version is older than another.
@@ -131,19 +152,18 @@ public final class Daemon {
     private func send(
         _ method: String, _ target: String, query: [(String, String)], body: Body, headers: [(String, String)]
     ) throws(ClientError) -> ResponseBody {
-        var head = "\(method) \(target)\(Self.queryText(query)) HTTP/1.1\r\nHost: docker\r\nUser-Agent: \(userAgent)\r\n"
-        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        var headers = headers
         var content: [UInt8] = []
         switch body {
-        case .none: if method == "POST" || method == "PUT" { head += "Content-Length: 0\r\n" }
+        case .none: if method == "POST" || method == "PUT" { headers.append(("Content-Length", "0")) }
         case .json(let value):
             content = Array(value.json().utf8)
-            head += "Content-Type: application/json\r\nContent-Length: \(content.count)\r\n"
+            headers += [("Content-Type", "application/json"), ("Content-Length", "\(content.count)")]
         case .archive(let stream):
-            head += "Content-Type: application/x-tar\r\n"
-            head += stream.byteCount.map { "Content-Length: \($0)\r\n" } ?? "Transfer-Encoding: chunked\r\n"
+            headers.append(("Content-Type", "application/x-tar"))
+            headers.append(stream.byteCount.map { ("Content-Length", "\($0)") } ?? ("Transfer-Encoding", "chunked"))
         }
-        let request = Array(head.utf8) + [13, 10] + content
+        let request = request(method, target, query: query, headers: headers) + content
         if let connection = idle.take(), !connection.isStale() {
             // A daemon may close a connection in the very moment in which it is used again: who only asks, asks once more.
             do { return try exchange(method, request, body, over: connection) } catch {
@@ -153,13 +173,23 @@ public final class Daemon {
         return try exchange(method, request, body, over: try Connection(to: address))
     }
 
+    private func request(_ method: String, _ target: String, query: [(String, String)], headers: [(String, String)]) -> [UInt8] {
+        var head = "\(method) \(target)\(Self.queryText(query)) HTTP/1.1\r\nHost: docker\r\nUser-Agent: \(userAgent)\r\n"
+        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        return Array(head.utf8) + [13, 10]
+    }
+
     /// Sends a request and takes the head of its answer.
     private func exchange(_ method: String, _ request: [UInt8], _ body: Body, over given: consuming Connection) throws(ClientError)
         -> ResponseBody
     {
+        var isHeard = try given.write(request)
+        if isHeard, case .archive(let stream) = body { isHeard = try Self.send(stream, to: given) }
+        return try Self.answer(to: method, isHeard: isHeard, over: given)
+    }
+
+    private static func answer(to method: String, isHeard: Bool, over given: consuming Connection) throws(ClientError) -> ResponseBody {
         var connection = given
-        var isHeard = try connection.write(request)
-        if isHeard, case .archive(let stream) = body { isHeard = try Self.send(stream, to: connection) }
         // A daemon that stopped listening may have said why.
         let answer: ResponseHead
         do {

@@ -8,6 +8,7 @@ struct Completion: Verb {
         commandName: "completion", abstract: "Print the completion script of a shell: bash, zsh or fish", helpNames: .customLong("help"))
     static let synopsis = "SHELL"
     static let wordCount = WordCount.exactly(1)
+    static let isLocal = true
 
     @Argument var shell: String
 

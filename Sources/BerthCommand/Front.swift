@@ -172,7 +172,7 @@ enum Front {
     }
 
     private static func perform<Command: Verb>(_ type: Command.Type, _ words: [String], _ session: Session) throws -> Int32 {
-        switch try CommandLineReader.read(type, words, path: session.path) {
+        switch try CommandLineReader.read(type, words, path: session.path, whenWellFormed: { if !type.isLocal { session.greet() } }) {
         case .help(let text):
             try Output.line(text)
             return 0

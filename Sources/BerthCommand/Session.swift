@@ -1,5 +1,6 @@
 internal import BerthClient
 internal import BerthCommandLine
+internal import BerthLinux
 internal import Glibc
 
 /// One run of the program: whom it talks to, and as what it was called.
@@ -11,11 +12,22 @@ final class Session {
 
     init(path: String, options: GlobalOptions) { (self.path, self.options) = (path, options) }
 
-    /// The daemon. Nothing is sent before its first use; if it is ours and does not run, root starts it where that is allowed.
+    /// Has the daemon begin with its answer to the first question, if it listens on this machine and runs. What is wrong is said when it is needed.
+    func greet() {
+        guard let address = try? address(), case .unix(let socket) = address, HostFile.exists(socket) else { return }
+        try? daemon(mayStart: false).greet()
+    }
+
+    private var named: String? { options.host.last ?? Surroundings.variable("BERTH_HOST") ?? Surroundings.variable("DOCKER_HOST") }
+
+    private func address() throws(ClientError) -> DaemonAddress {
+        try named.map { text throws(ClientError) in try DaemonAddress(parsing: text) } ?? .standard
+    }
+
+    /// The daemon; if it is ours and does not run, root starts it where that is allowed.
     func daemon(mayStart: Bool = true) throws -> Daemon {
         if let connected { return connected }
-        let named = options.host.last ?? Surroundings.variable("BERTH_HOST") ?? Surroundings.variable("DOCKER_HOST")
-        let address = try named.map { text throws(ClientError) in try DaemonAddress(parsing: text) } ?? .standard
+        let address = try address()
         if Surroundings.variable("DOCKER_TLS_VERIFY") != nil, case .tcp = address {
             throw Failure("DOCKER_TLS_VERIFY is set, and TLS is not available yet: unset it to speak to \(address) without.", status: 125)
         }
@@ -44,4 +56,11 @@ protocol Verb: DockerCommand {
     ///
     /// - Returns: the exit status.
     func perform(_ session: Session) throws -> Int32
+
+    /// Whether it needs no daemon. Default: it does.
+    static var isLocal: Bool { get }
+}
+
+extension Verb {
+    static var isLocal: Bool { false }
 }

@@ -87,9 +87,11 @@ public enum CommandLineReader {
     /// - Parameters:
     ///   - arguments: the line without the command's name.
     ///   - path: the command's name as it was typed, as `berth container run`.
+    ///   - whenWellFormed: called once the line is in order and is no call for help. What then is left takes the most time, and can still find a value that
+    ///     makes no sense.
     /// - Throws: ``CommandLineError`` whose description ends with where help is to be found, as Docker's does.
     public static func read<Command: DockerCommand>(
-        _ type: Command.Type, _ arguments: [String], path: String
+        _ type: Command.Type, _ arguments: [String], path: String, whenWellFormed: () -> Void = {}
     ) throws(CommandLineError) -> Reading<Command> {
         let line: Grammar.Line
         let grammar: Grammar
@@ -113,6 +115,7 @@ public enum CommandLineReader {
                 \(type.configuration.abstract)
                 """)
         }
+        whenWellFormed()
         do {
             return .command(try type.parse(grammar.normalised(line)))
         } catch let error as CommandLineError {

@@ -408,7 +408,9 @@ extension ContainerStore {
 
     private func erase(_ object: ContainerObject) async throws(ContainerError) {
         if !object.state.withLock({ $0.isCleared }) {
-            do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch { throw ContainerError(error) }
+            do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
+                throw ContainerError(error)
+            }
         }
         // One that removes itself is removed by the next engine if a loss of power brings it back.
         let durability: Directory.Durability = object.document.configuration.removesItself ? .none : .synchronized

@@ -424,8 +424,8 @@ internal import Glibc
         let child = socket.withRawDescriptor { berth_fork_with($0) }
         if child == 0 { MonitorProgram.run() }
         guard child < 0 else { return }
-        let answer = MonitorAnswer.failed(
-            stage: LaunchFailure.Stage.preparation.rawValue, errno: Errno.current.rawValue, reason: "cannot fork a monitor: \(Errno.current)")
+        let (stage, error) = (LaunchFailure.Stage.preparation.rawValue, Errno.current)
+        let answer = MonitorAnswer.failed(stage: stage, errno: error.rawValue, reason: "cannot fork a monitor: \(error)")
         // Whoever has gone does not need to know.
         try? MessageSocket(adopting: socket.duplicate()).send(answer.encoded(number: 0))
     }

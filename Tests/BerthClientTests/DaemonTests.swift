@@ -38,6 +38,34 @@ struct DaemonTests {
         #expect(server.requests[0].hasPrefix("HEAD /_ping HTTP/1.1\r\n") && server.requests[1].hasPrefix("GET /v\(agreed)/info "))
     }
 
+    @Test("A greeting asks once, on the connection that is used afterwards; what becomes of it is left to the first call")
+    func greeting() throws {
+        let pong = "HTTP/1.1 200 OK\r\nApi-Version: 1.44\r\nContent-Length: 0\r\n\r\n"
+        let server = ScriptedServer([.init(answers: [pong, ok("{}")])])
+        let greeted = try daemon(server, version: nil)
+        greeted.greet()
+        greeted.greet()
+        try greeted.call("GET", "/info")
+        #expect(server.requests.map { $0.split(separator: " ").prefix(2).joined(separator: " ") } == ["HEAD /_ping", "GET /v1.44/info"])
+
+        // Closed before it has answered: it is asked again.
+        let closing = ScriptedServer([.init(answers: [""]), .init(answers: [pong])])
+        let unanswered = try daemon(closing, version: nil)
+        unanswered.greet()
+        #expect(try unanswered.version() == "1.44")
+        #expect(closing.requests.count == 2)
+
+        let nobody = try Daemon(at: .unix(path: "/tmp/berth-nobody-\(getpid())"), userAgent: "test")
+        nobody.greet()
+        #expect(throws: ClientError.self) { try nobody.version() }
+        // A version that was fixed is not asked for.
+        let fixed = ScriptedServer([.init(answers: [ok("{}")])])
+        let settled = try daemon(fixed)
+        settled.greet()
+        try settled.call("GET", "/info")
+        #expect(fixed.requests.count == 1)
+    }
+
     @Test("A version that is none is refused before anything is sent", arguments: ["", "1", "x.y", "1.2.3", "1.-2"])
     func badVersion(text: String) {
         #expect(throws: ClientError.self) { try Daemon(at: .standard, version: text, userAgent: "test") }
