@@ -61,7 +61,11 @@ public final class Daemon {
     public func version() throws(ClientError) -> String {
         if let version = fixedVersion ?? agreedVersion { return version }
         var answer: ResponseBody
-        if let greeted = try greeted() { answer = greeted } else { answer = try send("HEAD", "/_ping", query: [], body: .none, headers: []) }
+        if let greeted = try greeted() {
+            answer = greeted
+        } else {
+            answer = try send("HEAD", "/_ping", query: [], body: .none, headers: [])
+        }
         _ = try answer.readAll(limit: 1 << 16)
         let offered = answer.head["api-version"] ?? "1.24"
         keep(answer)
