@@ -15,6 +15,8 @@ extension ContainerStore {
     static var killPatience: Duration { .seconds(10) }
     /// How often that is waited for what has ended, and is only not cleared away.
     static var clearingTurns: Int { 12 }
+    /// Of how many containers the files may still be there whose removal has been told.
+    static var followingFilesLimit: Int { 64 }
 
     func start(_ object: ContainerObject) async throws(ContainerError) {
         try object.requireKnown()
@@ -54,9 +56,11 @@ extension ContainerStore {
         let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
             try requireStillLayers(document)
-            let attachment = try await attachNetwork(object, document)
-            if attachment.endpoints.isEmpty { publishPlaces("connect", object, document) }
-            let process = try await run(object, document, attachment, pending.map(\.choice))
+            // Its root and its sandbox have nothing to do with each other.
+            async let preparing = prepare(object, document)
+            let attachment = await attached(object, document)
+            let prepared = await preparing
+            let process = try await run(object, document, attachment, prepared, pending.map(\.choice))
             let streams = process.takeInitialStreams()
             for (attachment, stream) in zip(pending, streams) { attachment.bind(stream) }
             object.state.withLock { state in
@@ -99,9 +103,72 @@ extension ContainerStore {
         }
     }
 
+    /// The monitor, with the root.
+    private func prepare(_ object: ContainerObject, _ document: ContainerDocument) async -> Result<PreparedMonitor, ContainerError> {
+        let (id, services) = (object.id, services)
+        object.state.withLock { $0.isCleared = false }
+        do throws(ContainerError) {
+            return .success(
+                try await object.lane.run { () throws(ContainerError) in
+                    let root: RootMount
+                    do throws(SnapshotError) {
+                        root =
+                            switch try services.snapshots.mounts(of: WritableLayer(id: id)) {
+                            case .overlay(let base, let lowers, let upper, let work):
+                                .overlay(base: base, lowers: lowers, upper: upper, work: work)
+                            case .directory(let path): .directory(path)
+                            }
+                    } catch {
+                        throw Self.storage("cannot mount the root of container \(id.prefix(12))", error)
+                    }
+                    do throws(RuntimeError) {
+                        return try services.runtime.prepare(
+                            .init(
+                                id: id, stateDirectory: "\(services.root)/containers/\(id)", root: root,
+                                isRemovedAtItsEnd: document.configuration.removesItself))
+                    } catch { throw ContainerError(error) }
+                })
+        } catch { return .failure(error) }
+    }
+
+    private func attached(_ object: ContainerObject, _ document: ContainerDocument) async -> Result<SandboxAttachment, ContainerError> {
+        do throws(ContainerError) {
+            let attachment = try await attachNetwork(object, document)
+            if attachment.endpoints.isEmpty { publishPlaces("connect", object, document) }
+            return .success(attachment)
+        } catch { return .failure(error) }
+    }
+
+    /// Starts the process, where there are a monitor and a sandbox for it. Otherwise the monitor that there is goes.
     private func run(
-        _ object: ContainerObject, _ document: ContainerDocument, _ attachment: SandboxAttachment, _ streams: [MonitorRequest.StreamChoice]
+        _ object: ContainerObject, _ document: ContainerDocument, _ attached: Result<SandboxAttachment, ContainerError>,
+        _ prepared: Result<PreparedMonitor, ContainerError>, _ streams: [MonitorRequest.StreamChoice]
     ) async throws(ContainerError) -> RuntimeContainer {
+        let monitor: PreparedMonitor
+        let (attachment, start): (SandboxAttachment, Runtime.Start)
+        do throws(ContainerError) {
+            attachment = try attached.get()
+            monitor = try prepared.get()
+            start = try await self.start(object, document, attachment, streams)
+        } catch {
+            if let unused = try? prepared.get() {
+                // An answer means that nothing is left of it.
+                try? await object.lane.run { () throws(RuntimeError) in self.services.runtime.abandon(unused) }
+            }
+            throw error
+        }
+        // The namespace is held until the container is in it.
+        defer { extendLifetime(attachment) }
+        do throws(RuntimeError) { return try await services.runtime.start(start, by: monitor, in: object.lane) } catch {
+            throw ContainerError(error, executing: document.configuration.arguments(image: document.imageExecution))
+        }
+    }
+
+    /// What is started, with the files that belong to it written.
+    private func start(
+        _ object: ContainerObject, _ document: ContainerDocument, _ attachment: SandboxAttachment,
+        _ streams: [MonitorRequest.StreamChoice]
+    ) async throws(ContainerError) -> Runtime.Start {
         let id = object.id
         let directory = "\(services.root)/containers/\(id)"
         let configuration = document.configuration
@@ -110,24 +177,16 @@ extension ContainerStore {
             network: attachment.namespace,
             files: ContainerFiles.names.map { ("/etc/\($0)", "\(directory)/\($0)") }, hostDevices: [],
             seccomp: try seccomp(of: configuration))
-        let snapshots = services.snapshots
-        let root = try await object.lane.run { () throws(ContainerError) -> RootMount in
+        try await object.lane.run { () throws(ContainerError) in
             try self.restoreFiles(document, id)
             if let files = attachment.files { try self.write(files, id) }
-            do throws(SnapshotError) {
-                try Self.makeSources(configuration.bindMounts)
-                switch try snapshots.mounts(of: WritableLayer(id: id)) {
-                case .overlay(let base, let lowers, let upper, let work):
-                    return .overlay(base: base, lowers: lowers, upper: upper, work: work)
-                case .directory(let path): return .directory(path)
-                }
-            } catch {
+            do throws(SnapshotError) { try Self.makeSources(configuration.bindMounts) } catch {
                 throw Self.storage("cannot mount the root of container \(id.prefix(12))", error)
             }
         }
         let userText = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? document.imageExecution.user ?? ""
         var start = Runtime.Start(
-            id: id, stateDirectory: directory, root: root, logName: configuration.logDriver == .jsonFile ? "\(id)-json.log" : "",
+            logName: configuration.logDriver == .jsonFile ? "\(id)-json.log" : "",
             input: !configuration.openStandardInput ? .none : configuration.standardInputOnce ? .once : .open
         ) { root throws(RuntimeError) in
             do throws(ContainerError) {
@@ -139,16 +198,10 @@ extension ContainerStore {
             }
         }
         start.initialStreams = streams
-        start.isRemovedAtItsEnd = configuration.removesItself
-        // The namespace is held until the container is in it.
-        defer { extendLifetime(attachment) }
-        do throws(RuntimeError) {
-            start.heldSockets = try RuntimeContainer.handed(attachment.sockets)
-            object.state.withLock { $0.isCleared = false }
-            return try await services.runtime.start(start, in: object.lane)
-        } catch {
-            throw ContainerError(error, executing: configuration.arguments(image: document.imageExecution))
+        do throws(RuntimeError) { start.heldSockets = try RuntimeContainer.handed(attachment.sockets) } catch {
+            throw ContainerError(error)
         }
+        return start
     }
 
     /// As Docker's `-v` does: a source that is not there is made a directory.
@@ -208,6 +261,7 @@ extension ContainerStore {
         let watchers = objects.compactMap { object in object.state.withLock { $0.watcher } }
         for watcher in watchers { watcher.cancel() }
         for watcher in watchers { await watcher.value }
+        for erased in index.withLock({ Array($0.erasing.values) }) { _ = await erased.value() }
         await closeKeepers()
         for object in objects { object.state.withLock { $0.process }?.close() }
     }
@@ -412,31 +466,48 @@ extension ContainerStore {
                 throw ContainerError(error)
             }
         }
-        // One that removes itself is removed by the next engine if a loss of power brings it back.
-        let durability: Directory.Durability = object.document.configuration.removesItself ? .none : .synchronized
+        // One that removes itself is removed by the next engine if a loss of power brings it back. Whoever waits for that is told when the container is gone, and
+        // its files follow; unless very many are on their way already.
+        let removesItself = object.document.configuration.removesItself
+        let filesFollow = removesItself && index.withLock { $0.erasing.count < Self.followingFilesLimit }
         try await lane.run { () throws(ContainerError) in
-            do {
-                // Without its document it does not exist: what is left from here on belongs to nobody.
-                try self.documents.remove(id: object.id, durability: durability)
-                try self.services.snapshots.remove(WritableLayer(id: object.id))
-                try Directory.open(self.services.root + "/containers").removeTree(try PathBytes(object.id))
-            } catch {
+            // Without its document it does not exist: what is left from here on belongs to nobody.
+            do throws(StateError) { try self.documents.remove(id: object.id, durability: removesItself ? .none : .synchronized) } catch {
                 throw Self.storage("cannot remove container \(object.shortID)", error)
             }
+            if !filesFollow { try self.eraseFiles(of: object) }
         }
         await forgetSandboxOwner(object)
         let (pending, exit, removal) = object.state.withLock { state in
             state.lifecycle.removed()
             return (state.takePending(), state.lifecycle.lastExit, state.removal)
         }
+        let erased = Promise<Void>()
         index.withLock { index in
             index.containers[object.id] = nil
             if index.names[object.name] == object.id { index.names[object.name] = nil }
+            if filesFollow { index.erasing[object.id] = erased }
         }
-        await services.images.end(object.lease)
+        if !filesFollow { await services.images.end(object.lease) }
         for attachment in pending { attachment.bind(nil) }
         removal.fulfil(exit ?? ExitStatus(code: 0))
         publish("destroy", object)
+        guard filesFollow else { return }
+        do throws(ContainerError) { try await lane.run { () throws(ContainerError) in try self.eraseFiles(of: object) } } catch {
+            warn(object, "\(error.description); the next start of the engine removes what is left")
+        }
+        await services.images.end(object.lease)
+        index.withLock { $0.erasing[object.id] = nil }
+        erased.fulfil(())
+    }
+
+    private func eraseFiles(of object: ContainerObject) throws(ContainerError) {
+        do {
+            try services.snapshots.remove(WritableLayer(id: object.id))
+            try Directory.open(services.root + "/containers").removeTree(try PathBytes(object.id))
+        } catch {
+            throw Self.storage("cannot remove container \(object.shortID)", error)
+        }
     }
 }
 

@@ -3,12 +3,12 @@ internal import BerthSnapshots
 internal import Synchronization
 
 extension ContainerStore {
-    /// What containers have of the store of images and layers, now. Waits for nothing.
+    /// What containers have of the store of images and layers, now, those whose files are just being removed among them. Waits for nothing.
     public func storeUse() -> StoreUse {
         let index = index.withLock { $0 }
         var use = StoreUse()
         use.unreadable = index.setAside
-        use.ids = Set(index.containers.keys).union(index.names.values).union(index.setAside.keys)
+        use.ids = Set(index.containers.keys).union(index.names.values).union(index.setAside.keys).union(index.erasing.keys)
         use.containers = index.containers.values.compactMap { object in
             object.state.withLock { state in
                 // What is being removed loses its layer at any moment.

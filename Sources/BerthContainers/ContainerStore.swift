@@ -49,6 +49,8 @@ public final class ContainerStore: Sendable {
         /// Names in use, also those of containers that are just being made.
         var names: [String: String] = [:]
         var executions: [String: Execution] = [:]
+        /// Containers that are gone, and whose files are on their way.
+        var erasing: [String: Promise<Void>] = [:]
         /// Documents that could not be read: they keep their claims.
         var setAside: [String: String] = [:]
     }

@@ -30,8 +30,8 @@ public final class Runtime: Sendable {
     let configuration: RuntimeConfiguration
     let reactor: Reactor
     private let hardLimits: [UInt32: UInt64]
-    private let filters = FilterCache()
-    private let nursery: MonitorNursery
+    let filters = FilterCache()
+    let nursery: MonitorNursery
 
     /// Makes the exec-root and the control group of the engine. Repeating is fine.
     ///
@@ -66,53 +66,6 @@ public final class Runtime: Sendable {
         nursery = MonitorNursery(
             configuration.monitor, cgroupFiles: cgroups.joiningFiles(of: "\(cgroupParent)/monitors"), patience: nurseryPatience,
             reactor: reactor)
-    }
-
-    /// How a container is to be started.
-    public struct Start: Sendable {
-        /// The container's id: 64 hexadecimal digits.
-        public var id: String
-        /// Its directory below the root: log and exit record go there.
-        public var stateDirectory: String
-        /// How its root comes about.
-        public var root: RootMount
-        /// The log's name in the directory; empty for none.
-        public var logName: String
-        /// What becomes of standard input.
-        public var input: MonitorRequest.InputPolicy
-        /// Clients that see all output from the very first byte, at most 64: ``RuntimeContainer/takeInitialStreams()``.
-        public var initialStreams: [MonitorRequest.StreamChoice] = []
-        /// Whether it is removed when it has ended, so that nobody needs to know of its end after a loss of power. Default `false`.
-        public var isRemovedAtItsEnd = false
-        /// Sockets that the monitor holds from before the container starts; see ``SandboxMonitor``.
-        public var heldSockets: [HandedSocket] = []
-        /// Asked, with the mounted root, for the specification: there users and groups can be resolved. Runs where it may block.
-        public var specification: @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
-
-        /// All of them.
-        public init(
-            id: String, stateDirectory: String, root: RootMount, logName: String, input: MonitorRequest.InputPolicy,
-            specification: @escaping @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
-        ) {
-            self.id = id
-            self.stateDirectory = stateDirectory
-            self.root = root
-            self.logName = logName
-            self.input = input
-            self.specification = specification
-        }
-    }
-
-    /// Starts a container: a monitor, its root, the plan. On failure nothing of it is left.
-    ///
-    /// - Throws: `commandNotFound` and `commandNotExecutable` for the program, what `specification` throws, and the rest of ``RuntimeError``.
-    public func start(_ start: Start, in lane: Lane) async throws(RuntimeError) -> RuntimeContainer {
-        let begun = try await lane.run { () throws(RuntimeError) in try self.begin(start) }
-        let connection = try MonitorConnection(begun.takeSocket(), reactor: reactor)
-        connection.listen()
-        return RuntimeContainer(
-            begun.facts, connection, reactor, executions: begun.input, filters,
-            initialStreams: begun.streams)
     }
 
     /// What has become of a container that was started on this boot.
@@ -195,91 +148,7 @@ public final class Runtime: Sendable {
     /// Whether a process of a container is still there. Blocks for a moment.
     public func hasProcesses(of id: String) -> Bool { !cgroups.processes(in: "\(cgroupParent)/\(id)").isEmpty }
 
-    // MARK: Starting (blocking)
-
-    private final class Begun: Sendable {
-        let facts: ContainerFacts
-        let input: LaunchInput
-        private let socket: SocketHolder
-        let streams: [AttachStream]
-        init(_ facts: ContainerFacts, _ input: LaunchInput, _ socket: SocketHolder, _ streams: [AttachStream]) {
-            (self.facts, self.input, self.socket, self.streams) = (facts, input, socket, streams)
-        }
-        func takeSocket() -> MessageSocket { socket.take() }
-    }
-
-    private func begin(_ start: Start) throws(RuntimeError) -> Begun {
-        do {
-            return try launch(start)
-        } catch {
-            // Nothing of it stays, whatever step it was; a group that is still busy for a moment is found at the next start or clean-up.
-            killProcesses(of: start.id)
-            ExitRecord.forgetBegun(in: start.stateDirectory)
-            try? removeTraces(of: start.id)
-            throw error
-        }
-    }
-
-    private func launch(_ start: Start) throws(RuntimeError) -> Begun {
-        let socket = try nursery.bear()
-        do {
-            let execDirectory = try Directory.open("\(configuration.execRoot)/containers")
-            try execDirectory.removeTree(try PathBytes(start.id))
-            try execDirectory.makeDirectory(try PathBytes(start.id), permissions: 0o700)
-            let own = try execDirectory.openDirectory(try PathBytes(start.id))
-            let state = try Directory.open(start.stateDirectory)
-            // From now on nothing is known of its end: what an empty record says also after a loss of power.
-            try unsafe state.replaceFile("exit.json", with: [UInt8]().span.bytes, durability: .none)
-
-            // What does not need the answer of what comes before it is asked in one go.
-            try socket.send(
-                MonitorRequest.initialize(.init(id: start.id, cgroupFiles: [], isRemovedAtItsEnd: start.isRemovedAtItsEnd))
-                    .encoded(number: 1),
-                own.descriptor, state.descriptor)
-            try socket.send(MonitorRequest.mountRoot(start.root).encoded(number: 2))
-            for (index, choice) in start.initialStreams.enumerated() {
-                try socket.send(MonitorRequest.attach(choice).encoded(number: UInt64(3 + index)))
-            }
-            _ = try socket.answer(to: 1)
-            guard let root = try socket.answer(to: 2).takeDescriptor() else {
-                throw RuntimeError(.monitor, "the monitor gave no root")
-            }
-            let specification = try start.specification(Directory(adopting: root))
-
-            let input = try input(id: start.id, specification, hasInput: start.input != .none)
-            let plan = try LaunchPlan.compile(input)
-            let memory =
-                cgroups.version == 1
-                ? cgroups.directory(of: "memory", input.cgroupPath).map { "\($0)/memory.oom_control" }
-                : cgroups.unified.map { "\($0)/\(input.cgroupPath)/memory.events" }
-            let launch = MonitorRequest.Launch(logName: start.logName, input: start.input, memoryEventsPath: memory ?? "")
-            var streams: [AttachStream] = []
-            for index in start.initialStreams.indices {
-                guard let stream = try socket.answer(to: UInt64(3 + index)).takeDescriptor() else {
-                    throw RuntimeError(.monitor, "the monitor gave no streams")
-                }
-                streams.append(try AttachStream(stream, reactor: reactor))
-            }
-            var number = UInt64(3 + streams.count)
-            for sockets in start.heldSockets.messages {
-                try socket.send(MonitorRequest.hold(sockets.map(\.socket)).encoded(number: number), handing: sockets)
-                _ = try socket.answer(to: number)
-                number += 1
-            }
-            try socket.send(MonitorRequest.launch(launch).encoded(number: number), try HostFile.inMemory(named: "plan", plan.encoded()))
-            guard case .started(let id, let ticks, let at) = try socket.answer(to: number).answer else {
-                throw RuntimeError(.monitor, "the monitor's answer to a launch makes no sense")
-            }
-            let facts = ContainerFacts(id: start.id, stateDirectory: start.stateDirectory, processID: id, startTicks: ticks, startedAt: at)
-            return Begun(facts, input, SocketHolder(socket), streams)
-        } catch let error as RuntimeError {
-            throw error
-        } catch {
-            throw RuntimeError(.system, "cannot start container \(start.id.prefix(12)): \(error)", underlying: error as? Errno)
-        }
-    }
-
-    private func input(id: String, _ specification: RuntimeSpec, hasInput: Bool) throws(RuntimeError) -> LaunchInput {
+    func input(id: String, _ specification: RuntimeSpec, hasInput: Bool) throws(RuntimeError) -> LaunchInput {
         LaunchInput(
             specification: specification, id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
             hasInput: hasInput, hasKernelCore: HostFile.exists("/proc/kcore"),
@@ -415,7 +284,7 @@ public final class Runtime: Sendable {
         return record
     }
 
-    private func removeTraces(of id: String) throws(RuntimeError) {
+    func removeTraces(of id: String) throws(RuntimeError) {
         do throws(Errno) {
             try cgroups.remove("\(cgroupParent)/\(id)")
             try Directory.open("\(configuration.execRoot)/containers").removeTree(try PathBytes(id))

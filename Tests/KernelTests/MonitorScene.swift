@@ -59,7 +59,8 @@ final class MonitorScene: Sendable {
     ) async throws -> RuntimeContainer {
         let state = "\(folder)/state/\(id)"
         try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
-        var start = Runtime.Start(id: id, stateDirectory: state, root: .directory(folder + "/lower"), logName: "log", input: .none) { _ in
+        let preparation = Runtime.Preparation(id: id, stateDirectory: state, root: .directory(folder + "/lower"))
+        var start = Runtime.Start(logName: "log", input: .none) { _ in
             var spec = RuntimeSpec()
             spec.process = RuntimeSpec.Process(args: command)
             var linux = RuntimeSpec.Linux()
@@ -70,7 +71,8 @@ final class MonitorScene: Sendable {
             return spec
         }
         start.heldSockets = sockets
-        return try await runtime.start(start, in: lane)
+        let monitor = try await lane.run { () throws(RuntimeError) in try runtime.prepare(preparation) }
+        return try await runtime.start(start, by: monitor, in: lane)
     }
 
     func reconnect(_ runtime: Runtime, _ id: String) async throws -> Runtime.Found {
