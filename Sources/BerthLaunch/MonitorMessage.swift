@@ -43,7 +43,8 @@ public enum MonitorRequest: Hashable, Sendable {
         public var id: String
         /// Files that take `0` to put the monitor into the engine's cgroup.
         public var cgroupFiles: [String]
-        /// Whether it is removed when it has ended: then its end is recorded and not synced. An engine that does not say so has others in mind.
+        /// Whether it is removed when it has ended: then its end is recorded and not synced, and neither is what it writes to its own layer. An engine that does
+        /// not say so has others in mind.
         public var isRemovedAtItsEnd: Bool
 
         /// These.

@@ -16,8 +16,12 @@ public struct DetachedMount: ~Copyable, Sendable {
     ///   - base: the directory to which all names are relative.
     ///   - lowers: the read-only directories, the uppermost first; at least one.
     ///   - upper: the writable directory, with `work` beside it on the same file system.
+    ///   - isVolatile: nothing that is written is ever synced, also not at the end of the mount, and the upper can be mounted this once: for one that is
+    ///     thrown away with what it is for.
     /// - Throws: `EINVAL` where the file system cannot carry an upper, or for too many layers of a kernel before 6.5.
-    public static func overlay(base: String, lowers: [String], upper: String, work: String) throws(Errno) -> DetachedMount {
+    public static func overlay(base: String, lowers: [String], upper: String, work: String, isVolatile: Bool = false) throws(Errno)
+        -> DetachedMount
+    {
         let directory = try Directory.open(base)
         let names = try lowers.map { (name) throws(Errno) in try PathBytes(name) }
         let (upper, work) = (try PathBytes(upper), try PathBytes(work))
@@ -28,7 +32,7 @@ public struct DetachedMount: ~Copyable, Sendable {
         let raw = try directory.descriptor.withRawDescriptor { (base) throws(Errno) in
             try unsafe upper.withCString { (upper) throws(Errno) in
                 try unsafe work.withCString { (work) throws(Errno) in
-                    try check { unsafe berth_overlay(base, pointers, pointers.count, upper, work, 0) }
+                    try check { unsafe berth_overlay(base, pointers, pointers.count, upper, work, 0, isVolatile ? 1 : 0) }
                 }
             }
         }

@@ -344,7 +344,8 @@ internal import Glibc
             let made =
                 switch mount {
                 case .overlay(let base, let lowers, let upper, let work):
-                    try DetachedMount.overlay(base: base, lowers: lowers, upper: upper, work: work)
+                    try DetachedMount.overlay(
+                        base: base, lowers: lowers, upper: upper, work: work, isVolatile: isRemovedAtItsEnd)
                 case .directory(let path): try DetachedMount.bind(path)
                 }
             let descriptor = try made.descriptor.duplicate()

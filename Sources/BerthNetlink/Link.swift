@@ -51,6 +51,8 @@ enum LinkAttribute {
     static let alias: UInt16 = 20
     static let namespaceDescriptor: UInt16 = 28
     static let extendedMask: UInt16 = 29
+    static let sendQueueCount: UInt16 = 31
+    static let receiveQueueCount: UInt16 = 32
     static let peerNamespaceID: UInt16 = 37
     static let targetNamespaceID: UInt16 = 46
 

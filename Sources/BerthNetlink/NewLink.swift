@@ -146,14 +146,19 @@ extension NetlinkRequest {
             if let master = link.master { writer.attribute(LinkAttribute.master, master) }
             switch link.kind {
             case .macvlan(let parent, _), .ipvlan(let parent, _, _), .vlan(let parent, _): writer.attribute(LinkAttribute.link, parent)
-            case .bridge, .veth, .dummy: break
+            case .veth: writer.oneQueueEachWay()
+            case .bridge, .dummy: break
             }
             writer.nested(LinkAttribute.info) { writer in
                 writer.attribute(LinkAttribute.infoKind, text: link.kind.name)
                 writer.nested(LinkAttribute.infoData) { writer in
                     switch link.kind {
                     case .bridge(let options): options.write(to: &writer)
-                    case .veth(let peer): writer.nested(1) { peer.write(isUp: false, to: &$0) }
+                    case .veth(let peer): 
+                        writer.nested(1) { writer in
+                            peer.write(isUp: false, to: &writer)
+                            writer.oneQueueEachWay()
+                        }
                     case .macvlan(_, let mode): writer.attribute(1, mode.rawValue)
                     case .ipvlan(_, let mode, let isolation):
                         writer.attribute(1, mode.rawValue)
@@ -168,6 +173,13 @@ extension NetlinkRequest {
 }
 
 extension NetlinkWriter {
+    /// What the ends of a veth have anyway. Where it is not said, the kernel makes one for each processor and takes all but one away again, for which it waits
+    /// twice, holding everybody up who wants to change an interface.
+    fileprivate mutating func oneQueueEachWay() {
+        attribute(LinkAttribute.sendQueueCount, UInt32(1))
+        attribute(LinkAttribute.receiveQueueCount, UInt32(1))
+    }
+
     /// `struct ifinfomsg`.
     mutating func linkHeader(index: Int32, flags: UInt32 = 0, mask: UInt32 = 0) {
         append(UInt8(0))

@@ -6,6 +6,9 @@ struct InterfaceNames {
 
     init(_ links: [Link]) { names = Set(links.map(\.name)) }
 
+    /// Those of a namespace that nobody has used.
+    static var unused: InterfaceNames { InterfaceNames([]) }
+
     /// Takes the next: of a prefix the lowest number that is free.
     mutating func take(_ prefix: String) -> String {
         var number = 0

@@ -94,7 +94,7 @@ public final class SandboxStore: Sendable {
         var record = SandboxRecord(request)
         var sockets: [SandboxSocket] = []
         do throws(NetworkError) {
-            var names = InterfaceNames(try namespace.interfaces())
+            var names = InterfaceNames.unused
             for (configuration, object) in objects { record.endpoints.append(try object.reserve(configuration, request, &names)) }
             sockets += try reservePorts(&record)
             sockets += try makeNameSockets(&record, in: namespace)
