@@ -154,7 +154,7 @@ extension NetlinkRequest {
                 writer.nested(LinkAttribute.infoData) { writer in
                     switch link.kind {
                     case .bridge(let options): options.write(to: &writer)
-                    case .veth(let peer): 
+                    case .veth(let peer):
                         writer.nested(1) { writer in
                             peer.write(isUp: false, to: &writer)
                             writer.oneQueueEachWay()
