@@ -1,3 +1,4 @@
+internal import CBerth
 internal import Glibc
 
 /// The capabilities of Linux by number (capabilities(7)).
@@ -27,6 +28,15 @@ public enum Capability {
         }
         throw .EIO
     }
+}
+
+/// How many descriptors this process may have open.
+public enum DescriptorLimit {
+    /// Raises the limit in force to what this process may have. A monitor that is started by it has the former one, and so have containers. Repeating is
+    /// fine.
+    ///
+    /// - Throws: what setrlimit(2) says; it is as it was then.
+    public static func raise() throws(Errno) { _ = try check { berth_raise_own_file_limit() } }
 }
 
 /// Resources that setrlimit(2) limits.

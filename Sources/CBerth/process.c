@@ -32,6 +32,29 @@
 
 // ---- Starting a program
 
+// The limit of open files before it was raised; 0 while it was not.
+static rlim_t former_file_limit;
+
+int berth_raise_own_file_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;
+    if (limit.rlim_cur == limit.rlim_max) return 0;
+    rlim_t former = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;
+    former_file_limit = former;
+    return 0;
+}
+
+// In the child: what it inherits is what this process was given.
+static void restore_file_limit(void) {
+    struct rlimit limit;
+    if (!former_file_limit || getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    limit.rlim_cur = former_file_limit < limit.rlim_max ? former_file_limit : limit.rlim_max;
+    // Nothing can be wrong with a limit that was in force before.
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 struct spawn {
     int program;
     char *const *arguments;
@@ -52,6 +75,7 @@ static int spawned(void *argument) {
     int kept = null < 0 ? -1 : fcntl(spawn->descriptor, F_DUPFD_CLOEXEC, 10);
     if (kept >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(null, 2) >= 0 && dup2(kept, 3) >= 0 &&
         syscall(SYS_close_range, 4u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) == 0) {
+        restore_file_limit();
         setsid();
         setpriority(PRIO_PROCESS, 0, spawn->nice);
         (void)!chdir("/");

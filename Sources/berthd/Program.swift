@@ -63,12 +63,15 @@ internal import Logging
         // Before any other thread exists, so that all of them leave the signals to this one.
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
         _ = signal(SIGPIPE, SIG_IGN)
+        // Each sandbox with names of its own takes four, and each container some more. Containers get what this process was given.
+        let log = Self.log(debug ? .debug : level)
+        do throws(Errno) { try DescriptorLimit.raise() } catch { log.warning("the limit of open files could not be raised: \(error)") }
         let service = Service(
             engine: EngineConfiguration(
                 root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
                 firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault),
             daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, pidFile: pidfile,
-            log: Self.log(debug ? .debug : level))
+            log: log)
         Task {
             do {
                 try await service.run()

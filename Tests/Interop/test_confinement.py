@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from conftest import wait_for
+from conftest import Daemon, wait_for
 
 FOLDER = pathlib.Path(__file__).parent.parent / "Confinement"
 SCRIPT = (FOLDER / "report.sh").read_text()
@@ -36,12 +36,12 @@ OWN_LINKS = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up; exec "$@"
 class Docker:
     """Debian's dockerd on a root of its own, without networks unless asked for; with them it has links of its own, where nobody else's subnets are."""
 
-    def __init__(self, base, networks=False):
+    def __init__(self, base, networks=False, launcher=()):
         self.base = pathlib.Path(base)
         self.socket = self.base / "docker.sock"
         self.log = self.base / "dockerd.log"
         self.process = subprocess.Popen(
-            [*(OWN_LINKS if networks else ()), "/usr/sbin/dockerd", "--data-root", self.base / "root", "--exec-root", self.base / "exec", "--pidfile", self.base / "pid",
+            [*(OWN_LINKS if networks else ()), *launcher, "/usr/sbin/dockerd", "--data-root", self.base / "root", "--exec-root", self.base / "exec", "--pidfile", self.base / "pid",
              "-H", f"unix://{self.socket}", "--cgroup-parent", f"/{self.base.name}",
              *(() if networks else ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"))],
             stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"), stderr=subprocess.STDOUT)
@@ -201,3 +201,42 @@ def test_an_execution_is_confined_as_dockers(docker, berth):
         found.append([out("exec", *options, name, "sh", "-c", script) for options in ([], ["-u", "user"], ["-e", "B=2", "-w", "/etc"])])
         out("rm", "-f", name)
     assert found[0] == found[1]
+
+
+FILES = ["prlimit", "--nofile=1000:4000", "--"]
+
+
+class Limited(Daemon):
+    """berthd that may have some thousand files open."""
+
+    def arguments(self):
+        return [*FILES, *super().arguments()]
+
+
+def test_the_daemon_raises_its_limit_of_files_and_does_not_hand_it_on(probe_tar):
+    base = tempfile.mkdtemp(prefix="berth-limits-")
+    docker = Docker(tempfile.mkdtemp(prefix="docker-limits-"), launcher=FILES)
+    berthd = Limited(base).start()
+    try:
+        limits, own = [], []
+        for socket, process in ((docker.socket, docker.process), (berthd.socket, berthd.process)):
+            def out(*words):
+                done = subprocess.run(["/usr/bin/docker", "-H", f"unix://{socket}", *map(str, words)], capture_output=True, text=True, timeout=120)
+                assert done.returncode == 0, done.stderr
+                return done.stdout.split()
+
+            out("import", probe_tar, "probe:latest")
+            script = "ulimit -n; ulimit -Hn"
+            own.append(re.search(r"Max open files +(\d+) +(\d+)", pathlib.Path(f"/proc/{process.pid}/limits").read_text()).groups())
+            out("run", "-d", "--name", "files", "--network", "none", "probe:latest", "sh", "-c", f"({script}) >/limits; sleep 1000")
+            limits.append([out("exec", "files", "cat", "/limits"), out("exec", "files", "sh", "-c", script)])
+            out("rm", "-f", "files")
+        assert own == [("4000", "4000")] * 2
+        assert limits[1] == [["1000", "4000"]] * 2
+        # As dockerd of today, by what Go does since 1.21; Debian's still hands on what it has raised.
+        assert [hard for _, hard in limits[0]] == ["4000"] * 2
+    finally:
+        docker.stop()
+        berthd.stop()
+        shutil.rmtree(docker.base)
+        shutil.rmtree(base)

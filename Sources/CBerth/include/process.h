@@ -9,9 +9,12 @@
 /// Starts a program without copying this process's memory: the calling thread waits until the program runs (or could not).
 ///
 /// The child has no environment, a session of its own, null standard streams, `descriptor` as its descriptor 3 and nothing else, signals
-/// reset and none blocked. `program` is executed with `arguments` (ended by NULL).
+/// reset and none blocked, and the limit of open files that this process had before berth_raise_own_file_limit. `program` is executed with `arguments` (ended by NULL).
 /// Returns the pid (its pidfd in `*pidfd`), or -1 with the errno of clone or execve.
 int berth_spawn(const char *program, char *const *arguments, int descriptor, int *pidfd);
+
+/// Raises this process's limit of open files to its hard one, before it has a second thread. -1 with errno. Repeating is fine.
+int berth_raise_own_file_limit(void);
 
 /// Which of the levels of x86-64 (its psABI) the processor has: 1 to 4; 0 on others.
 int berth_x86_64_level(void);
