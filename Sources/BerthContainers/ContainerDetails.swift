@@ -107,7 +107,7 @@ extension ContainerStore {
     private func links(of document: ContainerDocument) -> [String] {
         document.configuration.networking.links.compactMap { text in
             let (target, alias) = EndpointConfiguration.parts(ofLink: text)
-            guard let other = try? object(target) else { return nil }  // it is gone
+            guard let other = try? linked(target) else { return nil }  // it is gone
             return "/\(other.name):/\(document.name)/\(alias)"
         }
     }

@@ -107,20 +107,25 @@ extension ContainerStore {
                 .invalid, "conflicting options: container type network can't be used with links. This would result in undefined behavior")
         }
         if mode == .host {
-            throw ContainerError(
-                .invalid, "conflicting options: host type networking can't be used with links. This would result in undefined behavior")
+            throw .hostCannotBeLinked
         }
-        guard mode != .none else {
-            throw ContainerError(.invalid, "conflicting options: links of the default network and the network mode")
-        }
-        // Elsewhere whom they mean shows when it is asked for.
-        guard mode.networkName == PredefinedNetwork.bridge.rawValue else { return }
+        // Elsewhere whom they mean shows when it is asked for. Without a network they do nothing, as with Docker.
+        guard mode == .none || mode.networkName == PredefinedNetwork.bridge.rawValue else { return }
         for link in networking.links {
             let target = EndpointConfiguration.parts(ofLink: link).target
-            do throws(ContainerError) { _ = try object(target) } catch {
+            let other: ContainerObject
+            do throws(ContainerError) { other = try linked(target) } catch {
                 throw ContainerError(.invalid, "could not get container for \(target): \(error.description)")
             }
+            guard other.document.configuration.network != .host else { throw .hostCannotBeLinked }
         }
+    }
+
+    /// The container that a link means: of one that shares another's sandbox, that other.
+    func linked(_ target: String) throws(ContainerError) -> ContainerObject {
+        var found = try object(target)
+        while let owner = found.document.sandboxOwner { found = try object(owner) }
+        return found
     }
 
     /// Whether the networks are there, and whose sandbox is shared. A name is made an id: names change hands.
@@ -203,6 +208,9 @@ extension NetworkMode {
 }
 
 extension ContainerError {
+    fileprivate static let hostCannotBeLinked = ContainerError(
+        .invalid, "conflicting options: host type networking can't be used with links. This would result in undefined behavior")
+
     init(_ error: NetworkError) {
         let code: Code =
             switch error.code {

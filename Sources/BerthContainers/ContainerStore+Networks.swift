@@ -155,7 +155,10 @@ extension ContainerStore {
         var naming = SandboxNaming(
             hostname: hostname(of: document, id), domainName: configuration.domainName, servers: networking.nameServers,
             search: networking.nameSearch, options: networking.nameOptions, extraHosts: networking.extraHosts)
-        naming.links = try networking.links.map { text throws(ContainerError) in try link(text, of: document) }
+        // Links are of the default network: who is in none has no use for them.
+        if configuration.endpoints.contains(where: { $0.network == PredefinedNetwork.bridge.rawValue }) {
+            naming.links = try networking.links.map { text throws(ContainerError) in try link(text, of: document) }
+        }
         var ports = networking.publishedPorts
         if networking.publishesAllPorts {
             let exposed = networking.exposedPorts.union(document.imageExecution.exposedPorts.compactMap { Port($0) })
@@ -166,7 +169,7 @@ extension ContainerStore {
 
     private func link(_ text: String, of document: ContainerDocument) throws(ContainerError) -> SandboxNaming.Link {
         let (target, alias) = EndpointConfiguration.parts(ofLink: text)
-        let other = try object(target)
+        let other = try linked(target)
         let place = services.sandboxes.endpoints(of: other.id).first { $0.networkName == "bridge" }
         guard let place else {
             throw ContainerError(.conflict, "Cannot link to a non running container: /\(other.name) AS /\(document.name)/\(alias)")

@@ -108,7 +108,8 @@ REFUSED = [
         ["-p", "80:80"], ["-P"], ["-h", "x"], ["--dns", "1.1.1.1"], ["--add-host", "a:1.2.3.4"], ["--link", "old:x"], ["--expose", "80"],
         ["--network-alias", "x"], ["--ip", "172.29.5.77"], ["--network", "n2"])),
     run("--network", "host", "-p", "80:80"), run("--network", "host", "--link", "old:x"), run("--network", "host", "--network-alias", "x"),
-    run("--network", "none", "--network-alias", "x"), run("--network", "none", "--link", "old:x"), run("--network-alias", "x"),
+    run("--network", "none", "--network-alias", "x"), run("--network-alias", "x"), run("--link", "atHost:x"),
+    *(run("--network", "none", "--link", text) for text in ("old:x", "idle:x", "nowhere:x", "atHost:x")),
     run("--dns", "nonsense"), run("--dns", "1.1.1"), run("--dns-search", "a b"), run("--dns-search", "a..b"),
     *(run("--add-host", text) for text in ("a", "a:b", "a:1.2.3", ":1.2.3.4", "a:")),
     run("--link", "nowhere:x"), run("--link", "idle:x"), run("--link", "old:x:y"), run("--link", "old:"), run("--network", "n2", "--link", "nowhere:x"),
@@ -159,7 +160,7 @@ OWN_WORDS = [
     (r"container:(nowhere|wrong)", "joining network namespace of container: no such container: "),
     (r"container:idle", "cannot join network namespace of a non running container: container idle is created"),
     (r"container:web --ip", "conflicting options: cannot attach both user-defined and non-user-defined network-modes"),
-    (r"none --link", "conflicting options: links of the default network and the network mode"), (r"-h a", "invalid hostname: "),
+    (r"-h a", "invalid hostname: "),
     (r"n10 --network nowhere", "container cannot be created with multiple network endpoints: n10, nowhere"),
 ]
 
