@@ -1,3 +1,4 @@
+internal import BerthLinux
 internal import BerthOCI
 public import BerthReactor
 public import BerthState
@@ -6,8 +7,8 @@ internal import Synchronization
 
 /// The networks of an engine: made, found, listed, removed.
 ///
-/// One document a network, `networks/<id>.json`, is all that is kept of it. The three that every engine has need none, but for the addresses of the default
-/// one, which are chosen when it is first used.
+/// One document a network, `networks/<id>.json`, is all that is kept of it. The three that every engine has are made with its root; the addresses of the
+/// default one are chosen when it is first used.
 public final class NetworkStore: Sendable {
     struct Index {
         var networks: [String: NetworkObject] = [:]
@@ -99,6 +100,10 @@ public final class NetworkStore: Sendable {
         }
         let network = Network(id: id, createdAt: .now, configuration: configuration, parts: [])
         let object = NetworkObject(network, try AddressPlan(restoring: [], said: []), try drivers.driver(named: predefined.driver))
+        // Lost with the machine's power, it is made again: it needs to be whole, and not to last.
+        do throws(StateError) { try documents.write(NetworkDocument(network), id: id, durability: .contents) } catch {
+            throw NetworkError(error)
+        }
         index.withLock { index in
             index.networks[id] = object
             index.names[network.name] = id
