@@ -106,7 +106,7 @@ public final class Engine: Sendable {
             self.images = images
             networks = try NetworkStore(
                 root: configuration.root, execRoot: execRoot, engineID: document.id, reactor: reactor, events: events,
-                protection: firewall.protection, publishDefault: configuration.publishDefault)
+                protection: firewall.protection, publishDefault: configuration.publishDefault, hostGateway: configuration.hostGateway)
             sandboxes = try SandboxStore(networks: networks, execRoot: execRoot, reactor: reactor)
             containers = try ContainerStore(
                 .init(

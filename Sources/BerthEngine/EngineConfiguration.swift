@@ -20,6 +20,8 @@ public struct EngineConfiguration: Sendable {
     public var firewallProtection: Firewall.Protection?
     /// Where ports are published for which nobody names an address. Default ``PublishDefault/everywhere``.
     public var publishDefault: PublishDefault
+    /// What `host-gateway` stands for in `--add-host`. Default ``HostGateway/defaultNetwork``.
+    public var hostGateway: HostGateway
 
     /// The default root.
     public static var defaultRoot: String { "/var/lib/berth" }
@@ -28,9 +30,11 @@ public struct EngineConfiguration: Sendable {
     public init(
         root: String = EngineConfiguration.defaultRoot, execRoot: String? = nil, monitor: MonitorLocation = .automatic,
         archiveLimits: ArchiveLimits = ArchiveLimits(), firewall: FirewallSetting.Mode? = nil,
-        firewallProtection: Firewall.Protection? = nil, publishDefault: PublishDefault = .everywhere
+        firewallProtection: Firewall.Protection? = nil, publishDefault: PublishDefault = .everywhere,
+        hostGateway: HostGateway = .defaultNetwork
     ) {
         (self.firewall, self.firewallProtection, self.publishDefault) = (firewall, firewallProtection, publishDefault)
+        self.hostGateway = hostGateway
         (self.root, self.execRoot, self.monitor, self.archiveLimits) = (root, execRoot, monitor, archiveLimits)
     }
 }

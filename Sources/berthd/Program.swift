@@ -47,6 +47,11 @@ internal import Logging
         help: "Where ports are published for which nobody names an address: everywhere or loopback. (default: everywhere)",
         transform: Program.choice)
     var publishDefault = PublishDefault.everywhere
+    @Option(
+        name: .customLong("host-gateway-ip"),
+        help: "What host-gateway stands for in --add-host: an address of each version at most. (default: the default network's gateway)",
+        transform: Program.address)
+    var hostGateway: [IPAddress] = []
     @Option(name: [.customShort("l"), .long], help: "How much is logged: debug, info, warn, error or fatal.")
     var logLevel = "info"
     @Flag(name: [.customShort("D"), .long], help: "Log what is asked, and say that this is being debugged.")
@@ -59,6 +64,7 @@ internal import Logging
     func run() throws {
         let level = try Self.level(logLevel)
         let addresses = try addresses()
+        let hostGateway = try HostGateway(hostGateway)
         guard geteuid() == 0 else { throw Refusal("berthd needs to be started as root: it makes namespaces, mounts and control groups.") }
         // Before any other thread exists, so that all of them leave the signals to this one.
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
@@ -69,7 +75,8 @@ internal import Logging
         let service = Service(
             engine: EngineConfiguration(
                 root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
-                firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault),
+                firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault,
+                hostGateway: hostGateway),
             daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, pidFile: pidfile,
             log: log)
         Task {
@@ -109,6 +116,11 @@ internal import Logging
     private static func choice<Value: RawRepresentable<String> & CaseIterable>(_ text: String) throws -> Value {
         if let value = Value(rawValue: text) { return value }
         throw ValidationError("'\(text)' is none of \(Value.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+
+    private static func address(_ text: String) throws -> IPAddress {
+        guard let address = IPAddress(text) else { throw ValidationError("'\(text)' is no IP address") }
+        return address
     }
 
     private static func level(_ text: String) throws -> Logger.Level {

@@ -8,6 +8,17 @@ import Testing
 struct HostsFileTests {
     private func address(_ text: String) throws -> IPAddress { try #require(IPAddress(text)) }
 
+    @Test func hostGatewayIsOneAddressOfAVersion() throws {
+        let (four, six) = (try address("192.0.2.1"), try address("2001:db8::1"))
+        #expect(try HostGateway([six, four]).addresses == [six, four])
+        #expect(try HostGateway([address("::ffff:192.0.2.1")]).addresses == [four])
+        #expect(HostGateway.defaultNetwork.addresses.isEmpty)
+        for (addresses, version) in [([four, four], 4), ([six, four, six], 6), ([four, try address("::ffff:192.0.2.2")], 4)] {
+            let error = #expect(throws: NetworkError.self) { try HostGateway(addresses) }
+            #expect(error?.code == .invalid && error?.description == "only one IPv\(version) host gateway IP address can be specified")
+        }
+    }
+
     @Test func ordered() throws {
         let gateway = [try address("172.17.0.1"), try address("fd00::1")]
         var file = HostsFile(

@@ -105,6 +105,46 @@ struct NetworkNamesTests {
         try await traffic.remove()
     }
 
+    /// As with Docker: it is the host as the default network has it, wherever the container is; and its bridge is there for it.
+    @Test func hostGatewayIsThatOfTheDefaultNetwork() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        try await traffic.network("shut", 2) { $0.isInternal = true }
+        func lines(_ name: String) async throws -> [Substring] {
+            try await traffic.file("/etc/hosts", of: name).split(separator: "\n").filter { $0.hasSuffix("\tup") || $0.hasSuffix("\tfixed") }
+        }
+        let hosts = ["up:host-gateway", "fixed:192.0.2.77"]
+        for (name, networks) in [("web", ["front"]), ("inner", ["shut"]), ("plain", ["bridge"]), ("alone", [])] {
+            try await traffic.start(name, in: networks) {
+                ($0.networking.extraHosts, $0.networking.nameServers) = (hosts, [try .of("192.0.2.53")])
+            }
+        }
+        let gateway = try #require(traffic.engine.networks.find("bridge").part(.v4)?.gateway)
+        for name in ["web", "inner", "plain", "alone"] {
+            #expect(try await lines(name) == ["\(gateway)\tup", "192.0.2.77\tfixed"], "\(name)")
+        }
+        #expect(try await traffic.file("/etc/resolv.conf", of: "alone").contains("nameserver 192.0.2.53\n"))
+        try traffic.answer("host", 99, at: "\(gateway)")
+        try traffic.expect("host \(traffic.address("web", in: "front"))", from: "web", "\(gateway)", 99)
+        // With the host's network: of its own hosts alone.
+        try await traffic.start("atHost", in: []) { ($0.network, $0.networking.extraHosts) = (.host, hosts) }
+        #expect(try await lines("atHost") == ["\(gateway)\tup", "192.0.2.77\tfixed"])
+        // Its files follow its networks with what was so when it was attached.
+        try await traffic.container("web").connect(EndpointConfiguration(network: "shut"))
+        let after = try await traffic.file("/etc/hosts", of: "web")
+        let added = try traffic.address("web", in: "shut")
+        #expect(after.contains("\(gateway)\tup\n") && after.contains("\(added)\t"), "\(after)")
+        // What the engine's maker says counts instead.
+        await traffic.engine.close()
+        try await traffic.openAgain(hostGateway: HostGateway([.of("192.0.2.1"), .of("2001:db8::1")]))
+        #expect(try await traffic.file("/etc/hosts", of: "web") == after)
+        try await traffic.start("said", in: ["front"]) { $0.networking.extraHosts = hosts }
+        #expect(try await lines("said") == ["192.0.2.1\tup", "2001:db8::1\tup", "192.0.2.77\tfixed"])
+        try traffic.answer("host", 98)
+        try traffic.expect("host \(traffic.address("said", in: "front"))", from: "said", "192.0.2.1", 98, by: [false])
+        try await traffic.remove()
+    }
+
     /// The sockets are the monitor's: the next engine answers, also what was asked in between.
     @Test func questionsWaitForTheNextEngine() async throws {
         let traffic = try await NetworkTraffic()

@@ -57,8 +57,8 @@ final class NetworkTraffic {
     }
 
     /// Opens the engine anew, after it was closed and perhaps another was killed.
-    func openAgain() async throws {
-        engine = try await scene.open()
+    func openAgain(hostGateway: HostGateway = .defaultNetwork) async throws {
+        engine = try await scene.open(hostGateway: hostGateway)
         for (name, container) in containers { containers[name] = try? engine.containers.find(container.id) }
     }
 

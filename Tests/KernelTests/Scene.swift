@@ -1,5 +1,6 @@
 import Berth
 import BerthLinux
+import BerthNetworking
 import Foundation
 import Testing
 
@@ -36,7 +37,9 @@ final class Scene: Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    func open() async throws -> Engine { try await Engine.open(EngineConfiguration(root: root, execRoot: execRoot)) }
+    func open(hostGateway: HostGateway = .defaultNetwork) async throws -> Engine {
+        try await Engine.open(EngineConfiguration(root: root, execRoot: execRoot, hostGateway: hostGateway))
+    }
 
     /// Removes every container and the folder.
     func remove(with engine: Engine) async throws {

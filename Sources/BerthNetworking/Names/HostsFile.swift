@@ -42,6 +42,12 @@ public struct HostsFile: Hashable, Sendable {
     /// The word that stands for the addresses by which a container reaches its host.
     public static let gatewayWord = "host-gateway"
 
+    /// Whether what `--add-host` says is by that word.
+    static func namesGateway(_ text: String) -> Bool { text.hasSuffix(":\(gatewayWord)") }
+
+    /// Where every host has its own.
+    static let usualPath = "/etc/hosts"
+
     /// Reads what `--add-host` says: `name:address`, or `name:host-gateway`.
     ///
     /// - Parameter gateway: the addresses by which a container reaches its host.

@@ -24,6 +24,8 @@ public final class NetworkStore: Sendable {
     public let drivers: NetworkDrivers
     /// Where ports are published for which nobody names an address.
     public let publishDefault: PublishDefault
+    /// What `host-gateway` stands for.
+    public let hostGateway: HostGateway
     let index = Mutex(Index())
     let host: HostNetwork
     let bridges: BridgeDriver
@@ -45,12 +47,14 @@ public final class NetworkStore: Sendable {
     ///   - drivers: further drivers. Of two with one name the later one counts, and these come after those that every engine has.
     ///   - protection: how the firewall's table is kept from others.
     ///   - publishDefault: where ports are published for which nobody names an address.
+    ///   - hostGateway: what `host-gateway` stands for.
     /// - Throws: `storage`, `system`. What is wrong with one network is that network's.
     public init(
         root: String, execRoot: String, engineID: String, reactor: Reactor, events: EventHub, drivers: [any NetworkDriver] = [],
-        protection: Firewall.Protection = .owned, publishDefault: PublishDefault = .everywhere
+        protection: Firewall.Protection = .owned, publishDefault: PublishDefault = .everywhere,
+        hostGateway: HostGateway = .defaultNetwork
     ) throws(NetworkError) {
-        (self.engineID, self.events, self.publishDefault) = (engineID, events, publishDefault)
+        (self.engineID, self.events, self.publishDefault, self.hostGateway) = (engineID, events, publishDefault, hostGateway)
         let host = try HostNetwork()
         self.host = host
         bridges = try BridgeDriver(engineID: engineID, host: host, reactor: reactor, execRoot: execRoot, protection: protection) {

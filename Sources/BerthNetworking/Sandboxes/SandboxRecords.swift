@@ -1,4 +1,5 @@
 internal import BerthLinux
+internal import BerthNetlink
 internal import FoundationEssentials
 
 /// What is known of a sandbox that is attached.
@@ -20,6 +21,8 @@ struct SandboxRecord: Codable, Sendable {
     var hasNameServer = false
     /// A place that is coming or going while its container runs; `nil` once that is done, with all that follows from it.
     var changing: Changing?
+    /// What `host-gateway` has stood for since it was attached; `nil` if nothing of it asks.
+    var hostAddresses: [IPAddress]?
     /// Who is in it; `nil` in a record that an engine has written which did not know: the container that made it, alone.
     var members: SandboxMembers?
 

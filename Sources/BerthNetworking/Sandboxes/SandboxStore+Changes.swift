@@ -27,7 +27,7 @@ extension SandboxStore {
     ) throws(NetworkError) -> SandboxChange {
         let object = try networks.object(configuration.network)
         try object.checkIsNetwork()
-        let former = sandboxes.withLock { $0[request.id]?.record } ?? SandboxRecord(request)
+        let former = if let known = sandboxes.withLock({ $0[request.id]?.record }) { known } else { try record(of: request) }
         guard !former.endpoints.contains(where: { $0.networkID == object.id }) else {
             throw NetworkError(.forbidden, "endpoint with name \(request.name) already exists in network \(object.network.name)")
         }

@@ -6,11 +6,9 @@ internal import Synchronization
 extension SandboxStore {
     /// What the files of a sandbox are to say.
     func files(of record: SandboxRecord) -> SandboxFiles {
-        let gateway = DefaultRoutes.endpoint(of: record.endpoints) ?? record.endpoints.indices.first
-        let addresses = gateway.map { record.endpoints[$0] }.map { hostAddresses(of: $0) } ?? []
         var added: [HostsFile.Line] = []
         // They were checked when the container was made.
-        for text in record.naming.extraHosts { added += (try? HostsFile.added(text, gateway: addresses)) ?? [] }
+        for text in record.naming.extraHosts { added += (try? HostsFile.added(text, gateway: record.hostAddresses ?? [])) ?? [] }
         for link in record.naming.links {
             added += HostsFile.link(alias: link.alias, hostname: link.hostname, name: link.name, addresses: link.addresses)
         }
@@ -19,19 +17,35 @@ extension SandboxStore {
         return SandboxFiles(hosts: hosts.contents, resolver: resolver(of: record).contents)
     }
 
-    /// By which addresses the sandbox reaches its host in a network.
-    private func hostAddresses(of endpoint: Endpoint) -> [IPAddress] {
-        guard let network = try? networks.find(endpoint.networkID) else { return [] }  // of one that is gone there are none
-        return network.parts.map(\.gateway)
+    /// What is known of a sandbox before it has a place anywhere. What `host-gateway` stands for is so as long as the sandbox lives: its files are told from
+    /// edited ones by it.
+    func record(of request: SandboxRequest) throws(NetworkError) -> SandboxRecord {
+        var record = SandboxRecord(request)
+        if request.naming.extraHosts.contains(where: HostsFile.namesGateway) { record.hostAddresses = try networks.hostAddresses() }
+        return record
     }
 
-    private func resolver(of record: SandboxRecord) -> ResolverFile.Composition {
+    /// What the files of a container say that is in the host's network; `nil` for what the host's own files say.
+    func hostNetworkFiles(of request: SandboxRequest) throws(NetworkError) -> SandboxFiles? {
+        let naming = request.naming
+        guard [naming.extraHosts, naming.search, naming.options].contains(where: { !$0.isEmpty }) || !naming.servers.isEmpty else {
+            return nil
+        }
+        let record = try record(of: request)
+        // As with Docker: with hosts of its own, nothing of the host's names is in the file, so that they can be other ones here.
+        let hosts = naming.extraHosts.isEmpty ? hostFile(HostsFile.usualPath, ResolverFile.maximumByteCount) : files(of: record).hosts
+        return SandboxFiles(hosts: hosts, resolver: resolver(of: record, as: .host).contents)
+    }
+
+    private func hostFile(_ path: String, _ limit: Int) -> [UInt8] {
+        (try? HostFile.read(path, limit: limit)) ?? []  // a host without one has no names, and asks nobody
+    }
+
+    private func resolver(of record: SandboxRecord, as form: ResolverFile.Form? = nil) -> ResolverFile.Composition {
         let naming = record.naming
         let hasIPv6 = record.endpoints.contains { $0.ipv6 != nil }
-        let form: ResolverFile.Form = record.hasNameServer ? .embedded : .direct(hasIPv6: hasIPv6)
-        let file = ResolverFile.ofHost(for: form) { path in
-            (try? HostFile.read(path, limit: ResolverFile.maximumByteCount)) ?? []  // a host without one asks nobody
-        }
+        let form = form ?? (record.hasNameServer ? .embedded : .direct(hasIPv6: hasIPv6))
+        let file = ResolverFile.ofHost(for: form) { hostFile($0, ResolverFile.maximumByteCount) }
         let override = ResolverFile.Override(
             servers: naming.servers.map { ResolverFile.Server($0) }, search: naming.search, options: naming.options)
         let isAllowed = record.endpoints.contains { $0.gateway4 != nil || $0.gateway6 != nil }

@@ -78,12 +78,12 @@ public final class SandboxStore: Sendable {
             guard objects.count == 1 else {
                 throw NetworkError(.invalid, "a container in the network \(host.network.name) can be in no other")
             }
-            return SandboxAttachment(.host)
+            return SandboxAttachment(.host, files: try hostNetworkFiles(of: request))
         }
         objects.removeAll { $0.1.driver.addressVersions.isEmpty }
         // What an end that was not cleared away has left.
         try dissolve(request.id)
-        if objects.isEmpty { return SandboxAttachment(.new) }
+        if objects.isEmpty { return SandboxAttachment(.new, files: files(of: try record(of: request))) }
         for (_, object) in objects { try networks.prepare(object) }
         return try join(objects, request, in: try pool.take())
     }
@@ -91,7 +91,7 @@ public final class SandboxStore: Sendable {
     private func join(
         _ objects: [(EndpointConfiguration, NetworkObject)], _ request: SandboxRequest, in namespace: SandboxNamespace
     ) throws(NetworkError) -> SandboxAttachment {
-        var record = SandboxRecord(request)
+        var record = try record(of: request)
         var sockets: [SandboxSocket] = []
         do throws(NetworkError) {
             var names = InterfaceNames.unused
