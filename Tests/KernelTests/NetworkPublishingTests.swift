@@ -224,6 +224,63 @@ struct NetworkPublishingTests {
         try await traffic.remove()
     }
 
+    /// As with Docker: where a container is reached at its own address it is so by every such network, whichever leads to everywhere else.
+    @Test func everyRoutedNetworkHasThePortsOpen() async throws {
+        let traffic = try await NetworkTraffic()
+        let mode = "com.docker.network.bridge.gateway_mode_ipv"
+        try await traffic.network("alpha", 1)
+        for (number, name) in [(2, "routed"), (3, "second")] {
+            try await traffic.network(name, number) { ($0.options[mode + "4"], $0.options[mode + "6"]) = ("routed", "routed") }
+        }
+        try await traffic.network("half", 4) { $0.options[mode + "6"] = "routed" }
+        let web = try await traffic.start("web", in: ["alpha", "routed", "half"]) {
+            $0.networking.publishedPorts = try Self.both(80, at: 8080)
+        }
+        try traffic.answer("web", 80, 81)
+        func expectOpen(_ network: String, _ versions: [IPAddress.Version] = [.v4, .v6], sourceLocation: SourceLocation = #_sourceLocation)
+            throws
+        {
+            for version in versions {
+                let seen = version == .v4 ? "web 192.0.2.9" : "web 2001:db8::9"
+                let address = try traffic.address("web", in: network, version)
+                // By UDP it would answer with the address that leads to everywhere else.
+                try traffic.expect(seen, from: "outside", address, 80, by: [false], sourceLocation: sourceLocation)
+                try traffic.expectNothing(from: "outside", address, 81, sourceLocation: sourceLocation)
+            }
+        }
+        func expectPublished(sourceLocation: SourceLocation = #_sourceLocation) throws {
+            try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080, sourceLocation: sourceLocation)
+            try traffic.expect("web 2001:db8::9", from: "outside", "2001:db8::1", 8080, sourceLocation: sourceLocation)
+        }
+        try expectPublished()
+        try expectOpen("routed")
+        try expectOpen("half", [.v6])
+        try traffic.expectNothing(from: "outside", traffic.address("web", in: "half"), 80)
+        try traffic.expectNothing(from: "outside", traffic.address("web", in: "alpha"), 80)
+
+        // They come and go with their networks, and the host's port stays where it is.
+        try await web.connect(EndpointConfiguration(network: "second"))
+        try expectOpen("second")
+        try expectPublished()
+        let left = try traffic.address("web", in: "second")
+        try await web.disconnect(from: "second")
+        try traffic.expectNothing(from: "outside", left, 80)
+        try expectPublished()
+        try expectOpen("routed")
+        try await traffic.reopen()
+        try expectPublished()
+        try expectOpen("routed")
+        try expectOpen("half", [.v6])
+
+        // With the one that led to everywhere else goes the host's port, to the next that can have it: by version 4 alone.
+        try await traffic.container("web").disconnect(from: "alpha")
+        try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        try traffic.expectNothing(from: "outside", "2001:db8::1", 8080)
+        try expectOpen("routed")
+        try expectOpen("half", [.v6])
+        try await traffic.remove()
+    }
+
     @Test func whoAdministersItsNetworkDoesNotReachTheHostsLoopback() async throws {
         let traffic = try await NetworkTraffic()
         try await traffic.start("admin", in: ["bridge"]) { $0.addedCapabilities = ["NET_ADMIN"] }

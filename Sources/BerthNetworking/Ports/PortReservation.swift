@@ -11,6 +11,7 @@ struct PortReservation {
     private let holder: (PublishedPort.Transport, UInt16) -> String?
     private let publishDefault: PublishDefault
     private let routed: Set<IPAddress.Version>
+    private let takesHostPorts: Bool
     private var nextKey: UInt64
 
     /// Takes ports.
@@ -22,13 +23,16 @@ struct PortReservation {
     ///   - standard: the host's address for requests that say none.
     ///   - default: those where there is no such address either.
     ///   - routed: the versions by which the endpoint is reached at its own address. Nothing is taken for those.
+    ///   - takesHostPorts: whether anything is published by the others.
     ///   - holder: which sandbox of this engine has a port, in words.
     /// - Throws: `conflict` for a port that somebody has, who is named; `invalid` for an address that the host does not have; `system` without the right;
     ///   `unsupported` where the kernel lacks what is spoken. Nothing is taken then.
     init(
         _ requests: [PortRequest], for endpoint: Endpoint, firstKey: UInt64, standard: IPAddress?, default: PublishDefault = .everywhere,
-        routed: Set<IPAddress.Version> = [], holder: @escaping (PublishedPort.Transport, UInt16) -> String?
+        routed: Set<IPAddress.Version> = [], takesHostPorts: Bool = true,
+        holder: @escaping (PublishedPort.Transport, UInt16) -> String?
     ) throws(NetworkError) {
+        self.takesHostPorts = takesHostPorts
         (self.endpoint, self.holder, nextKey, publishDefault, self.routed) = (endpoint, holder, firstKey, `default`, routed)
         for var request in requests {
             if request.hostAddress == nil { request.hostAddress = standard }
@@ -46,7 +50,7 @@ struct PortReservation {
             add(request.port, at: host.isLoopback ? host : IPAddress(host.version, 0), 0, to: target)
         }
         let places = wanted.filter { !routed.contains($0.host.version) }
-        if places.isEmpty { return }
+        if places.isEmpty || !takesHostPorts { return }
         var failure: PlaceFailure?
         let candidates: [UInt16] = request.hostPorts.map { Array($0) } ?? Array(repeating: 0, count: Self.attempts)
         for candidate in candidates {

@@ -42,7 +42,7 @@ extension SandboxStore {
             var change = SandboxChange(files: files(of: former), formerFiles: [files(of: former)])
             change.sockets = try makeNameSockets(&record, in: namespace)
             change.files = files(of: record)
-            withdrawPorts(&record, &change)
+            withdrawPorts(&record, after: former, &change)
             try records.write(record, id: request.id)
             try object.attach(endpoint, to: namespace)
             try namespace.route(by: record.endpoints, replacing: former.endpoints)
@@ -76,8 +76,7 @@ extension SandboxStore {
         sandboxes.withLock { $0[id]?.record.changing = record.changing }
         record.endpoints.remove(at: position)
         var change = SandboxChange(files: files(of: record), formerFiles: [files(of: former)])
-        withdrawPorts(&record, &change)
-        if !endpoint.ports.isEmpty { (change.droppedKeys, record.portKeys, change.republishes) = (former.portKeys, [], true) }
+        withdrawPorts(&record, after: former, &change)
         try unpublish(former, by: record)
         try release(endpoint, namespaceEnds: false)
         try records.write(record, id: id)
@@ -174,18 +173,21 @@ extension SandboxStore {
         return sockets
     }
 
-    /// If another endpoint leads to everywhere else now, the ports go with it. If none did until now, they come with this one.
-    private func withdrawPorts(_ record: inout SandboxRecord, _ change: inout SandboxChange) {
-        let leading = DefaultRoutes.endpoint(of: record.endpoints)
-        guard let publishing = record.endpoints.firstIndex(where: { !$0.ports.isEmpty }) else {
-            change.republishes = leading != nil && !record.portRequests.isEmpty
-            return
-        }
-        guard leading != publishing else { return }
+    /// If another endpoint leads to everywhere else now, or none does any more, the host's ports go from the one that did. What is to be published then is
+    /// done with the change.
+    private func withdrawPorts(_ record: inout SandboxRecord, after former: SandboxRecord, _ change: inout SandboxChange) {
+        change.republishes = !record.portRequests.isEmpty
+        let (before, now) = (Self.leadingID(former), Self.leadingID(record))
+        guard before != now else { return }
         change.droppedKeys = record.portKeys
-        change.republishes = true
         record.portKeys = []
-        record.endpoints[publishing].ports = []
+        for index in record.endpoints.indices where [before, now].contains(record.endpoints[index].id) {
+            record.endpoints[index].ports = []
+        }
+    }
+
+    private static func leadingID(_ record: SandboxRecord) -> String? {
+        DefaultRoutes.endpoint(of: record.endpoints).map { record.endpoints[$0].id }
     }
 
     private func unpublish(_ former: SandboxRecord, by record: SandboxRecord) throws(NetworkError) {

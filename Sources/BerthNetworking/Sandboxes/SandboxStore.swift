@@ -119,22 +119,27 @@ public final class SandboxStore: Sendable {
         }
     }
 
-    /// Takes the ports of the host's that a sandbox's are published at, for the endpoint that leads to everywhere else.
+    /// Takes the ports of the host's that a sandbox's are published at, for the endpoint that leads to everywhere else; every endpoint by whose network it is
+    /// reached at its own address has them open there. An endpoint that has ports keeps what it has.
     func reservePorts(_ record: inout SandboxRecord) throws(NetworkError) -> [SandboxSocket] {
-        guard !record.portRequests.isEmpty, let place = DefaultRoutes.endpoint(of: record.endpoints) else { return [] }
-        let endpoint = record.endpoints[place]
-        let object = try networks.object(endpoint.networkID)
-        let traits = object.driver.traits(of: object.network.configuration)
-        // As with Docker: who is reached by an address of its own is reached at all its ports.
-        guard traits.publishesPorts else { return [] }
-        let reservation = try PortReservation(
-            record.portRequests, for: endpoint, firstKey: record.nextKey, standard: traits.publishesAt, default: networks.publishDefault,
-            routed: traits.routedVersions
-        ) { [self] transport, number in holder(of: number, transport) }
-        record.endpoints[place].ports = reservation.ports
-        record.portKeys = reservation.sockets.map(\.key)
-        record.nextKey += UInt64(reservation.sockets.count)
-        return reservation.sockets
+        if record.portRequests.isEmpty { return [] }
+        let leading = DefaultRoutes.endpoint(of: record.endpoints)
+        var sockets: [SandboxSocket] = []
+        for (place, endpoint) in record.endpoints.enumerated() where endpoint.ports.isEmpty {
+            let object = try networks.object(endpoint.networkID)
+            let traits = object.driver.traits(of: object.network.configuration)
+            // As with Docker: who is reached by an address of its own is reached at all its ports.
+            guard traits.publishesPorts, place == leading || !traits.routedVersions.isEmpty else { continue }
+            let reservation = try PortReservation(
+                record.portRequests, for: endpoint, firstKey: record.nextKey, standard: traits.publishesAt,
+                default: networks.publishDefault, routed: traits.routedVersions, takesHostPorts: place == leading
+            ) { [self] transport, number in holder(of: number, transport) }
+            record.endpoints[place].ports = reservation.ports
+            record.portKeys += reservation.sockets.map(\.key)
+            record.nextKey += UInt64(reservation.sockets.count)
+            sockets += reservation.sockets
+        }
+        return sockets
     }
 
     /// Which of our own containers has a port of the host's.
