@@ -113,7 +113,8 @@ public final class BridgeDriver: NetworkDriver {
             let index = if let found { found.index } else { try makeBridge(name, alias, options) }
             if network.part(.v6) == nil { try set("ipv6/conf/\(name)/disable_ipv6", "1") }
             try forwarding.prepare(bridge: name, versions: network.versions)
-            try firewall.apply([.addNetwork(FirewallNetwork(network, name, options))] + openings(network, besides: name))
+            let known = FirewallNetwork(network, name, options, meetsRules: try forwarding.bridgesMeetRules())
+            try firewall.apply([.addNetwork(known)] + openings(network, besides: name))
             try addAddresses(network, options, to: index)
             bridges.withLock { $0[network.id] = index }
             cooperate()
@@ -212,7 +213,8 @@ public final class BridgeDriver: NetworkDriver {
     /// Takes the bridge away.
     public func remove(_ network: Network) throws(NetworkError) {
         bridges.withLock { $0[network.id] = nil }
-        let name = try bridgeName(network, try BridgeOptions(network.configuration.options))
+        let options = try BridgeOptions(network.configuration.options, isInternal: network.configuration.isInternal)
+        let name = try bridgeName(network, options)
         if let link = try link(name), InterfaceAlias(link.alias, engineID: engineID) == .network(network.id) {
             try removeLink(.index(link.index))
         }
@@ -315,6 +317,7 @@ public final class BridgeDriver: NetworkDriver {
     /// - Returns: the interfaces of nobody's.
     private func takeUp(_ networks: [Network], _ endpoints: [Endpoint]) throws(NetworkError) -> [Int32] {
         let endpointIDs = Set(endpoints.map(\.id))
+        let meetsRules = try forwarding.bridgesMeetRules()
         let known = Dictionary(networks.map { ($0.id, $0) }) { $1 }
         var present: [FirewallNetwork] = []
         var leftovers: [Int32] = []
@@ -326,7 +329,7 @@ public final class BridgeDriver: NetworkDriver {
                     continue
                 }
                 let options = try BridgeOptions(network.configuration.options, isInternal: network.configuration.isInternal)
-                present.append(FirewallNetwork(network, name, options))
+                present.append(FirewallNetwork(network, name, options, meetsRules: meetsRules))
             case .sandbox(_, let endpoint): if !endpointIDs.contains(endpoint) { leftovers.append(link.index) }
             case .parent, nil: continue
             }

@@ -108,11 +108,14 @@ struct BridgeOptions: Hashable, Sendable {
 
 extension FirewallNetwork {
     /// What the firewall has to know of a bridge network.
-    init(_ network: Network, _ bridge: InterfaceName, _ options: BridgeOptions) {
+    ///
+    /// - Parameter meetsRules: whether the rules see what the bridge carries.
+    init(_ network: Network, _ bridge: InterfaceName, _ options: BridgeOptions, meetsRules: Bool = false) {
         self.init(
             id: network.id, bridge: bridge, subnets: network.parts.map(\.subnet), isInternal: network.configuration.isInternal,
             allowsInterContainer: options.allowsInterContainer,
             v4: Gateway(options.gatewayMode4, masquerades: options.masquerades, source: options.source4),
             v6: Gateway(options.gatewayMode6, masquerades: options.masquerades, source: options.source6))
+        leavesOwnToSockets = meetsRules && !options.allowsInterContainer
     }
 }

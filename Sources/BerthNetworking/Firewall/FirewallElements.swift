@@ -17,6 +17,7 @@ struct FirewallElements: Hashable, Sendable {
     init(_ network: FirewallNetwork) {
         let bridge = NfValue.interfaceName(network.bridge)
         add(NfElement(bridge), to: .bridges)
+        if network.leavesOwnToSockets { add(NfElement(bridge), to: .relayed) }
         let pair = NfValue.joined([bridge, bridge])
         add(NfElement(pair, data: .verdict(network.allowsInterContainer ? .accept : .goto(FirewallChain.apart.name))), to: .pairs)
         for version in IPAddress.Version.allCases {

@@ -40,6 +40,9 @@ public struct FirewallNetwork: Hashable, Sendable {
     /// Whether its containers reach each other. What one bridge passes on by itself no rule here sees: without this, its ports have to be isolated too
     /// (`BridgePortChange.isIsolated`).
     public var allowsInterContainer: Bool
+    /// Whether what its own containers send to published ports is left to the sockets on these. Where the rules see what its bridge carries, a packet to
+    /// another of its containers would be handed from port to port, and ports that are isolated keep that apart.
+    public var leavesOwnToSockets = false
     /// What is said of addresses of version 4.
     public var v4: Gateway
     /// What is said of addresses of version 6.

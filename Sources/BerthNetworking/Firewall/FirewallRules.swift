@@ -61,6 +61,9 @@ enum FirewallRules {
                 "an answer has no way back to ::1: the socket on the port takes it"),
             FirewallRule(.output, .destinationIsLocal + .jump(.published), "from the host to the host"),
             FirewallRule(
+                .published, .cameBy(in: .relayed) + [.verdict(.return)],
+                "their bridge would hand it from port to port: the socket on the port takes it"),
+            FirewallRule(
                 .published, .isOf(.v6) + .sourceIsIn(linkLocal6) + [.verdict(.return)],
                 "no answer is forwarded to the link: the socket on the port takes it"),
         ]

@@ -26,6 +26,8 @@ enum FirewallSet: String, Hashable, Sendable, CaseIterable {
     case hairpin4, hairpin6
     /// Bridges without a gateway.
     case gatewayless4, gatewayless6
+    /// Bridges whose own containers reach published ports by the sockets on these.
+    case relayed
     /// The host's interfaces on which forwarding was switched on for containers.
     case opened4, opened6
 
@@ -34,7 +36,7 @@ enum FirewallSet: String, Hashable, Sendable, CaseIterable {
 
     private var keyAndValue: (key: [NfDataType], value: NfSet.Value, isInterval: Bool) {
         switch self {
-        case .bridges, .gatewayless4, .gatewayless6, .opened4, .opened6: ([.interfaceName], .nothing, false)
+        case .bridges, .relayed, .gatewayless4, .gatewayless6, .opened4, .opened6: ([.interfaceName], .nothing, false)
         case .guarded4, .leaving4, .hairpin4: ([.ipv4Address], .nothing, true)
         case .guarded6, .leaving6, .hairpin6: ([.ipv6Address], .nothing, true)
         case .leavingAs4: ([.ipv4Address], .data([.ipv4Address]), true)

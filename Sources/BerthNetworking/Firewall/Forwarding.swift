@@ -107,11 +107,11 @@ public struct Forwarding: Sendable {
         }
     }
 
-    /// Whether what a bridge passes on by itself meets the rules of version 4 as well, which somebody has asked for by loading `br_netfilter`. A container then
+    /// Whether what a bridge passes on by itself meets the rules of either version as well, which somebody has asked for by loading `br_netfilter`. A container then
     /// reaches its own published port only if its bridge port is a hairpin.
     public func bridgesMeetRules() throws(NetworkError) -> Bool {
         try inNamespace { settings throws(NetworkError) in
-            settings.value(Setting(path: ["bridge", "bridge-nf-call-iptables"])) == "1"
+            ["iptables", "ip6tables"].contains { settings.value(Setting(path: ["bridge", "bridge-nf-call-\($0)"])) == "1" }
         }
     }
 
