@@ -89,7 +89,9 @@ extension ContainerStore {
             environment: configuration.mergedEnvironment(image: document.imageExecution),
             labels: configuration.mergedLabels(image: document.imageExecution), directory: directory,
             logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil, snapshotter: document.snapshotter,
-            endpoints: services.sandboxes.endpoints(of: object.id), networkIDs: networkIDs(of: configuration), executionIDs: executions)
+            // What others have kept of it is theirs, until it runs again.
+            endpoints: services.sandboxes.isAttached(object.id) ? services.sandboxes.endpoints(of: object.id) : [],
+            networkIDs: networkIDs(of: configuration), executionIDs: executions)
     }
 
     private func networkIDs(of configuration: ContainerConfiguration) -> [String: String] {

@@ -31,9 +31,10 @@ extension ContainerStore {
             let name = network?.name ?? way.networkID
             if let port = way.target {
                 let container = byID[port.sandboxID]
+                let place = networks.endpoints(of: way.networkID).first { $0.sandboxID == port.sandboxID }
                 return [
                     ContainerExposure(
-                        way: way, network: name, containerID: port.sandboxID, containerName: container?.name,
+                        way: way, network: name, containerID: place?.userID ?? port.sandboxID, containerName: place?.userName,
                         askedBy: container.map { Self.flag(for: port, $0.configuration.networking) } ?? "-p")
                 ]
             }
@@ -45,7 +46,7 @@ extension ContainerStore {
                     var own = way
                     (own.place, own.sandboxID) = (.containerAddress(address), endpoint.sandboxID)
                     return ContainerExposure(
-                        way: own, network: name, containerID: endpoint.sandboxID, containerName: endpoint.sandboxName, askedBy: asker)
+                        way: own, network: name, containerID: endpoint.userID, containerName: endpoint.userName, askedBy: asker)
                 }
             }
             return reached.isEmpty ? [ContainerExposure(way: way, network: name, askedBy: asker)] : reached

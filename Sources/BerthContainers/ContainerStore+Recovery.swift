@@ -14,7 +14,9 @@ extension ContainerStore {
     /// - Throws: `storage`, `busy`.
     public func recover() async throws(ContainerError) {
         let (objects, sandboxes) = (objects(), services.sandboxes)
-        do throws(NetworkError) { try await lane.run { () throws(NetworkError) in try sandboxes.load() } } catch {
+        do throws(NetworkError) {
+            try await lane.run { () throws(NetworkError) in try sandboxes.load { self.sandboxDescription($0) } }
+        } catch {
             throw ContainerError(error)
         }
         // One that does not answer holds up none of the others.
@@ -30,6 +32,18 @@ extension ContainerStore {
         for object in objects where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning }) {
             try? await remove(object, force: true)  // tried again at the next start
         }
+    }
+
+    /// What documents say of a sandbox whose record cannot be read.
+    private func sandboxDescription(_ id: String) -> SandboxDescription {
+        var description = SandboxDescription(members: objects().filter { $0.document.sandboxOwner == id }.map { ($0.id, $0.name) })
+        if let object = try? object(id) {  // it may be gone, and others still be in its sandbox
+            var document = object.document
+            // Whom it is linked to is only asked when it starts. Without links it says what it says.
+            document.configuration.networking.links = []
+            description.request = try? sandboxRequest(id, document, .endpoints(document.configuration.endpoints))
+        }
+        return description
     }
 
     private func recover(_ object: ContainerObject) async {

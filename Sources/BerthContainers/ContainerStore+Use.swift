@@ -1,4 +1,5 @@
 public import BerthImages
+internal import BerthNetworking
 internal import BerthSnapshots
 internal import Synchronization
 
@@ -8,6 +9,8 @@ extension ContainerStore {
         let index = index.withLock { $0 }
         var use = StoreUse()
         use.unreadable = index.setAside
+        use.unreadableNetworks = services.sandboxes.networks.unreadable
+        use.unreadableSandboxes = services.sandboxes.unreadable
         use.ids = Set(index.containers.keys).union(index.names.values).union(index.setAside.keys).union(index.erasing.keys)
         use.containers = index.containers.values.compactMap { object in
             object.state.withLock { state in

@@ -58,8 +58,8 @@ extension NetworkResource {
         (isInternal, isAttachable) = (configuration.isInternal, configuration.isAttachable)
         (options, labels) = (configuration.options, configuration.labels)
         for endpoint in endpoints {
-            containers[endpoint.sandboxID] = NetworkContainer(
-                name: endpoint.sandboxName, endpointID: endpoint.id, macAddress: endpoint.hardwareAddress?.description ?? "",
+            containers[endpoint.userID] = NetworkContainer(
+                name: endpoint.userName, endpointID: endpoint.id, macAddress: endpoint.hardwareAddress?.description ?? "",
                 ipv4Address: endpoint.ipv4?.description ?? "", ipv6Address: endpoint.ipv6?.description ?? "")
         }
     }

@@ -26,7 +26,8 @@ extension SystemInfo {
         securityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"]
         warnings = [
             ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
-            ("layer", facts.unreadableLayers),
+            ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks),
+            ("the record of the networks of container", facts.unreadableSandboxes),
         ].flatMap { kind, all in
             all.sorted { $0.key < $1.key }.map { "WARNING: \(kind) \($0.key) is unreadable: \($0.value)" }
         }

@@ -61,6 +61,10 @@ public struct EngineInformation: Sendable, Hashable {
     public var unreadableReferences: [String: String]
     /// Documents that could not be read, by the layer's directory.
     public var unreadableLayers: [String: String]
+    /// Documents that could not be read, by network.
+    public var unreadableNetworks: [String: String]
+    /// Records of what a container has in its networks that could not be read, by container.
+    public var unreadableSandboxes: [String: String]
 }
 
 extension Engine {
@@ -95,7 +99,7 @@ extension Engine {
             architecture: Platform.host.architecture == "arm64" ? "aarch64" : "x86_64", processorCount: HostFile.processorCount(),
             memoryByteCount: kibibytes * 1024, unreadableContainers: containers.unreadable,
             unreadableImages: images.unreadable, unreadableReferences: images.unreadableReferences,
-            unreadableLayers: images.unreadableLayers)
+            unreadableLayers: images.unreadableLayers, unreadableNetworks: networks.unreadable, unreadableSandboxes: sandboxes.unreadable)
     }
 
     private static func descriptorCount() -> Int {

@@ -199,6 +199,19 @@ extension StoreCheck {
                     .unreadableContainer, id, reason, meaning: "it is listed and cannot be used, and no layer is collected while it is so",
                     remedy: "put its document in containers/\(id) right, or remove that directory; then start the engine again"))
         }
+        for (id, reason) in use.unreadableNetworks {
+            tell(
+                StoreFinding(
+                    .unreadableNetwork, id, reason, meaning: "it is not listed, and nothing is removed of any network's while it is so",
+                    remedy: "put its document in networks/ right, or remove it; then start the engine again"))
+        }
+        for (id, reason) in use.unreadableSandboxes {
+            tell(
+                StoreFinding(
+                    .unreadableSandbox, id, reason,
+                    meaning: "the container goes on with what it has in its networks, which cannot be changed",
+                    remedy: "stop the container, and start it again; then remove the file in sandboxes/ of the exec-root"))
+        }
         // One that is being made has its id already.
         for id in there.subtracting(uses().ids).sorted() where snapshots.writableLayers().contains(id) {
             tell(

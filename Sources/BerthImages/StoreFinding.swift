@@ -18,6 +18,10 @@ public struct StoreFinding: Hashable, Sendable {
         case damagedContainerLayer = "damaged-container-layer"
         /// A container whose document cannot be read.
         case unreadableContainer = "unreadable-container"
+        /// A network whose document cannot be read.
+        case unreadableNetwork = "unreadable-network"
+        /// A container of which the record cannot be read that says what it has in its networks.
+        case unreadableSandbox = "unreadable-sandbox"
         /// An image whose document, configuration or layers cannot be read.
         case unreadableImage = "unreadable-image"
         /// A name whose document cannot be read.

@@ -20,6 +20,10 @@ public struct StoreUse: Sendable {
     public var ids: Set<String> = []
     /// Those whose documents cannot be read, by id, with the reason.
     public var unreadable: [String: String] = [:]
+    /// Networks whose documents cannot be read, by id, with the reason.
+    public var unreadableNetworks: [String: String] = [:]
+    /// Containers whose records of networks cannot be read, by id, with the reason.
+    public var unreadableSandboxes: [String: String] = [:]
 
     /// No containers.
     public init() {}

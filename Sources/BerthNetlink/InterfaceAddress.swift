@@ -34,6 +34,9 @@ public struct InterfaceAddress: Hashable, Sendable {
         (self.interface, self.prefix, self.broadcast, self.flags, scope) = (interface, prefix, broadcast, flags, 0)
     }
 
+    /// Whose addresses are asked for, by the number of the namespace.
+    static let targetNamespaceID: UInt16 = 10
+
     private enum Attribute {
         static let address: UInt16 = 1
         static let local: UInt16 = 2

@@ -75,6 +75,26 @@ extension NetlinkSocket {
         }.compactMap(\.self)
     }
 
+    /// The addresses of another namespace's interfaces; none when it has ended.
+    public mutating func addresses(in namespace: NumberedNamespace) throws(NetlinkError) -> [InterfaceAddress] {
+        let request = NetlinkRequest(
+            type: RouteMessage.getAddress, purpose: "list the addresses of the network namespace number \(namespace.number)"
+        ) { writer in
+            writer.append(UInt32(0))
+            writer.append(UInt32(0))
+            writer.attribute(InterfaceAddress.targetNamespaceID, namespace.number)
+        }
+        do throws(NetlinkError) {
+            return try list(request, of: [RouteMessage.newAddress]) { (message) throws(NetlinkDecodingError) in
+                try InterfaceAddress(message)
+            }.compactMap(\.self)
+        } catch {
+            // The kernel's word for a number that is nobody's.
+            if error.code == .invalid { return [] }
+            throw error
+        }
+    }
+
     /// The interfaces of another namespace, in the kernel's order; none when it has ended.
     public mutating func links(in namespace: NumberedNamespace) throws(NetlinkError) -> [Link] {
         let request = NetlinkRequest(

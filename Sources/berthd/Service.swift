@@ -21,12 +21,14 @@ final class Service: Sendable {
     func run() async throws {
         let engine = try await Engine.open(engineConfiguration)
         let warnings = Task { await tellWarnings(of: engine) }
-        for (id, reason) in engine.containers.unreadable { log.warning("container \(id) is unreadable, and is left as it is: \(reason)") }
-        for (id, reason) in engine.images.unreadable { log.warning("image \(id) is unreadable, and is left as it is: \(reason)") }
-        for (file, reason) in engine.images.unreadableReferences {
-            log.warning("name \(file) is unreadable, and is left as it is: \(reason)")
+        let facts = engine.information()
+        for (kind, unreadable) in [
+            ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
+            ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks),
+            ("the record of the networks of container", facts.unreadableSandboxes),
+        ] {
+            for (id, reason) in unreadable { log.warning("\(kind) \(id) is unreadable, and is left as it is: \(reason)") }
         }
-        for (id, reason) in engine.images.unreadableLayers { log.warning("layer \(id) is unreadable, and is left as it is: \(reason)") }
         if let obstacle = engine.snapshotterObstacle { log.warning("layers are kept by \(engine.snapshotterName): \(obstacle)") }
         let daemon = try await Daemon(engine: engine, try daemonConfiguration(engine), log: log)
         if let pidFile { try Self.write(pidFile, HostFile.ownProcessID) }

@@ -117,6 +117,114 @@ struct NetworkRecoveryTests {
         try await traffic.remove()
     }
 
+    /// What a container has in its networks stays its own, and goes on, by what the kernel says.
+    @Test(arguments: ["{\"version\":", #"{"version":99,"name":"web"}"#])
+    func aSandboxWhoseRecordCannotBeReadGoesOn(_ text: String) async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        try await traffic.network("back", 2) { $0.options["com.docker.network.bridge.gateway_mode_ipv6"] = "routed" }
+        let web = try await traffic.start("web", in: ["front", "back"]) { configuration in
+            configuration.networking.publishedPorts =
+                NetworkHost.ports(at: 8080...8080) + [
+                    PortRequest(Port(81, .tcp), hostAddress: try .of("127.0.0.1"), hostPorts: 8081...8081)
+                ]
+            configuration.endpoints[0].aliases = ["www"]
+        }
+        try await traffic.start("asker", in: ["front"])
+        try await traffic.start("beside", in: []) { $0.network = .container("web") }
+        try traffic.answer("web", 80, 81, 82)
+        try traffic.answer("asker", 80)
+        let before = try web.details().endpoints
+        let file = "\(traffic.scene.execRoot)/sandboxes/\(web.id).json"
+        func address(_ network: String, _ version: IPAddress.Version = .v4) throws -> String {
+            try traffic.address("web", in: network, version)
+        }
+        func expectWhole(_ note: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+            let engine = traffic.engine
+            #expect(engine.information().unreadableSandboxes.keys.sorted() == [web.id], "\(note)", sourceLocation: sourceLocation)
+            #expect(engine.networks.unreadable.isEmpty)
+            let told = try await engine.check().value.findings.filter { $0.kind == .unreadableSandbox }
+            #expect(told.map(\.subject) == [web.id], "\(note)", sourceLocation: sourceLocation)
+            let folder = try FileManager.default.contentsOfDirectory(atPath: traffic.scene.execRoot + "/sandboxes")
+            let aside = try #require(
+                folder.first { $0.hasPrefix("\(web.id).json.unreadable-") }, "\(note): \(folder)", sourceLocation: sourceLocation)
+            #expect(try String(contentsOfFile: "\(traffic.scene.execRoot)/sandboxes/\(aside)", encoding: .utf8) == text)
+            #expect(!folder.contains("\(web.id).json"), "\(note)", sourceLocation: sourceLocation)
+            let details = try engine.containers.find("web").details()
+            #expect(
+                details.status == .running && details.endpoints.map(\.id) == before.map(\.id), "\(note)", sourceLocation: sourceLocation)
+            for (now, then) in zip(details.endpoints, before) {
+                #expect(now.addresses == then.addresses && now.names == then.names && Set(now.ports) == Set(then.ports), "\(note): \(now)")
+                #expect(now.hardwareAddress == then.hardwareAddress && now.interface == then.interface && now.gateway4 == then.gateway4)
+            }
+            // Packets and names.
+            try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080, sourceLocation: sourceLocation)
+            try traffic.expect("web 192.0.2.9", from: "outside", "192.0.2.1", 8080, sourceLocation: sourceLocation)
+            try traffic.expect("web 2001:db8::9", from: "outside", address("back", .v6), 80, by: [false], sourceLocation: sourceLocation)
+            for port: UInt16 in [80, 81, 82] {
+                try traffic.expectNothing(from: "outside", address("front"), port, sourceLocation: sourceLocation)
+            }
+            try traffic.expect("outside 192.0.2.1", from: "web", "192.0.2.9", 80, sourceLocation: sourceLocation)
+            for name in ["web", "www"] {
+                #expect(try traffic.dig(at: "asker", name) == [address("front")], "\(note)", sourceLocation: sourceLocation)
+            }
+            #expect(
+                try traffic.dig(at: "web", "asker") == [traffic.address("asker", in: "front")], "\(note)", sourceLocation: sourceLocation)
+        }
+        try await traffic.reopen { try text.write(toFile: file, atomically: true, encoding: .utf8) }
+        try await expectWhole("at once")
+        // Nobody else gets its addresses.
+        for number in 0..<3 { try await traffic.start("late\(number)", in: ["front"]) }
+        let taken = try ["web", "asker", "late0", "late1", "late2"].map { try traffic.address($0, in: "front") }
+        #expect(Set(taken).count == 5, "\(taken)")
+        let asked = await #expect(throws: ContainerError.self) {
+            try await traffic.start("greedy", in: ["front"]) { $0.endpoints[0].ipv4 = try .of(taken[0]) }
+        }
+        #expect("\(asked!)".contains("Address already in use"), "\(asked!)")
+        // Its networks stay as they are.
+        try await traffic.network("third", 3)
+        let stays = try traffic.container("web")
+        for isComing in [true, false] {
+            let refusal = await #expect(throws: ContainerError.self) {
+                if isComing {
+                    try await stays.connect(EndpointConfiguration(network: "third"))
+                } else {
+                    try await stays.disconnect(from: "back")
+                }
+            }
+            #expect(refusal?.code == .conflict && "\(refusal!)".contains("was set aside"), "\(refusal!)")
+        }
+        let busy = await #expect(throws: NetworkError.self) { try await traffic.engine.networks.remove("back") }
+        #expect(busy?.code == .forbidden)
+        try await traffic.reopen()
+        try await expectWhole("a second time")
+
+        // It lives as long as the last of those in it, and then all of it is free.
+        let left = try address("front")
+        try await traffic.container("web").kill()
+        #expect(try await traffic.execute("beside", "ip -4 -o addr show eth0").output.contains(left))
+        let stillTaken = await #expect(throws: ContainerError.self) {
+            try await traffic.start("greedier", in: ["front"]) { $0.endpoints[0].ipv4 = try .of(left) }
+        }
+        #expect("\(stillTaken!)".contains("Address already in use"), "\(stillTaken!)")
+        try await traffic.container("beside").remove(force: true)
+        try await traffic.start("heir", in: ["front"]) {
+            $0.endpoints[0].ipv4 = try .of(left)
+            $0.networking.publishedPorts = NetworkHost.ports(at: 8080...8080)
+        }
+        try traffic.answer("heir", 80)
+        try traffic.expect("heir 192.0.2.9", from: "outside", "192.0.2.1", 8080)
+        try await traffic.container("heir").remove(force: true)
+        // Started again it is like any other, also for the next engine.
+        try await traffic.container("web").start()
+        try traffic.place("web", at: traffic.container("web"))
+        try await traffic.container("web").connect(EndpointConfiguration(network: "third"))
+        try await traffic.reopen()
+        #expect(try traffic.container("web").details().endpoints.map(\.networkName) == ["front", "back", "third"])
+        try await traffic.container("web").disconnect(from: "third")
+        try await traffic.remove()
+    }
+
     /// What cannot be read keeps its bridge, and the others keep their rules.
     @Test func aNetworkThatCannotBeReadCostsTheOthersNothing() async throws {
         let traffic = try await NetworkTraffic()

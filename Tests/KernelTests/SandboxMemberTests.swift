@@ -1,5 +1,6 @@
 import Berth
 import BerthLinux
+import BerthNetworking
 import Foundation
 import Testing
 
@@ -11,6 +12,23 @@ import Testing
         try await scene.remove(with: pod.engine)
     }
 
+    /// Who stands in others' way in the network `front`, beside the peer, as they are told.
+    private func user(_ pod: MemberScene) async throws -> String {
+        let network = try pod.engine.networks.find("front")
+        let peer = try pod.peer.details().id
+        let places = pod.engine.networks.endpoints(of: network.id).filter { $0.sandboxID != peer }.map {
+            "name:\"\($0.userName)\" id:\"\($0.userID.prefix(12))\""
+        }
+        let told = try #require(places.first)
+        do { try await pod.engine.networks.remove("front") } catch { return error.description.contains(told) ? told : "\(error)" }
+        return "the network was removed"
+    }
+
+    private func words(_ container: Berth.Container) throws -> String {
+        let details = try container.details()
+        return "name:\"\(details.name)\" id:\"\(details.id.prefix(12))\""
+    }
+
     @Test func aSandboxLivesAsLongAsAnybodyIsInIt() async throws {
         let scene = try await Scene()
         let pod = try await MemberScene.make(in: try await scene.open(), port: 18_101)
@@ -19,6 +37,8 @@ import Testing
         #expect(try pod.member.details().configuration.network == .container(pod.owner.id))
         let address = try #require(try pod.owner.details().endpoints.first?.ipv4)
         let monitor = try MemberScene.monitor(of: pod.owner.id, at: scene)
+        let network = try engine.networks.find("front").id
+        #expect(try await user(pod) == words(pod.owner), "both run")
 
         for state in [MemberScene.State.stopped, .startedAgain, .killed] {
             try await pod.bring(to: state)
@@ -28,6 +48,11 @@ import Testing
             if state == .startedAgain {
                 #expect(try pod.isTogether(pod.owner, pod.member))
                 #expect(try pod.owner.details().endpoints.first?.ipv4 == address)
+                #expect(try await user(pod) == words(pod.owner), "\(state)")
+            } else {
+                // As with Docker: what does not run has no address.
+                #expect(try pod.owner.details().endpoints.isEmpty, "\(state)")
+                #expect(try await user(pod) == words(pod.member), "\(state)")
             }
         }
         // Whoever does not run cannot be joined, but what is in the sandbox can.
@@ -49,12 +74,12 @@ import Testing
         try await pod.bring(to: .removed)
         #expect(try await pod.obstacle() == nil, "removed")
         try await pod.expectAnswers("removed")
+        #expect(try await user(pod) == words(pod.member), "removed")
         // Its name is free, and leads to whoever has it now.
         var named = MemberScene.owner(18_102)
         named.name = "owner"
         let another = try await engine.containers.create(named)
         try await another.start()
-        let network = try engine.networks.find("front").id
         #expect(engine.networks.endpoints(of: network).filter { $0.names.contains("owner") }.map(\.sandboxID) == [another.id])
         try await another.remove(force: true)
 
@@ -89,7 +114,8 @@ import Testing
         try await pod.owner.connect(EndpointConfiguration(network: "back"))
         #expect(try interfaces() == 3)
         #expect(try await pod.obstacle() == nil)
-        let address = try #require(try pod.owner.details().endpoints.first { $0.networkName == "back" }?.ipv4?.address)
+        let network = try pod.engine.networks.find("back").id
+        let address = try #require(pod.engine.networks.endpoints(of: network).first?.ipv4?.address)
         #expect(try await pod.gives(pod.member, "grep", "\(address)", "/etc/hosts"))
         try await pod.owner.disconnect(from: "front")
         try await pod.owner.connect(EndpointConfiguration(network: "front"))

@@ -277,19 +277,24 @@ extension Firewall {
 
     /// The openings that the table in the kernel has, as far as there is one and as it makes sense.
     private func leftOpenings() throws(NetworkError) -> [ForwardingOpening] {
-        do throws(NetlinkError) {
-            var found: [ForwardingOpening] = []
-            var socket = try makeSocket(.netfilter)
-            let sets = try socket.table(table.id) == nil ? [] : try socket.sets(of: table.id)
-            for version in IPAddress.Version.allCases {
-                let set = FirewallSet.of(version, .opened4, .opened6).definition(in: table.id)
-                guard sets.contains(where: { $0.name == set.name && $0.key == set.key && $0.value == set.value }) else { continue }
-                for element in try socket.elements(of: set) {
-                    let name = String(decoding: element.key.prefix { $0 != 0 }, as: UTF8.self)
-                    if let interface = InterfaceName(name) { found.append(ForwardingOpening(interface, version)) }
-                }
+        var found: [ForwardingOpening] = []
+        for version in IPAddress.Version.allCases {
+            for element in try leftElements(of: .of(version, .opened4, .opened6)) {
+                let name = String(decoding: element.key.prefix { $0 != 0 }, as: UTF8.self)
+                if let interface = InterfaceName(name) { found.append(ForwardingOpening(interface, version)) }
             }
-            return found
+        }
+        return found
+    }
+
+    /// What is in a set of the table in the kernel: nothing where there is none, or one that is not as ours are.
+    func leftElements(of set: FirewallSet) throws(NetworkError) -> [NfElement] {
+        do throws(NetlinkError) {
+            var socket = try makeSocket(.netfilter)
+            guard try socket.table(table.id) != nil else { return [] }
+            let set = set.definition(in: table.id)
+            let isThere = try socket.sets(of: table.id).contains { $0.name == set.name && $0.key == set.key && $0.value == set.value }
+            return isThere ? try socket.elements(of: set) : []
         } catch {
             // Somebody may have put anything there meanwhile.
             if error.code == .malformed || error.code == .unsupported { return [] }

@@ -59,6 +59,38 @@ extension NetworkObject {
         }
     }
 
+    /// A place in the network, by what the kernel says of its interface.
+    ///
+    /// - Parameters:
+    ///   - request: what its container asks for.
+    ///   - ports: what is published, of whomever.
+    /// - Returns: `nil` if it is none in this network.
+    func endpoint(at place: KernelPlace, of request: SandboxRequest, _ ports: [LeftPort]) -> Endpoint? {
+        let network = network
+        guard place.networkID == nil || place.networkID == id else { return nil }
+        let (part4, part6) = (network.part(.v4), network.part(.v6))
+        let own = [part4, part6].map { part in place.prefixes.first { part?.subnet.contains($0.address) ?? false } }
+        guard own.contains(where: { $0 != nil }) else { return nil }
+        let traits = driver.traits(of: network.configuration)
+        var configuration = EndpointConfiguration(network: network.name)
+        if case .endpoints(let wanted) = request.wish, let asked = wanted.first(where: { $0.network == network.name }) {
+            configuration = asked
+        }
+        var endpoint = Endpoint(
+            id: place.endpointID, sandboxID: place.sandboxID, sandboxName: request.name, networkID: id, networkName: network.name,
+            interface: place.link.name, hostInterface: place.hostInterface,
+            hardwareAddress: traits.hasHardwareAddresses ? place.link.hardwareAddress : nil, ipv4: own[0], ipv6: own[1],
+            gateway4: part4?.hop(traits), gateway6: part6?.hop(traits), gatewayPriority: configuration.gatewayPriority,
+            configuration: configuration, names: request.names(in: configuration))
+        endpoint.ports = ports.filter { endpoint.addresses.contains($0.containerAddress) }.map { port in
+            PublishedPort(
+                networkID: id, sandboxID: place.sandboxID, transport: port.transport, hostAddress: port.hostAddress,
+                hostPort: port.hostPort,
+                containerAddress: port.containerAddress, containerPort: port.containerPort)
+        }
+        return endpoint
+    }
+
     private static func address(
         _ version: IPAddress.Version, _ asked: IPAddress?, _ plan: inout AddressPlan
     ) throws(NetworkError) -> IPAddress? {

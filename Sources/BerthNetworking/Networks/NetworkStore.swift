@@ -29,7 +29,7 @@ public final class NetworkStore: Sendable {
     let index = Mutex(Index())
     let host: HostNetwork
     let bridges: BridgeDriver
-    private let engineID: String
+    let engineID: String
     private let documents: DocumentStore<NetworkDocument>
     private let events: EventHub
     private let choice: SubnetChoice
@@ -372,7 +372,7 @@ public final class NetworkStore: Sendable {
         let network = object.network
         if network.configuration.isConfigurationOnly { try checkUnused(object) }
         guard object.state.withLock({ $0.isRemoved }) else {
-            let names = users.map { "name:\"\($0.sandboxName)\" id:\"\($0.sandboxID.prefix(12))\"" }.joined(separator: ", ")
+            let names = users.map { "name:\"\($0.userName)\" id:\"\($0.userID.prefix(12))\"" }.joined(separator: ", ")
             throw NetworkError(.forbidden, "error while removing network: network \(network.name) has active endpoints (\(names))")
         }
         do throws(NetworkError) {

@@ -91,6 +91,18 @@ public struct Endpoint: Hashable, Sendable, Codable {
     /// What was asked for.
     public var configuration: EndpointConfiguration
 
+    /// Who uses it while the container that made the sandbox does not run.
+    var user: User?
+    struct User: Hashable, Sendable, Codable {
+        var id: String
+        var name: String
+    }
+
+    /// The container that uses it: the one that made the sandbox; while that does not run, or is gone, the first of the others that are in it.
+    public var userID: String { user?.id ?? sandboxID }
+    /// That one's name.
+    public var userName: String { user?.name ?? sandboxName }
+
     /// All names by which the others of its network find it: its own first.
     public var names: [String] = []
     /// Its ports that the kernel redirects. Where the host's address is of another version than the sandbox's, only the sockets lead to it.

@@ -34,14 +34,23 @@ struct SandboxRecord: Codable, Sendable {
 
     init(_ request: SandboxRequest) {
         (name, naming, portRequests) = (request.name, request.naming, request.ports)
-        admit(request.id, to: request.id)
+        admit(request.id, named: request.name, to: request.id)
     }
 
-    mutating func admit(_ member: String, to id: String) {
+    mutating func admit(_ member: String, named name: String = "", to id: String) {
         var all = members ?? SandboxMembers()
-        all.join(member, ownedBy: id)
+        all.join(member, named: name, ownedBy: id)
         members = all
     }
+
+    /// Has its places say who uses them now.
+    mutating func nameUser(in id: String) {
+        let user = members?.user(besides: id)
+        for place in endpoints.indices { endpoints[place].user = user }
+    }
+
+    /// That one's name.
+    var userName: String { endpoints.first?.userName ?? name }
 }
 
 /// What the sandboxes of this boot have (`sandboxes/<id>.json` in the exec-root). It is not synced: a reboot takes away what it tells of.
@@ -74,21 +83,50 @@ struct SandboxRecords: Sendable {
         }
     }
 
-    /// The sandboxes of this boot; `nil` for one whose record cannot be read: what is left of it is removed.
-    func all() throws(NetworkError) -> [(id: String, record: SandboxRecord?)] {
+    /// The sandboxes of this boot. A record that cannot be read, or that a later version has written, is set aside beside the others, and stays there.
+    ///
+    /// - Returns: those that can be read, and why others cannot, by id. One may be in both: it has been attached anew since.
+    func all() throws(NetworkError) -> (found: [(id: String, record: SandboxRecord)], setAside: [String: String]) {
         do throws(Errno) {
             let directory = try Directory.open(path)
-            var found: [(id: String, record: SandboxRecord?)] = []
+            var (found, setAside): ([(id: String, record: SandboxRecord)], [String: String]) = ([], [:])
             for entry in try directory.entries() {
                 let name = entry.name.description
                 // What a kill has left half written.
                 if name.hasPrefix(".tmp-") { try directory.removeFile(entry.name) }
-                guard name.hasSuffix(".json"), !name.hasPrefix(".") else { continue }
-                let bytes = try directory.readFile(entry.name, limit: Self.maximumByteCount)
-                let record = try? JSONDecoder().decode(SandboxRecord.self, from: Data(bytes))  // nothing is known of it then
-                found.append((String(name.dropLast(5)), record?.version == 1 ? record : nil))
+                if name.hasPrefix(".") { continue }
+                if let mark = name.firstRange(of: Self.mark) { setAside[String(name[..<mark.lowerBound])] = "set aside earlier" }
+                guard name.hasSuffix(".json") else { continue }
+                let id = String(name.dropLast(5))
+                switch Self.record(in: entry.name, of: directory) {
+                case .success(let record): found.append((id, record))
+                case .failure(let mistake):
+                    setAside[id] = mistake.reason
+                    try directory.rename(entry.name, to: try PathBytes("\(id)\(Self.mark)\(realtimeNanoseconds())"), replacing: .nothing)
+                }
             }
-            return found
+            return (found, setAside)
         } catch { throw NetworkError(.storage, "cannot read '\(path)': \(error)") }
+    }
+
+    /// What stands between the id and the time in the name of one that is set aside.
+    private static let mark = ".json.unreadable-"
+
+    private struct Mistake: Error {
+        let reason: String
+    }
+    private struct VersionOnly: Decodable {
+        var version: Int
+    }
+
+    private static func record(in file: PathBytes, of directory: borrowing Directory) -> Result<SandboxRecord, Mistake> {
+        do {
+            let data = Data(try directory.readFile(file, limit: maximumByteCount))
+            let version = try JSONDecoder().decode(VersionOnly.self, from: data).version
+            guard version == 1 else {
+                return .failure(Mistake(reason: "it has version \(version), and this engine reads version 1"))
+            }
+            return .success(try JSONDecoder().decode(SandboxRecord.self, from: data))
+        } catch { return .failure(Mistake(reason: "it cannot be read: \(error)")) }
     }
 }

@@ -25,6 +25,7 @@ extension SandboxStore {
     public func connect(
         _ request: SandboxRequest, _ configuration: EndpointConfiguration, processID: Int32?
     ) throws(NetworkError) -> SandboxChange {
+        try requireReadable(request.id)
         let object = try networks.object(configuration.network)
         try object.checkIsNetwork()
         let former = if let known = sandboxes.withLock({ $0[request.id]?.record }) { known } else { try record(of: request) }
@@ -63,6 +64,7 @@ extension SandboxStore {
     ///
     /// - Throws: `notFound` for a network that does not exist, `forbidden` if it is not in it.
     public func disconnect(_ id: String, from network: String, processID: Int32?) throws(NetworkError) -> SandboxChange {
+        try requireReadable(id)
         let object = try networks.object(network)
         guard let former = sandboxes.withLock({ $0[id]?.record }),
             let position = former.endpoints.firstIndex(where: { $0.networkID == object.id })
@@ -211,21 +213,28 @@ extension SandboxStore {
     // MARK: Recovery
 
     /// Takes up what an earlier engine has left, as if it had been attached by this one. Once, before anything else is asked.
-    public func load() throws(NetworkError) {
-        for (id, record) in try records.all() {
-            guard var record else {
-                try records.remove(id: id)
-                continue
-            }
+    ///
+    /// - Parameter describe: what is known, beside their records, of sandboxes whose records cannot be read, by id.
+    public func load(
+        describing describe: (String) -> SandboxDescription = { _ in SandboxDescription() }
+    ) throws(NetworkError) {
+        let (found, unreadable) = try records.all()
+        for (id, var record) in found {
             record.endpoints.removeAll { endpoint in
                 guard let object = try? networks.object(endpoint.networkID) else { return true }  // that network is gone
                 return !object.adopt(endpoint)
             }
             if record.members == nil { record.admit(id, to: id) }
-            let found = Sandbox(record: record)
-            sandboxes.withLock { $0[id] = found }
-            homes.withLock { homes in for member in found.record.members?.others(than: id) ?? [] { homes[member] = id } }
+            take(Sandbox(record: record), id)
         }
+        setAside.withLock { $0 = unreadable }
+        let lost = Set(unreadable.keys).subtracting(found.map(\.id))
+        if !lost.isEmpty { try rebuild(lost, describe) }
+    }
+
+    func take(_ sandbox: Sandbox, _ id: String) {
+        sandboxes.withLock { $0[id] = sandbox }
+        homes.withLock { homes in for member in sandbox.record.members?.others(than: id) ?? [] { homes[member] = id } }
     }
 
     /// Takes sandboxes off all networks in which nobody runs, and removes from the host what belongs to no sandbox and no network of this engine's.

@@ -27,7 +27,7 @@ extension SandboxStore {
     // MARK: Coming
 
     /// Lets a container into another's sandbox: into that which the other is in itself.
-    func share(_ peer: SandboxRequest.Peer, by id: String) throws(NetworkError) -> SandboxAttachment {
+    func share(_ peer: SandboxRequest.Peer, by id: String, named name: String) throws(NetworkError) -> SandboxAttachment {
         guard peer.id != id else {
             throw NetworkError(.invalid, "a container cannot share its own network namespace: name another one")
         }
@@ -42,9 +42,10 @@ extension SandboxStore {
         // The host's own has nothing of a sandbox's.
         if found == nil, SandboxNamespace.isOwn(ofProcess: process) { return SandboxAttachment(.process(process)) }
         // Without a place in any network nothing was known of it until now.
-        var record = found?.record ?? SandboxRecord(SandboxRequest(id: home, name: peer.name, .endpoints([]), naming: peer.naming))
-        record.admit(id, to: home)
-        try records.write(record, id: home)
+        let request = SandboxRequest(id: home, name: peer.name, .endpoints([]), naming: peer.naming)
+        var record = if let found { found.record } else { try record(of: request) }
+        record.admit(id, named: name, to: home)
+        try write(record, id: home)
         let shared = record
         sandboxes.withLock { sandboxes in
             sandboxes[home, default: Sandbox(record: shared)].record = shared
@@ -66,10 +67,10 @@ extension SandboxStore {
                 .conflict, "the sandbox of container \(request.id) cannot be reached: end the containers that share it, and start it again")
         }
         var record = found.record
-        record.admit(request.id, to: request.id)
-        try records.write(record, id: request.id)
-        let admitted = record
-        sandboxes.withLock { $0[request.id]?.record = admitted }
+        record.admit(request.id, named: request.name, to: request.id)
+        record.nameUser(in: request.id)
+        try write(record, id: request.id)
+        keepMembers(record, request.id)
         return SandboxAttachment(.path(namespace.path), record.endpoints, holding: namespace)
     }
 
@@ -90,10 +91,10 @@ extension SandboxStore {
         case .wasNotIn: break
         case .wasLast: try dissolve(home)
         case .othersStay:
-            let rest = record
-            sandboxes.withLock { $0[home]?.record = rest }
+            record.nameUser(in: home)
+            keepMembers(record, home)
             // Unwritten, it is found out by the next engine: who does not run is in nothing.
-            try records.write(record, id: home)
+            try write(record, id: home)
         }
     }
 
@@ -105,9 +106,17 @@ extension SandboxStore {
         homes.withLock { homes in for id in gone { homes[id] = nil } }
         guard members.keep(isRunning) else { return try dissolve(home) }
         record.members = members
-        let rest = record
-        sandboxes.withLock { $0[home]?.record = rest }
-        try records.write(record, id: home)
+        record.nameUser(in: home)
+        keepMembers(record, home)
+        try write(record, id: home)
+    }
+
+    private func keepMembers(_ record: SandboxRecord, _ id: String) {
+        sandboxes.withLock { $0[id]?.record = record }
+        for endpoint in record.endpoints {
+            guard let object = try? networks.object(endpoint.networkID) else { continue }  // that network is gone
+            object.rename(endpoint)
+        }
     }
 
     /// The container that made a sandbox is removed: others find the sandbox by its aliases alone from now on, for the name and the id are free. Repeating is
@@ -116,14 +125,10 @@ extension SandboxStore {
         guard var record = sandboxes.withLock({ $0[id]?.record }) else { return }
         for place in record.endpoints.indices {
             record.endpoints[place].names = record.endpoints[place].configuration.aliases
-            let endpoint = record.endpoints[place]
-            guard let object = try? networks.object(endpoint.networkID) else { continue }  // that network is gone
-            object.rename(endpoint)
         }
-        let nameless = record
-        sandboxes.withLock { $0[id]?.record = nameless }
+        keepMembers(record, id)
         updateNames(in: Set(record.endpoints.map(\.networkID)))
-        try records.write(record, id: id)
+        try write(record, id: id)
     }
 
     // MARK: Sockets
@@ -163,7 +168,7 @@ extension SandboxStore {
             do throws(Errno) { sockets.append(try PortReservation.socket(of: port, key: key)) } catch {
                 failure = NetworkError(
                     .conflict,
-                    "port \(port.hostPort)/\(port.transport.rawValue) of container \(record.name) was let go of and cannot be had again: \(error)"
+                    "port \(port.hostPort)/\(port.transport.rawValue) of container \(record.userName) was let go of and cannot be had again: \(error)"
                 )
             }
         }

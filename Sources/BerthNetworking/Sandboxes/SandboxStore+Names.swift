@@ -66,7 +66,7 @@ extension SandboxStore {
     }
 
     /// Those of the default network have none, as with Docker.
-    private func hasNames(_ networkID: String) -> Bool {
+    func hasNames(_ networkID: String) -> Bool {
         guard let network = try? networks.find(networkID) else { return false }  // one that is gone has none
         return !network.isPredefined
     }

@@ -14,6 +14,8 @@ public final class SandboxStore: Sendable {
         var nameServer: NameServer?
         /// Held while several containers are in it: they come and go.
         var namespace: SandboxNamespace?
+        /// Whether its record cannot be read, and what is known of it is what the kernel says: nothing of it is changed, or written.
+        var isRebuilt = false
     }
 
     /// The networks.
@@ -21,6 +23,8 @@ public final class SandboxStore: Sendable {
     let records: SandboxRecords
     let reactor: Reactor
     let sandboxes = Mutex<[String: Sandbox]>([:])
+    /// Records that could not be read, and why.
+    let setAside = Mutex<[String: String]>([:])
     /// The sandboxes of those who are in another's.
     let homes = Mutex<[String: String]>([:])
     private let pool = NamespacePool()
@@ -59,7 +63,7 @@ public final class SandboxStore: Sendable {
     ///   `conflict` if a peer does not run, `system`.
     public func attach(_ request: SandboxRequest) throws(NetworkError) -> SandboxAttachment {
         switch request.wish {
-        case .shared(let peer): try share(peer, by: request.id)
+        case .shared(let peer): try share(peer, by: request.id, named: request.name)
         case .endpoints(let wanted): if let kept = try comeBack(request) { kept } else { try attach(wanted, request) }
         }
     }
@@ -148,7 +152,7 @@ public final class SandboxStore: Sendable {
             let owner = sandboxes.values.first { sandbox in
                 sandbox.record.endpoints.contains { $0.ports.contains { $0.hostPort == number && $0.transport == transport } }
             }
-            return owner.map { "container \($0.record.name)" }
+            return owner.map { "container \($0.record.userName)" }
         }
     }
 
