@@ -94,7 +94,10 @@ struct Measuring {
         var found: [String: [(work: String, values: [Double])]] = [:]
         var settled: [String: [Double]] = [:]
         var left: [String: String] = [:]
-        var ready = engines
+        // What an engine makes once, for all its containers, it makes with the first.
+        var ready = engines.filter { engine in
+            guarded(work, engine) { () throws(Trouble) in _ = try sample(engine) }
+        }
         let blocks = max(1, options.samples / Self.blockLength)
         for block in 0..<blocks {
             for index in ready.indices {
