@@ -26,18 +26,26 @@ extension ContentStore {
         do throws(Errno) { try Self.writeMarker(in: root) } catch { throw .storage("cannot write oci-layout", error) }
     }
 
-    /// What lies in `ingest` and nobody brings any more, by its path below the store.
+    /// What lies in `ingest` and nobody brings any more nor could go on with, by its path below the store.
     public func leftovers() throws(ContentError) -> [String] {
         do throws(Errno) {
-            return try ingests.entries().map(\.name).filter { !pendingNames.contain($0) }.map { "ingest/\($0)" }.sorted()
+            return try leftoverNames().map { "ingest/\($0)" }.sorted()
         } catch { throw .storage("cannot list what comes in", error) }
     }
 
     /// Removes what ``leftovers()`` tells of. Repeating is fine.
     public func removeLeftovers() throws(ContentError) {
         do throws(Errno) {
-            for entry in try ingests.entries() where !pendingNames.contain(entry.name) { try ingests.removeTree(entry.name) }
+            for name in try leftoverNames() { try ingests.removeTree(name) }
         } catch { throw .storage("cannot remove what nobody brings any more", error) }
+    }
+
+    private func leftoverNames() throws(Errno) -> [PathBytes] {
+        var names: [PathBytes] = []
+        for name in try ingests.entries().map(\.name) where !pendingNames.contain(name) {
+            if try !Self.isContinuable(name, in: ingests) { names.append(name) }
+        }
+        return names
     }
 
     /// Puts a damaged blob where nobody takes it for one, in one step: it is not a blob any more, and is not deleted.

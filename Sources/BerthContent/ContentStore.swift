@@ -24,7 +24,7 @@ public protocol ContentIngesting: Sendable {
 /// Blobs by digest, in a directory that is a valid OCI image layout throughout (OCI image specification, *Image Layout*).
 ///
 /// A blob that is there is whole: it was written under another name, compared with its digest, synced, and renamed. All calls block: they
-/// belong in a lane. What a kill leaves in `ingest` is removed when the store is opened again.
+/// belong in a lane. What a kill leaves in `ingest` is removed when the store is opened again, but for partial blobs: ``makeIngest(continuing:for:)``.
 public final class ContentStore: ContentReading, ContentIngesting {
     /// The directory.
     let path: String
@@ -53,7 +53,7 @@ public final class ContentStore: ContentReading, ContentIngesting {
             }
             blobs = try root.openDirectory("blobs")
             ingests = try root.makeDirectories("ingest", permissions: 0o700)
-            for entry in try ingests.entries() { try ingests.removeTree(entry.name) }
+            for entry in try ingests.entries() where try !Self.isContinuable(entry.name, in: ingests) { try ingests.removeTree(entry.name) }
             if try !root.contains("oci-layout") { try Self.writeMarker(in: root) }
         } catch {
             throw .storage("cannot open the content store at '\(path)'", error)
@@ -209,7 +209,7 @@ public struct Ingest: ~Copyable, Sendable {
     private let pending: PendingFile
     private let file: OwnedDescriptor
     private var hasher: DigestHasher
-    /// How many bytes have been written.
+    /// How many bytes have been written, with those that were there already.
     public private(set) var byteCount: UInt64 = 0
     /// The disk works while bytes come, instead of when they have come.
     private var writtenBackByteCount: UInt64 = 0
@@ -227,6 +227,22 @@ public struct Ingest: ~Copyable, Sendable {
         file = try pending.create()
         (self.store, self.pending, self.lease) = (store, pending, lease)
         hasher = DigestHasher(algorithm)
+    }
+
+    /// Goes on with what is there of a blob, whose hash is made again of its bytes.
+    init(_ store: ContentStore, continuing pending: PendingFile, _ blob: Descriptor, for lease: Lease) throws(Errno) {
+        let opened = try pending.openOrCreate(limit: blob.byteCount)
+        var (hash, count, buffer) = (DigestHasher(blob.digest.algorithm), UInt64(0), [UInt8](repeating: 0, count: 1 << 20))
+        while true {
+            let read = try opened.read(intoArray: &buffer)
+            if read == 0 { break }
+            unsafe buffer.withUnsafeBytes { unsafe hash.update(UnsafeRawBufferPointer(rebasing: $0[..<read])) }
+            count += UInt64(read)
+        }
+        file = opened
+        (self.store, self.pending, self.lease) = (store, pending, lease)
+        (hasher, byteCount) = (hash, count)
+        writtenBackByteCount = byteCount
     }
 
     /// Adds bytes.
@@ -249,6 +265,9 @@ public struct Ingest: ~Copyable, Sendable {
     public borrowing func openForReading() throws(ContentError) -> OwnedDescriptor {
         do throws(Errno) { return try pending.open() } catch { throw .storage("cannot read content that comes", error) }
     }
+
+    /// Throws away what has come: also what would be kept for the next who wants it.
+    public consuming func discard() { pending.discard() }
 
     /// Ends the writing. What came can be read; it becomes a blob when that is committed.
     public consuming func seal() -> PendingBlob { PendingBlob(store, pending, lease, digest: hasher.digest(), byteCount: byteCount) }
