@@ -31,6 +31,8 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto", 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser", condition: engineOnly)
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log", condition: engineOnly)
 let nioTesting = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio", condition: engineOnly)
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client", condition: engineOnly)
+let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl", condition: engineOnly)
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio", condition: engineOnly) }
 
 func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
@@ -71,6 +73,12 @@ let rooms: [Target] = [
             "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor",
             "BerthLinux",
         ]),
+    room("BerthCredentials", uses: ["BerthReactor", "BerthLinux", "CBerth"]),
+    room(
+        "BerthRegistry",
+        uses: [
+            "BerthCredentials", "BerthContent", "BerthOCI", "BerthReactor", "BerthLinux", asyncHTTPClient, nioTLS,
+        ] + nio),
     // Running
     room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux", "CBerth"]),
     room("BerthNetworking", uses: ["BerthState", "BerthOCI", "BerthNetlink", "BerthReactor", "BerthLinux"]),
@@ -132,6 +140,10 @@ let testTargets: [Target] = [
             "BerthOCI", "BerthLinux",
         ]),
     tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
+    tests("BerthCredentialsTests", of: ["BerthCredentials", "BerthLinux"]),
+    tests(
+        "BerthRegistryTests",
+        of: ["BerthRegistry", "BerthCredentials", "BerthContent", "BerthContracts", "BerthOCI", "BerthLinux", nioTLS] + nio),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking", "BerthNetlink", "BerthLinux"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
@@ -166,6 +178,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", "4.5.2"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

@@ -1,0 +1,83 @@
+import BerthContent
+import BerthOCI
+import Synchronization
+import Testing
+
+@testable import BerthRegistry
+
+@Suite("Manifests and blobs come from a registry as they are")
+struct PullTests {
+    private let manifest = #"{"schemaVersion":2,"config":{},"layers":[]}"#
+
+    private func code(_ body: () async throws(TransferError) -> Void) async -> TransferError.Code? {
+        do throws(TransferError) { try await body() } catch { return error.code }
+        return nil
+    }
+
+    @Test func manifestByTagAndDigest() async throws {
+        var sample = SampleRegistry()
+        let digest = sample.addManifest(manifest, tag: "v1")
+        let peer = try await Peer.start { [sample] in sample.answer($0) }
+        let repository = try peer.repository()
+        for reference in [ManifestReference.tag("v1"), .digest(digest)] {
+            let found = try await repository.manifest(reference)
+            #expect(found.bytes == Array(manifest.utf8))
+            #expect(found.descriptor == Descriptor(mediaType: .manifest, digest: digest, byteCount: UInt64(manifest.utf8.count)))
+            #expect(try await repository.descriptor(of: reference) == found.descriptor)
+        }
+        #expect(peer.requests.last?.method == "HEAD")
+        let accept = peer.requests.last?.headers.first(name: "Accept") ?? ""
+        for type in ManifestLook.accepted { #expect(accept.contains(type.rawValue)) }
+    }
+
+    @Test func blobInOnePiece() async throws {
+        var sample = SampleRegistry()
+        let bytes = SampleRegistry.bytes(3_000_000)
+        let blob = sample.add(bytes)
+        let peer = try await Peer.start { [sample] in sample.answer($0) }
+        let taken = Taken()
+        try await peer.repository().fetch(blob, from: 0, into: taken.sink)
+        #expect(taken.bytes == bytes)
+    }
+
+    @Test("What is cut goes on where it stopped, and nothing comes twice", arguments: [1, 7, 1000, 70_000])
+    func cut(every step: Int) async throws {
+        var sample = SampleRegistry()
+        let bytes = SampleRegistry.bytes(step * 20 + 3)
+        let blob = sample.add(bytes)
+        let peer = try await Peer.start { [sample] request in
+            if request.path == "/v2/" { return Reply(200) }
+            let whole = sample.answer(request)
+            let head = whole.bytes.firstRange(of: Array("\r\n\r\n".utf8))!.upperBound
+            return Reply(Array(whole.bytes.prefix(head + step)), .close)
+        }
+        let taken = Taken()
+        try await peer.repository().fetch(blob, from: 0, into: taken.sink)
+        #expect(taken.bytes == bytes)
+        let ranges = peer.requests.filter { $0.path.contains("/blobs/") }.map { $0.headers.first(name: "Range") }
+        #expect(ranges.count == 21)
+        #expect(ranges[1] == "bytes=\(step)-")
+    }
+
+    @Test func rangeIgnored() async throws {
+        var sample = SampleRegistry()
+        let bytes = SampleRegistry.bytes(100_000)
+        let blob = sample.add(bytes)
+        let peer = try await Peer.start { request in request.path == "/v2/" ? Reply(200) : Reply(200, [:], bytes) }
+        let taken = Taken()
+        try await peer.repository().fetch(blob, from: 40_000, into: taken.sink)
+        #expect(taken.bytes == Array(bytes[40_000...]))
+    }
+
+    @Test func nothingMissing() async throws {
+        let peer = try await Peer.start { _ in Reply(500) }
+        let blob = Descriptor(mediaType: .layer, digest: Digest(of: []), byteCount: 5)
+        try await peer.repository().fetch(blob, from: 5) { (_) throws(TransferError) in }
+        #expect(peer.requests.isEmpty)
+        #expect(await code { () throws(TransferError) in try await peer.repositoryForTests.fetch(blob, from: 6) { (_) throws(TransferError) in } } == .sizeMismatch)
+    }
+}
+
+extension Peer {
+    fileprivate var repositoryForTests: RegistryRepository { get { try! repository() } }
+}
