@@ -73,12 +73,10 @@ let rooms: [Target] = [
             "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor",
             "BerthLinux",
         ]),
-    room("BerthCredentials", uses: ["BerthReactor", "BerthLinux", "CBerth"]),
+    room("BerthCredentials", uses: ["BerthLinux"]),
     room(
         "BerthRegistry",
-        uses: [
-            "BerthCredentials", "BerthContent", "BerthOCI", "BerthReactor", "BerthLinux", asyncHTTPClient, nioTLS,
-        ] + nio),
+        uses: ["BerthCredentials", "BerthContent", "BerthOCI", "BerthReactor", "BerthLinux", asyncHTTPClient, nioTLS] + nio),
     // Running
     room("BerthRuntime", uses: ["BerthOCI", "BerthLaunch", "BerthReactor", "BerthLinux", "CBerth"]),
     room("BerthNetworking", uses: ["BerthState", "BerthOCI", "BerthNetlink", "BerthReactor", "BerthLinux"]),
@@ -132,7 +130,7 @@ let testTargets: [Target] = [
     tests("BerthTarTests", of: ["BerthTar", "BerthLinux"]),
     tests("BerthArchiveTests", of: ["BerthArchive", "BerthTar"]),
     tests("BerthStateTests", of: ["BerthState"]),
-    tests("BerthContentTests", of: ["BerthContent", "BerthOCI"]),
+    tests("BerthContentTests", of: ["BerthContent", "BerthReactor", "BerthOCI", "BerthLinux"]),
     tests(
         "BerthImagesTests",
         of: [
@@ -143,7 +141,7 @@ let testTargets: [Target] = [
     tests("BerthCredentialsTests", of: ["BerthCredentials", "BerthLinux"]),
     tests(
         "BerthRegistryTests",
-        of: ["BerthRegistry", "BerthCredentials", "BerthContent", "BerthContracts", "BerthOCI", "BerthLinux", nioTLS] + nio),
+        of: ["BerthRegistry", "BerthCredentials", "BerthContent", "BerthContracts", "BerthOCI", "BerthLinux", crypto, nioTLS] + nio),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking", "BerthNetlink", "BerthLinux"]),
     tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),

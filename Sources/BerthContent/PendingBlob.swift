@@ -14,6 +14,7 @@ public final class PendingBlob: Sendable {
     private let store: ContentStore
     private let pending: PendingFile
     private let lease: Lease
+    private let committing = Mutex(())
 
     init(_ store: ContentStore, _ pending: PendingFile, _ lease: Lease, digest: Digest, byteCount: UInt64) {
         (self.store, self.pending, self.lease) = (store, pending, lease)
@@ -33,16 +34,18 @@ public final class PendingBlob: Sendable {
     /// Removes it now, unless it is a blob: whoever still has a reference has nothing any more. Repeating is fine.
     public func discard() { pending.discard() }
 
-    /// Makes it a blob: synced, named, and the name synced. A blob that is there already stays as it is; repeating is fine. The lease that it came
-    /// under holds it from before it has its name.
+    /// Makes it a blob: synced, named, and the name synced. A blob that is there already stays as it is; repeating is fine, also by several at the same
+    /// moment: the second finds it there. The lease that it came under holds it from before it has its name.
     public func commit() throws(ContentError) {
         lease.hold(.blob(digest))
         do throws(Errno) {
-            let target = try store.directory(of: digest)
-            let name = try PathBytes(digest.hex)
-            if try !store.isThere(digest) { try pending.commit(as: name, in: target) }
-            // Also where it was there: who named it may have been stopped before this.
-            try target.synchronize()
+            try committing.withLock { _ throws(Errno) in
+                let target = try store.directory(of: digest)
+                let name = try PathBytes(digest.hex)
+                if try !store.isThere(digest) { try pending.commit(as: name, in: target) }
+                // Also where it was there: who named it may have been stopped before this.
+                try target.synchronize()
+            }
         } catch {
             throw .storage("cannot commit blob \(digest)", error, digest)
         }
@@ -94,7 +97,8 @@ final class PendingFile: Sendable {
     }
 
     deinit {
-        if !state.withLock({ $0.isKept }) { discard() }
+        // Of nothing, nothing is to be continued.
+        if !state.withLock({ $0.isKept }) || (try? directory.statusIfThere(name))??.byteCount == 0 { discard() }
         names.remove(name)
     }
 

@@ -12,18 +12,18 @@ enum CertificateDirectory {
         var authorities: [NIOSSLCertificate] = []
         var own: (chain: [NIOSSLCertificate], key: NIOSSLPrivateKey)?
         for directory in directories {
-                guard let found = try files(in: "\(directory)/\(endpoint.address(.https).authority)") else { continue }
-                for file in found where file.name.hasSuffix(".crt") { authorities += try certificates(file) }
-                for file in found where file.name.hasSuffix(".cert") {
-                    let keyName = file.name.dropLast(5) + ".key"
-                    guard let key = found.first(where: { $0.name == keyName }) else {
-                        throw unusable(file.path, "there is no '\(keyName)' beside it")
-                    }
-                    own = (try certificates(file), try privateKey(key))
+            guard let found = try files(in: "\(directory)/\(endpoint.address(.https).authority)") else { continue }
+            for file in found where file.name.hasSuffix(".crt") { authorities += try certificates(file) }
+            for file in found where file.name.hasSuffix(".cert") {
+                let keyName = file.name.dropLast(5) + ".key"
+                guard let key = found.first(where: { $0.name == keyName }) else {
+                    throw unusable(file.path, "there is no '\(keyName)' beside it")
                 }
-                for file in found where file.name.hasSuffix(".key") && !found.contains(where: { $0.name == file.name.dropLast(4) + ".cert" }) {
-                    throw unusable(file.path, "there is no '\(file.name.dropLast(4)).cert' beside it")
-                }
+                own = (try certificates(file), try privateKey(key))
+            }
+            for file in found where file.name.hasSuffix(".key") && !found.contains(where: { $0.name == file.name.dropLast(4) + ".cert" }) {
+                throw unusable(file.path, "there is no '\(file.name.dropLast(4)).cert' beside it")
+            }
         }
         guard endpoint.isInsecure || !authorities.isEmpty || own != nil else { return nil }
         var configuration = TLSConfiguration.makeClientConfiguration()
@@ -49,7 +49,8 @@ enum CertificateDirectory {
             var files: [File] = []
             for name in entries where [".crt", ".cert", ".key"].contains(where: { name.hasSuffix($0) }) {
                 guard files.count < maximumFileCount else { throw .EFBIG }
-                files.append(File(name: name, path: "\(path)/\(name)", bytes: try HostFile.read("\(path)/\(name)", limit: maximumByteCount)))
+                files.append(
+                    File(name: name, path: "\(path)/\(name)", bytes: try HostFile.read("\(path)/\(name)", limit: maximumByteCount)))
             }
             return files
         } catch {

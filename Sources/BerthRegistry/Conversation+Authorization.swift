@@ -23,8 +23,10 @@ extension Conversation {
     /// What to show to a registry that has not accepted what was shown.
     ///
     /// - Returns: `nil` if there is nothing else to show.
-    func authorization(answering response: HTTPClientResponse, for scopes: [Scope], instead refused: String?) async throws(Refusal) -> String? {
-        let challenges = Challenge.parse(response.headers[canonicalForm: "WWW-Authenticate"].map { String($0) } )
+    func authorization(answering response: HTTPClientResponse, for scopes: [Scope], instead refused: String?) async throws(Refusal)
+        -> String?
+    {
+        let challenges = Challenge.parse(response.headers["WWW-Authenticate"])
         if case .registryToken? = endpoint.credentials?.kind { return nil }
         // A token is worth less to a thief than a password.
         guard
@@ -46,7 +48,9 @@ extension Conversation {
         if let token = core.tokens.token(key, now: core.timing.monotonic()) { return "Bearer \(token)" }
         let document = try await token(key, isForLogin: false)
         guard let token = document.bearer else {
-            throw Refusal(TransferError(.badAnswer, "the token server of \(endpoint.registry) gave no token", request: "GET \(Self.shown(key.realm))"))
+            throw Refusal(
+                TransferError(.badAnswer, "the token server of \(endpoint.registry) gave no token", request: "GET \(Self.shown(key.realm))")
+            )
         }
         // Servers that do not say how long mean a minute (token specification, expires_in).
         core.tokens.insert(token, key, now: core.timing.monotonic(), lifetimeSeconds: min(max(document.expiresIn ?? 60, 60), 86_400))
@@ -70,16 +74,21 @@ extension Conversation {
         }
         guard realm.scheme == .https || address.scheme == .http else {
             throw Refusal(
-                TransferError(.badAnswer, "the registry \(endpoint.registry) speaks TLS and names a token server that does not: it is not asked", request: "GET \(realm.shown)"))
+                TransferError(
+                    .badAnswer, "the registry \(endpoint.registry) speaks TLS and names a token server that does not: it is not asked",
+                    request: "GET \(realm.shown)"))
         }
         let fields = [("service", key.service)].filter { !$0.1.isEmpty } + key.scopes.map { ("scope", $0.description) }
         switch endpoint.credentials?.kind {
         case .identityToken(_, let token)?:
-            let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", core.configuration.userAgent)] + joined(fields)
+            let form =
+                [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", core.configuration.userAgent)] + joined(fields)
             return try await document(post(form, to: realm))
         case .password(let user, let password)?:
             do throws(Refusal) {
-                let query = fields + [("account", user)] + (isForLogin ? [("offline_token", "true"), ("client_id", core.configuration.userAgent)] : [])
+                let query =
+                    fields + [("account", user)]
+                    + (isForLogin ? [("offline_token", "true"), ("client_id", core.configuration.userAgent)] : [])
                 var call = get(query, from: realm)
                 call.headers.add(name: "Authorization", value: Self.basic(user, password))
                 return try await document(call)
@@ -120,7 +129,9 @@ extension Conversation {
             do throws(Refusal) { return try await documentOnce(call) } catch {
                 failedCount += 1
                 // A token server's refusal is final for the request that needs it, once it has been asked often enough here.
-                do throws(TransferError) { try await pause(after: error, failedCount: failedCount, hasBegun: false) } catch { throw Refusal(error) }
+                do throws(TransferError) { try await pause(after: error, failedCount: failedCount, hasBegun: false) } catch {
+                    throw Refusal(error)
+                }
             }
         }
     }
@@ -131,21 +142,30 @@ extension Conversation {
         do throws(TransportFailure) { response = try await core.transport.execute(call, settings) } catch { throw refusal(error, call) }
         let status = Int(response.status.code)
         let body: [UInt8]
-        do { body = Array(try await response.body.collect(upTo: Self.maximumTokenByteCount).readableBytesView) } catch is NIOTooManyBytesError {
+        do {
+            body = Array(try await response.body.collect(upTo: Self.maximumTokenByteCount).readableBytesView)
+        } catch is NIOTooManyBytesError {
             throw Refusal(
-                TransferError(.tooLarge, "the token server of \(endpoint.registry) sends more than \(Self.maximumTokenByteCount) bytes", request: call.shown))
+                TransferError(
+                    .tooLarge, "the token server of \(endpoint.registry) sends more than \(Self.maximumTokenByteCount) bytes",
+                    request: call.shown))
         } catch { throw refusal(Transport.failure(error, call.url.host), call) }
         guard status == 200 else {
             let answer = ErrorDocument.answer(status: status, body)
             let after = RetryPolicy.retryAfter(response.headers.first(name: "Retry-After"), now: core.timing.wall())
             // OAuth 2 answers a wrong password with 400 (RFC 6749, 5.2).
-            let meant = status == 400 && answer.code == "invalid_grant" ? TransferError.Answer(status: 401, code: answer.code, message: answer.message) : answer
+            let meant =
+                status == 400 && answer.code == "invalid_grant"
+                ? TransferError.Answer(status: 401, code: answer.code, message: answer.message) : answer
             throw Refusal(
-                .refusal("the token server of \(endpoint.registry) gives no token", meant, request: call.shown, registry: endpoint.registry,
+                .refusal(
+                    "the token server of \(endpoint.registry) gives no token", meant, request: call.shown, registry: endpoint.registry,
                     isKnown: endpoint.credentials != nil, after: after), retry: .status(status, retryAfter: after))
         }
         do { return try JSONDecoder().decode(TokenDocument.self, from: Data(body)) } catch {
-            throw Refusal(TransferError(.badAnswer, "the token server of \(endpoint.registry) answers with something that is no token", request: call.shown))
+            throw Refusal(
+                TransferError(
+                    .badAnswer, "the token server of \(endpoint.registry) answers with something that is no token", request: call.shown))
         }
     }
 
@@ -177,7 +197,9 @@ struct TokenDocument: Decodable, CustomStringConvertible {
     let expiresIn: Int64?
     let refreshToken: String?
 
-    private enum CodingKeys: String, CodingKey { case token, accessToken = "access_token", expiresIn = "expires_in", refreshToken = "refresh_token" }
+    private enum CodingKeys: String, CodingKey {
+        case token, accessToken = "access_token", expiresIn = "expires_in", refreshToken = "refresh_token"
+    }
 
     /// What is shown to the registry: a header's worth of visible characters.
     var bearer: String? {

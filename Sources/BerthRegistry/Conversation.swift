@@ -50,7 +50,8 @@ struct Conversation: Sendable {
 
     init(_ core: RegistryCore, _ endpoint: Endpoint) async throws(TransferError) {
         if core.configuration.isOffline {
-            throw TransferError(.offline, "'\(endpoint.registry)' is not asked: this engine is offline", advice: "see the configuration of its registries")
+            throw TransferError(
+                .offline, "'\(endpoint.registry)' is not asked: this engine is offline", advice: "see the configuration of its registries")
         }
         let directories = core.configuration.certificateDirectories
         tls = try await core.lane.run { () throws(TransferError) in
@@ -134,7 +135,9 @@ struct Conversation: Sendable {
             Refusal(TransferError(.badAnswer, "the registry \(endpoint.registry) redirects \(why)", request: call.shown))
         }
         guard count <= Self.maximumRedirectCount else { throw bad("more than \(Self.maximumRedirectCount) times") }
-        guard let location = response.headers.first(name: "Location"), let next = url.resolving(location) else { throw bad("to no address") }
+        guard let location = response.headers.first(name: "Location"), let next = url.resolving(location) else {
+            throw bad("to no address")
+        }
         guard url.scheme == .http || next.scheme == .https else { throw bad("from https to http, which is not followed: \(next.shown)") }
         return next
     }

@@ -95,7 +95,10 @@ extension Conversation {
         if response.status.code == 206 {
             let range = ContentRange(parsing: response.headers.first(name: "Content-Range") ?? "")
             guard let range, range.first == begin else {
-                throw Refusal(TransferError(.badAnswer, "the registry \(endpoint.registry) sends another part of blob \(blob.digest) than was asked for", request: call.shown, digest: blob.digest))
+                throw Refusal(
+                    TransferError(
+                        .badAnswer, "the registry \(endpoint.registry) sends another part of blob \(blob.digest) than was asked for",
+                        request: call.shown, digest: blob.digest))
             }
             if let total = range.total, total != blob.byteCount { throw sizeMismatch(blob, "\(total)", call) }
             skippedCount = 0
@@ -141,7 +144,8 @@ extension Conversation {
     private func sizeMismatch(_ blob: Descriptor, _ found: String, _ call: Call) -> Refusal {
         Refusal(
             TransferError(
-                .sizeMismatch, "blob \(blob.digest) has \(blob.byteCount) bytes, and the registry \(endpoint.registry) sends \(found)", request: call.shown,
+                .sizeMismatch, "blob \(blob.digest) has \(blob.byteCount) bytes, and the registry \(endpoint.registry) sends \(found)",
+                request: call.shown,
                 digest: blob.digest))
     }
 }

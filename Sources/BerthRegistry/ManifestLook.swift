@@ -42,15 +42,19 @@ struct ManifestLook: Decodable {
         guard !(look.hasManifests && look.hasLayers) else {
             throw TransferError(.badAnswer, "the manifest of '\(name)' has both layers and manifests", request: request)
         }
-        guard let said = look.mediaType.map(MediaType.init(rawValue:)) ?? header ?? (look.hasManifests ? .index : look.hasLayers ? .manifest : nil)
+        guard
+            let said = look.mediaType.map(MediaType.init(rawValue:)) ?? header
+                ?? (look.hasManifests ? .index : look.hasLayers ? .manifest : nil)
         else { throw TransferError(.badAnswer, "the manifest of '\(name)' does not say what it is", request: request) }
         try refuseSchema1(said.rawValue, name, request)
         guard accepted.contains(said) else {
-            throw TransferError(.unsupported, "the manifest of '\(name)' is of the media type \(said), which is not supported", request: request)
+            throw TransferError(
+                .unsupported, "the manifest of '\(name)' is of the media type \(said), which is not supported", request: request)
         }
         let isIndex = said == accepted[0] || said == accepted[2]
         guard isIndex ? look.hasManifests : look.hasLayers else {
-            throw TransferError(.badAnswer, "the manifest of '\(name)' says that it is of the media type \(said), and is not", request: request)
+            throw TransferError(
+                .badAnswer, "the manifest of '\(name)' says that it is of the media type \(said), and is not", request: request)
         }
         return said
     }
@@ -59,7 +63,8 @@ struct ManifestLook: Decodable {
     static func mediaType(header: String?) -> MediaType? {
         guard let text = header?.split(separator: ";").first else { return nil }
         let type = text.filter { $0 != " " }.lowercased()
-        return ["text/plain", "application/json", "application/octet-stream"].contains(type) || type.isEmpty ? nil : MediaType(rawValue: type)
+        return ["text/plain", "application/json", "application/octet-stream"].contains(type) || type.isEmpty
+            ? nil : MediaType(rawValue: type)
     }
 
     static func refuseSchema1(_ mediaType: String, _ name: String, _ request: String) throws(TransferError) {
@@ -68,7 +73,8 @@ struct ManifestLook: Decodable {
 
     private static func schema1(_ name: String, _ request: String) -> TransferError {
         TransferError(
-            .unsupported, "'\(name)' is an image of Docker's schema 1, which is not supported: it names no configuration, and its digest cannot be relied on",
+            .unsupported,
+            "'\(name)' is an image of Docker's schema 1, which is not supported: it names no configuration, and its digest cannot be relied on",
             advice: "push it again with a Docker of version 1.10 or later", request: request)
     }
 }

@@ -16,7 +16,9 @@ public final class Registry: Sendable {
     /// A client.
     public convenience init(_ configuration: RegistryConfiguration = RegistryConfiguration()) { self.init(configuration, Timing()) }
 
-    init(_ configuration: RegistryConfiguration, _ timing: Timing) { core = RegistryCore(configuration, timing) }
+    init(_ configuration: RegistryConfiguration, _ timing: Timing, hostAddresses: [String: String] = [:]) {
+        core = RegistryCore(configuration, timing, hostAddresses: hostAddresses)
+    }
 
     /// How registries are reached.
     public var configuration: RegistryConfiguration { core.configuration }

@@ -49,7 +49,9 @@ public struct RegistryAddress: Hashable, Sendable, CustomStringConvertible {
             let rest = registry[registry.index(after: end)...]
             return (host, rest.hasPrefix(":") ? UInt16(rest.dropFirst()) : nil)
         }
-        guard let colon = registry.lastIndex(of: ":"), let port = UInt16(registry[registry.index(after: colon)...]) else { return (registry, nil) }
+        guard let colon = registry.lastIndex(of: ":"), let port = UInt16(registry[registry.index(after: colon)...]) else {
+            return (registry, nil)
+        }
         return (String(registry[..<colon]), port)
     }
 }

@@ -27,9 +27,9 @@ final class RegistryCore: Sendable {
     /// The most hosts of which something is remembered.
     private static let maximumKnownHostCount = 256
 
-    init(_ configuration: RegistryConfiguration, _ timing: Timing = Timing()) {
+    init(_ configuration: RegistryConfiguration, _ timing: Timing, hostAddresses: [String: String]) {
         (self.configuration, self.timing) = (configuration, timing)
-        transport = Transport(configuration)
+        transport = Transport(configuration, hostAddresses: hostAddresses)
         tokens = TokenCache()
         downloads = Slots(count: configuration.maximumDownloadCount)
         uploads = Slots(count: configuration.maximumUploadCount)

@@ -44,7 +44,9 @@ extension TransferError {
     /// - Parameters:
     ///   - what: what could not be done, for people: "cannot read the manifest of 'docker.io/library/nginx:latest'".
     ///   - isKnown: whether credentials were shown.
-    static func refusal(_ what: String, _ answer: Answer, request: String, registry: String, isKnown: Bool, after: Duration? = nil) -> TransferError {
+    static func refusal(_ what: String, _ answer: Answer, request: String, registry: String, isKnown: Bool, after: Duration? = nil)
+        -> TransferError
+    {
         let code: Code =
             switch answer.status {
             case 401: .unauthorized

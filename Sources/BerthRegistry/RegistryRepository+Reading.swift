@@ -18,7 +18,8 @@ extension RegistryRepository: ContentSource {
             let request = conversation.shown(ask)
             let type = ManifestLook.mediaType(header: response.headers.first(name: "Content-Type"))
             if let type { try ManifestLook.refuseSchema1(type.rawValue, shown(reference), request) }
-            guard let type, ManifestLook.accepted.contains(type), let size = response.headers.first(name: "Content-Length").flatMap(UInt64.init),
+            guard let type, ManifestLook.accepted.contains(type),
+                let size = response.headers.first(name: "Content-Length").flatMap(UInt64.init),
                 let digest = try conversation.digest(response, reference, request)
             else {
                 // What the head does not say, the body does.
@@ -45,7 +46,8 @@ extension RegistryRepository: ContentSource {
                 digest: blob.digest)
         }
         guard offset <= blob.byteCount else {
-            throw TransferError(.sizeMismatch, "blob \(blob.digest) has \(blob.byteCount) bytes, and \(offset) are there already", digest: blob.digest)
+            throw TransferError(
+                .sizeMismatch, "blob \(blob.digest) has \(blob.byteCount) bytes, and \(offset) are there already", digest: blob.digest)
         }
         guard offset < blob.byteCount else { return }
         let taker = BlobTaker(blob, from: offset, core.lane, sink)
@@ -96,7 +98,8 @@ extension Conversation {
             let found = Digest(of: bytes, said?.algorithm ?? .sha256)
             guard said == nil || said == found else {
                 throw TransferError(
-                    .digestMismatch, "the manifest of '\(name)' should have the digest \(said ?? found), and what came has \(found)", request: request,
+                    .digestMismatch, "the manifest of '\(name)' should have the digest \(said ?? found), and what came has \(found)",
+                    request: request,
                     digest: said)
             }
             return FetchedManifest(descriptor: Descriptor(mediaType: type, digest: found, byteCount: UInt64(bytes.count)), bytes: bytes)
@@ -104,7 +107,9 @@ extension Conversation {
     }
 
     /// The digest that was asked for, or that the registry says; `nil` if neither. Two that differ are an error.
-    fileprivate func digest(_ response: HTTPClientResponse, _ reference: ManifestReference, _ request: String) throws(TransferError) -> Digest? {
+    fileprivate func digest(_ response: HTTPClientResponse, _ reference: ManifestReference, _ request: String) throws(TransferError)
+        -> Digest?
+    {
         let asked: Digest? = if case .digest(let digest) = reference { digest } else { nil }
         guard let text = response.headers.first(name: "Docker-Content-Digest") else { return asked }
         let said: Digest
@@ -114,7 +119,9 @@ extension Conversation {
         guard let asked else { return said }
         // The same bytes may be named by another algorithm too.
         guard said == asked || said.algorithm != asked.algorithm else {
-            throw TransferError(.digestMismatch, "the digest \(asked) was asked for, and the registry \(endpoint.registry) gives \(said)", request: request, digest: asked)
+            throw TransferError(
+                .digestMismatch, "the digest \(asked) was asked for, and the registry \(endpoint.registry) gives \(said)", request: request,
+                digest: asked)
         }
         return asked
     }

@@ -21,7 +21,9 @@ extension Transport {
         case is HTTPParserError:
             return TransportFailure(kind: .interrupted, description: "the answer is no HTTP, or ended before its end", errno: nil)
         case let error as ChannelError:
-            if case .connectTimeout = error { return TransportFailure(kind: .noConnection, description: "nobody answered in time", errno: .ETIMEDOUT) }
+            if case .connectTimeout = error {
+                return TransportFailure(kind: .noConnection, description: "nobody answered in time", errno: .ETIMEDOUT)
+            }
             return TransportFailure(kind: .interrupted, description: "the connection has ended", errno: nil)
         default:
             return TransportFailure(kind: .interrupted, description: "the connection failed: \(type(of: error))", errno: nil)
@@ -63,13 +65,16 @@ extension Transport {
         let text = "\(error)"
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
             return TransportFailure(
-                kind: .untrusted, description: "the certificate of \(host) is not signed by an authority that is trusted, or is not valid now",
+                kind: .untrusted,
+                description: "the certificate of \(host) is not signed by an authority that is trusted, or is not valid now",
                 errno: nil)
         }
         if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
             return TransportFailure(kind: .notTLS, description: "\(host) does not speak TLS", errno: nil)
         }
-        if case .noCertificateToValidate = error { return TransportFailure(kind: .untrusted, description: "\(host) has no certificate", errno: nil) }
+        if case .noCertificateToValidate = error {
+            return TransportFailure(kind: .untrusted, description: "\(host) has no certificate", errno: nil)
+        }
         if case .uncleanShutdown = error { return TransportFailure(kind: .interrupted, description: "the connection was cut", errno: nil) }
         return TransportFailure(kind: .noConnection, description: "no TLS connection could be made with \(host)", errno: nil)
     }

@@ -52,7 +52,12 @@ final class Transport: Sendable {
     /// By the proxy that they go through; made when they are first needed.
     private let clients = Mutex<[String: HTTPClient]?>([:])
 
-    init(_ configuration: RegistryConfiguration) { self.configuration = configuration }
+    /// Where hosts are, instead of what the system says.
+    private let hostAddresses: [String: String]
+
+    init(_ configuration: RegistryConfiguration, hostAddresses: [String: String] = [:]) {
+        (self.configuration, self.hostAddresses) = (configuration, hostAddresses)
+    }
 
     deinit { Self.end(clients.withLock { $0.take() }) }
 
@@ -91,6 +96,7 @@ final class Transport: Sendable {
                     write: configuration.idleTimeout.timeAmount))
             settings.proxy = proxy
             settings.httpVersion = .http1Only
+            settings.dnsOverride = hostAddresses
             // What is tried again, and when, is decided in one place.
             settings.connectionPool.retryConnectionEstablishment = false
             let client = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: settings)

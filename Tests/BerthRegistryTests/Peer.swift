@@ -13,6 +13,7 @@ struct SeenRequest: Sendable {
     var body: [UInt8]
 
     var path: String { String(target.prefix { $0 != "?" }) }
+    func header(_ name: String) -> String? { headers.first(name: name) }
     var query: String { String(target.drop { $0 != "?" }.dropFirst()) }
 }
 
@@ -29,7 +30,10 @@ struct Reply: Sendable {
     /// - Parameters:
     ///   - length: the `Content-Length` that is said; `nil` for the true one.
     ///   - cutAfter: so many bytes of the body come, then the connection ends.
-    init(_ status: Int, _ headers: [String: String] = [:], _ body: [UInt8] = [], length: Int? = nil, cutAfter: Int? = nil, withoutBody: Bool = false) {
+    init(
+        _ status: Int, _ headers: [String: String] = [:], _ body: [UInt8] = [], length: Int? = nil, cutAfter: Int? = nil,
+        withoutBody: Bool = false
+    ) {
         var head = "HTTP/1.1 \(status) X\r\n"
         if headers["Transfer-Encoding"] == nil { head += "Content-Length: \(length ?? body.count)\r\n" }
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) { head += "\(name): \(value)\r\n" }
@@ -60,6 +64,9 @@ final class Peer: Sendable {
     }
 
     deinit { channel.close(promise: nil) }
+
+    /// Nobody answers any more when this returns.
+    func stop() async throws { try await channel.close().get() }
 
     static func start(tls: TLSConfiguration? = nil, _ script: @escaping Script) async throws -> Peer {
         let record = Recorder()
@@ -101,8 +108,9 @@ private final class PeerHandler: ChannelInboundHandler {
             self.request = nil
             record.see(request)
             let reply = script(request)
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: reply.bytes)), promise: nil)
-            if case .close = reply.ending { context.close(promise: nil) }
+            let sent = context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: reply.bytes)))
+            // Not before all is on its way: what waits when a channel closes is dropped.
+            if case .close = reply.ending { sent.assumeIsolated().whenComplete { _ in context.close(promise: nil) } }
         }
     }
 

@@ -9,11 +9,6 @@ import Testing
 struct PullTests {
     private let manifest = #"{"schemaVersion":2,"config":{},"layers":[]}"#
 
-    private func code(_ body: () async throws(TransferError) -> Void) async -> TransferError.Code? {
-        do throws(TransferError) { try await body() } catch { return error.code }
-        return nil
-    }
-
     @Test func manifestByTagAndDigest() async throws {
         var sample = SampleRegistry()
         let digest = sample.addManifest(manifest, tag: "v1")
@@ -26,7 +21,7 @@ struct PullTests {
             #expect(try await repository.descriptor(of: reference) == found.descriptor)
         }
         #expect(peer.requests.last?.method == "HEAD")
-        let accept = peer.requests.last?.headers.first(name: "Accept") ?? ""
+        let accept = peer.requests.last?.header("Accept") ?? ""
         for type in ManifestLook.accepted { #expect(accept.contains(type.rawValue)) }
     }
 
@@ -54,7 +49,7 @@ struct PullTests {
         let taken = Taken()
         try await peer.repository().fetch(blob, from: 0, into: taken.sink)
         #expect(taken.bytes == bytes)
-        let ranges = peer.requests.filter { $0.path.contains("/blobs/") }.map { $0.headers.first(name: "Range") }
+        let ranges = peer.requests.filter { $0.path.contains("/blobs/") }.map { $0.header("Range") }
         #expect(ranges.count == 21)
         #expect(ranges[1] == "bytes=\(step)-")
     }
@@ -74,10 +69,20 @@ struct PullTests {
         let blob = Descriptor(mediaType: .layer, digest: Digest(of: []), byteCount: 5)
         try await peer.repository().fetch(blob, from: 5) { (_) throws(TransferError) in }
         #expect(peer.requests.isEmpty)
-        #expect(await code { () throws(TransferError) in try await peer.repositoryForTests.fetch(blob, from: 6) { (_) throws(TransferError) in } } == .sizeMismatch)
+        let repository = try peer.repository()
+        #expect(await failure { try await repository.fetch(blob, from: 6) { (_) throws(TransferError) in } }?.code == .sizeMismatch)
     }
-}
 
-extension Peer {
-    fileprivate var repositoryForTests: RegistryRepository { get { try! repository() } }
+    @Test func layersThatMayNotBeDistributed() async throws {
+        let peer = try await Peer.start { _ in Reply(500) }
+        let repository = try peer.repository()
+        for kind in [
+            "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        ] {
+            let blob = Descriptor(mediaType: MediaType(rawValue: kind), digest: Digest(of: []), byteCount: 5)
+            let error = await failure { try await repository.fetch(blob, from: 0) { (_) throws(TransferError) in } }
+            #expect(error?.code == .unsupported)
+            #expect(error?.description.contains(kind) == true)
+        }
+    }
 }

@@ -2,6 +2,7 @@ import BerthContent
 import BerthCredentials
 import BerthOCI
 import Synchronization
+import Testing
 
 @testable import BerthRegistry
 
@@ -29,10 +30,11 @@ struct SampleRegistry: Sendable {
         if parts.count == 1 { return Reply(200) }
         let (kind, name) = (parts[parts.count - 2], String(parts[parts.count - 1]))
         if kind == "manifests", let (type, bytes) = manifests[name] {
-            return Reply(200, ["Content-Type": type, "Docker-Content-Digest": "\(Digest(of: bytes))"], bytes, withoutBody: request.method == "HEAD")
+            return Reply(
+                200, ["Content-Type": type, "Docker-Content-Digest": "\(Digest(of: bytes))"], bytes, withoutBody: request.method == "HEAD")
         }
         if kind == "blobs", let bytes = blobs[name] {
-            guard let range = request.headers.first(name: "Range"), let first = Int(range.dropFirst(6).prefix { $0 != "-" }) else {
+            guard let range = request.header("Range"), let first = Int(range.dropFirst(6).prefix { $0 != "-" }) else {
                 return Reply(200, [:], bytes, withoutBody: request.method == "HEAD")
             }
             let last = Int(range.drop { $0 != "-" }.dropFirst()).map { min($0, bytes.count - 1) } ?? bytes.count - 1
@@ -69,6 +71,12 @@ final class TestClock: Sendable {
     }
 }
 
+/// What a call throws; `nil` if nothing.
+func failure(_ body: () async throws -> Void) async -> TransferError? {
+    do { try await body() } catch let error as TransferError { return error } catch { Issue.record("another error: \(error)") }
+    return nil
+}
+
 /// Takes what comes.
 final class Taken: Sendable {
     private let taken = Mutex<[UInt8]>([])
@@ -85,7 +93,7 @@ extension Peer {
     ) throws -> RegistryRepository {
         var configuration = RegistryConfiguration()
         configuration.parallelRangesAboveByteCount = nil
-        configuration.idleTimeout = .milliseconds(300)
+        configuration.idleTimeout = .seconds(30)
         change(&configuration)
         let name = RepositoryName(of: try ImageReference(parsing: "\(authority)/\(path)"))
         return Registry(configuration, clock.timing).repository(name, credentials: credentials)

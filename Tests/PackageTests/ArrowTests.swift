@@ -10,7 +10,7 @@ private let rooms: [(name: String, group: Group)] = [
     ("BerthOCI", .storage), ("CZlib", .storage), ("CISAL", .storage), ("CZstd", .storage), ("CArchive", .storage), ("BerthTar", .storage),
     ("BerthArchive", .storage),
     ("BerthState", .storage), ("BerthContent", .storage), ("BerthSnapshots", .storage), ("BerthLayers", .storage),
-    ("BerthImages", .storage),
+    ("BerthImages", .storage), ("BerthCredentials", .storage), ("BerthRegistry", .storage),
     ("BerthRuntime", .running), ("BerthNetworking", .running), ("BerthContainers", .running),
     ("BerthEngine", .engine), ("Berth", .engine),
     ("DockerAPI", .edges), ("BerthAPI", .edges), ("BerthDaemon", .edges), ("BerthClient", .edges), ("BerthCommandLine", .edges),
@@ -31,6 +31,7 @@ private let foreign: [Group: Set<String>] = [
 ]
 private let exceptions: [String: Set<String>] = [
     "BerthContent": ["Crypto"], "BerthLayers": ["Crypto"], "BerthImages": ["Crypto"],
+    "BerthRegistry": ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
     "BerthDaemon": ["NIOCore", "NIOPosix", "NIOHTTP1", "Logging"], "berthd": ["Logging"],
     "BerthCommandLine": ["ArgumentParser"],
     "BerthContracts": ["Testing"],
