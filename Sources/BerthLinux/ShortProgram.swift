@@ -53,7 +53,7 @@ public enum ShortProgram {
         unsafe posix_spawn_file_actions_adddup2(&actions, stdout.withRawDescriptor { $0 }, 1)
         var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
         var envp = unsafe environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for unsafetext in unsafe argv + envp { unsafe free(text) } }
+        defer { unsafe (argv + envp).forEach { unsafe free($0) } }
         var id: pid_t = 0
         let code = unsafe posix_spawn(&id, path, &actions, nil, &argv, &envp)
         guard code == 0 else { throw Errno(rawValue: code) }

@@ -97,6 +97,7 @@ final class Transport: Sendable {
             settings.proxy = proxy
             settings.httpVersion = .http1Only
             settings.dnsOverride = hostAddresses
+            settings.http1_1ConnectionDebugInitializer = { LateEnd.add(to: $0) }
             // What is tried again, and when, is decided in one place.
             settings.connectionPool.retryConnectionEstablishment = false
             let client = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: settings)
