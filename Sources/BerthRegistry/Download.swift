@@ -65,6 +65,9 @@ extension Conversation {
 
     /// Brings what is missing of a blob, going on where a connection broke.
     func download(_ taker: BlobTaker, _ name: String) async throws(TransferError) {
+        if let least = core.configuration.parallelRangesAboveByteCount, taker.blob.byteCount - taker.position >= least {
+            try await downloadInRanges(taker, name)
+        }
         var failedCount = 0
         // A try that brings less than this has brought nothing: else a registry could let us ask for every byte.
         let leastByteCount = max(1, min(64 << 10, taker.blob.byteCount / 32))

@@ -50,8 +50,28 @@ struct PullTests {
         try await peer.repository().fetch(blob, from: 0, into: taken.sink)
         #expect(taken.bytes == bytes)
         let ranges = peer.requests.filter { $0.path.contains("/blobs/") }.map { $0.header("Range") }
-        #expect(ranges.count == 21)
+        #expect(ranges.count == (bytes.count + step - 1) / step)
         #expect(ranges[1] == "bytes=\(step)-")
+    }
+
+    @Test("A large blob comes in several ranges at once, and by one request where that does not work", arguments: [0, 1, 3])
+    func parallel(failingRequest: Int) async throws {
+        var sample = SampleRegistry()
+        let bytes = SampleRegistry.bytes(9_000_000)
+        let blob = sample.add(bytes)
+        let count = Atomic<Int>(0)
+        let peer = try await Peer.start { [sample] request in
+            if request.path == "/v2/" { return Reply(200) }
+            let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+            return number == failingRequest ? Reply(500) : sample.answer(request)
+        }
+        let taken = Taken()
+        try await peer.repository { $0.parallelRangesAboveByteCount = 1 }.fetch(blob, from: 10, into: taken.sink)
+        #expect(taken.bytes == Array(bytes[10...]))
+        let ranges = peer.requests.compactMap { $0.header("Range") }
+        #expect(ranges.first == "bytes=10-2097161")
+        #expect(failingRequest != 0 || ranges.count == 5)
+        #expect(failingRequest == 0 || ranges.last?.hasSuffix("-") == true)
     }
 
     @Test func rangeIgnored() async throws {
