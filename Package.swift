@@ -33,6 +33,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log", c
 let nioTesting = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio", condition: engineOnly)
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client", condition: engineOnly)
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl", condition: engineOnly)
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto", condition: engineOnly)
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio", condition: engineOnly) }
 
 func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
@@ -104,6 +105,13 @@ let rooms: [Target] = [
     room("DockerAPI", uses: ["BerthOCI"]),
     room("BerthAPI", uses: ["BerthOCI"]),
     room("BerthDaemon", uses: ["DockerAPI", "BerthAPI", "Berth", "BerthLinux", logging] + nio),
+    .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
+    room(
+        "BerthRegistryServer",
+        uses: [
+            "BerthImages", "BerthContent", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux", "CCrypt", crypto, cryptoExtras, logging,
+            nioTLS,
+        ] + nio),
     room("BerthClient", uses: ["DockerAPI", "BerthAPI", "BerthLinux"]),
     room("BerthCommandLine", uses: ["BerthClient", "DockerAPI", argumentParser]),
     room(
@@ -112,7 +120,8 @@ let rooms: [Target] = [
 ]
 
 let programs: [Target] = [
-    program("berthd", uses: ["BerthDaemon", "Berth", "BerthLinux", logging, argumentParser], linking: staticDaemonLink),
+    program(
+        "berthd", uses: ["BerthDaemon", "BerthRegistryServer", "Berth", "BerthLinux", logging, argumentParser], linking: staticDaemonLink),
     program(
         "BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthAPI", "BerthOCI", "BerthLinux", argumentParser],
         linking: staticLink),
@@ -148,6 +157,13 @@ let testTargets: [Target] = [
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
     tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthAPI", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
+    tests(
+        "BerthRegistryServerTests",
+        of: [
+            "BerthRegistryServer", "BerthImages", "BerthLayers", "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", crypto,
+            cryptoExtras, nioTLS,
+        ]
+            + nio),
     tests("BerthClientTests", of: ["BerthClient", "BerthAPI", "BerthLinux"]),
     tests("BerthCommandLineTests", of: ["BerthCommandLine", "BerthClient", "DockerAPI", argumentParser]),
     tests("BerthContractsTests", of: ["BerthContracts", "BerthContent", "BerthOCI", "BerthLinux"]),

@@ -44,17 +44,7 @@ enum DaemonStart {
     }
 
     private static func find() throws(Failure) -> String {
-        var path = [UInt8](repeating: 0, count: 4096)
-        let count = unsafe path.withUnsafeMutableBytes {
-            unsafe readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), 4095)
-        }
-        var folders: [String] = []
-        if count > 0 {
-            let own = String(decoding: path[..<count], as: UTF8.self)
-            folders.append(String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)]))
-        }
-        folders += (Surroundings.variable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin").split(separator: ":").map(String.init)
-        if let folder = folders.first(where: { unsafe access("\($0)/berthd", X_OK) == 0 }) { return "\(folder)/berthd" }
+        if let program = DaemonProgram.path { return program }
         throw Failure(
             """
             No daemon runs at \(DefaultAddress.text), and berthd, which could be started, is neither beside this program nor on PATH.
@@ -83,5 +73,35 @@ enum DaemonStart {
         let result = unsafe posix_spawn(&child, program, &actions, &attributes, &arguments, environ)
         guard result == 0 else { throw Failure("\(program) cannot be started: \(Errno(rawValue: result))", status: 125) }
         return child
+    }
+}
+
+/// berthd, which does what this program hands over.
+enum DaemonProgram {
+    /// Beside this program, else on `PATH`; `nil` where it is neither.
+    static var path: String? {
+        var path = [UInt8](repeating: 0, count: 4096)
+        let count = unsafe path.withUnsafeMutableBytes {
+            unsafe readlink("/proc/self/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), 4095)
+        }
+        var folders: [String] = []
+        if count > 0 {
+            let own = String(decoding: path[..<count], as: UTF8.self)
+            folders.append(String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)]))
+        }
+        folders += (Surroundings.variable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin").split(separator: ":").map(String.init)
+        return folders.first { unsafe access("\($0)/berthd", X_OK) == 0 }.map { "\($0)/berthd" }
+    }
+
+    /// Becomes berthd, with these words behind its name: returns only by an error.
+    static func become(_ words: [String]) throws(Failure) -> Never {
+        guard let path else {
+            throw Failure("berthd, which does this, is neither beside this program nor on PATH: install it there.", status: 125)
+        }
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe (["berthd"] + words).map { unsafe strdup($0) } + [nil]
+        unsafe execv(path, &arguments)
+        let error = Errno(rawValue: errno)
+        for argument in unsafe arguments { unsafe free(argument) }
+        throw Failure("\(path) cannot be started: \(error)", status: 126)
     }
 }

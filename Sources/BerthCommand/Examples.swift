@@ -71,6 +71,10 @@ extension PruneNetworks {
     static let examples = ["berth network prune", "berth network prune -f --filter until=24h"]
 }
 
+extension ServeRegistry {
+    static let examples = ["berth registry serve", "berth registry serve --listen 127.0.0.1:0 --store /srv/registry --metrics"]
+}
+
 extension RemoveNetwork {
     static let examples = ["berth network rm back", "berth network rm -f back front"]
 }

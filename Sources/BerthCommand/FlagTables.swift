@@ -91,6 +91,7 @@ extension Run {
     }
 }
 extension Save { static var writtenFlags: String? { "output,o=string platform=string" } }
+extension ServeRegistry { static var writtenFlags: String? { "" } }
 extension ShowVersion { static var writtenFlags: String? { "format,f=string" } }
 extension SquashImage { static var writtenFlags: String? { "from=string platform=string tag,t=string" } }
 extension Start { static var writtenFlags: String? { "attach,a detach-keys=string interactive,i" } }

@@ -66,6 +66,7 @@ enum Front {
                 Entry(names: ["rm", "remove"], type: RemoveNetwork.self),
             ]
         ),
+        ("registry", "Serve images to others", [Entry(names: ["serve"], type: ServeRegistry.self)]),
         (
             "system", "Manage the engine",
             [
@@ -168,6 +169,8 @@ enum Front {
             let meant = Suggestion.line(for: name, among: group.commands.flatMap(\.names), prefix: "berth \(group.name) ")
             throw Failure("berth: '\(group.name) \(name)' is not a berth command.\(meant)\nSee 'berth \(group.name) --help'")
         }
+        // Its flags are berthd's: read there, with its help.
+        if entry.type == ServeRegistry.self { try DaemonProgram.become(["registry"] + words) }
         return try perform(entry.type, Array(words.dropFirst()), Session(path: "berth \(group.name) \(name)", options: options))
     }
 

@@ -18,7 +18,7 @@ internal import Logging
             Containers run on when the daemon ends, however it ends; the next one on
             the same root finds them again.
             """,
-        version: "berthd version \(Engine.version)")
+        version: "berthd version \(Engine.version)", subcommands: [RegistryCommands.self])
 
     @Option(name: [.customShort("H"), .long], help: "Where to listen: unix:///PATH or tcp://HOST:PORT. May be given several times.")
     var host: [String] = []

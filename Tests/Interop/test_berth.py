@@ -36,7 +36,7 @@ def test_help_shows_usage_flags_and_examples(command):
 
 def test_every_command_is_in_the_help():
     listed = re.findall(r"^  ([a-z]+) {2,}", berth("--help").stdout, re.M)
-    assert set(listed) == {command for command in COMMANDS if " " not in command} | {"container", "image", "network", "system"}
+    assert set(listed) == {command for command in COMMANDS if " " not in command} | {"container", "image", "network", "registry", "system"}
 
 
 @pytest.mark.parametrize("words, hint", [

@@ -13,7 +13,8 @@ private let rooms: [(name: String, group: Group)] = [
     ("BerthImages", .storage), ("BerthCredentials", .storage), ("BerthRegistry", .storage),
     ("BerthRuntime", .running), ("BerthNetworking", .running), ("BerthContainers", .running),
     ("BerthEngine", .engine), ("Berth", .engine),
-    ("DockerAPI", .edges), ("BerthAPI", .edges), ("BerthDaemon", .edges), ("BerthClient", .edges), ("BerthCommandLine", .edges),
+    ("DockerAPI", .edges), ("BerthAPI", .edges), ("BerthDaemon", .edges), ("CCrypt", .edges), ("BerthRegistryServer", .edges),
+    ("BerthClient", .edges), ("BerthCommandLine", .edges),
     ("BerthContracts", .edges),
     ("berthd", .programs), ("BerthCommand", .programs), ("berth-monitor", .programs),
 ]
@@ -33,6 +34,7 @@ private let exceptions: [String: Set<String>] = [
     "BerthContent": ["Crypto"], "BerthLayers": ["Crypto"], "BerthImages": ["Crypto"],
     "BerthRegistry": ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
     "BerthDaemon": ["NIOCore", "NIOPosix", "NIOHTTP1", "Logging"], "berthd": ["Logging"],
+    "BerthRegistryServer": ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging", "Crypto", "CryptoExtras"],
     "BerthCommandLine": ["ArgumentParser"],
     "BerthContracts": ["Testing"],
 ]
