@@ -108,6 +108,12 @@ struct Conversation: Sendable {
                 url = try redirect(from: url, response, count: redirectCount, call)
                 continue
             }
+            // To a question for the head alone, nobody says why not.
+            if ask.method == .HEAD, status == 401 || status == 403 {
+                call.method = .GET
+                let said = try await send(call, isHome: isHome)
+                if Int(said.status.code) == status { throw await refusal(ask, call, said, isKnown: authorization != nil) }
+            }
             throw await refusal(ask, call, response, isKnown: authorization != nil)
         }
     }
@@ -146,7 +152,7 @@ struct Conversation: Sendable {
     private func refusal(_ ask: Ask, _ call: Call, _ response: HTTPClientResponse, isKnown: Bool) async -> Refusal {
         let status = Int(response.status.code)
         // A body that is too large, or breaks off, says nothing more than the status does.
-        let body = ask.method == .HEAD ? nil : try? await response.body.collect(upTo: ErrorDocument.maximumByteCount)
+        let body = call.method == .HEAD ? nil : try? await response.body.collect(upTo: ErrorDocument.maximumByteCount)
         let answer = ErrorDocument.answer(status: status, body.map { Array($0.readableBytesView) } ?? [])
         let after = RetryPolicy.retryAfter(response.headers.first(name: "Retry-After"), now: core.timing.wall())
         return Refusal(

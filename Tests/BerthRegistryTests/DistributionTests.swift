@@ -175,6 +175,8 @@ struct DistributionTests {
         #expect(error?.code == .unauthorized)
         #expect(error?.answer?.code == "UNAUTHORIZED")
         #expect(error?.description.contains("run: berth login \(name)") == true)
+        let head = await failure { _ = try await nobody.contains(SampleImage().blobs[0].descriptor) }
+        #expect(head?.code == .unauthorized && head?.answer?.code == "UNAUTHORIZED")
     }
 
     @Test func tls() async throws {
