@@ -92,13 +92,15 @@ let rooms: [Target] = [
     room(
         "BerthEngine",
         uses: [
-            "BerthContainers", "BerthImages", "BerthArchive", "BerthContent", "BerthLayers", "BerthSnapshots", "BerthRuntime",
+            "BerthContainers", "BerthImages", "BerthRegistry", "BerthCredentials", "BerthArchive", "BerthContent", "BerthLayers",
+            "BerthSnapshots", "BerthRuntime",
             "BerthNetworking", "BerthNetlink", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux",
         ]),
     room(
         "Berth",
         uses: [
-            "BerthEngine", "BerthContainers", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthNetworking", "BerthNetlink",
+            "BerthEngine", "BerthContainers", "BerthRegistry", "BerthCredentials", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar",
+            "BerthNetworking", "BerthNetlink",
             "BerthRuntime", "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
         ]),
     // Edges
@@ -123,7 +125,8 @@ let programs: [Target] = [
     program(
         "berthd", uses: ["BerthDaemon", "BerthRegistryServer", "Berth", "BerthLinux", logging, argumentParser], linking: staticDaemonLink),
     program(
-        "BerthCommand", uses: ["BerthCommandLine", "BerthClient", "DockerAPI", "BerthAPI", "BerthOCI", "BerthLinux", argumentParser],
+        "BerthCommand",
+        uses: ["BerthCommandLine", "BerthClient", "BerthCredentials", "DockerAPI", "BerthAPI", "BerthOCI", "BerthLinux", argumentParser],
         linking: staticLink),
     program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
 ]

@@ -3,6 +3,7 @@
 @_exported import BerthArchive
 @_exported import BerthContainers
 @_exported import BerthContent
+@_exported import BerthCredentials
 @_exported import BerthEngine
 @_exported import BerthImages
 @_exported import BerthLayers
@@ -10,6 +11,7 @@ internal import BerthMonitor
 @_exported import BerthNetlink
 @_exported import BerthNetworking
 @_exported import BerthOCI
+@_exported import BerthRegistry
 @_exported import BerthRuntime
 @_exported import BerthSnapshots
 @_exported import BerthState

@@ -30,8 +30,43 @@ public struct JobItem: Codable, Hashable, Sendable {
     /// Of how much.
     public var totalByteCount: UInt64?
 
+    /// What it is at besides, all at once; `nil` where there is nothing of that.
+    public var parts: [JobPart]?
+    /// How many follow it; `nil` from an older daemon.
+    public var followerCount: Int?
+    /// Whether it ends when nobody waits for it any more; `nil` from an older daemon.
+    public var isBound: Bool?
+
     /// A job of which nothing more is known.
     public init(id: String, kind: String, title: String, state: String, startedAt: Int64) {
         (self.id, self.kind, self.title, self.state, self.startedAt) = (id, kind, title, state, startedAt)
     }
+}
+
+/// One of several things that a job is at, such as a layer.
+public struct JobPart: Codable, Hashable, Sendable {
+    /// What it is called.
+    public var id: String
+    /// What becomes of it.
+    public var status: String
+    /// How much of that is done, in bytes, where that is known.
+    public var completedByteCount: UInt64?
+    /// Of how much.
+    public var totalByteCount: UInt64?
+
+    /// A part.
+    public init(id: String, status: String, completedByteCount: UInt64? = nil, totalByteCount: UInt64? = nil) {
+        (self.id, self.status, self.completedByteCount, self.totalByteCount) = (id, status, completedByteCount, totalByteCount)
+    }
+}
+
+/// One job, as it is at one moment.
+public struct JobReport: VersionedDocument, Hashable {
+    /// 1.
+    public static let currentVersion = 1
+    /// The job.
+    public var job: JobItem
+
+    /// Of this.
+    public init(_ job: JobItem) { self.job = job }
 }

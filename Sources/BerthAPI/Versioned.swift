@@ -24,6 +24,20 @@ public enum BerthPath {
     public static let prefix = "/berth/v1"
     /// `GET`: the jobs (``JobList``).
     public static let jobs = prefix + "/jobs"
+    /// `GET`: a job as it goes on, a line for each state (``JobReport``); the last one is how it ended.
+    public static func job(_ id: String) -> String { "\(jobs)/\(id)" }
+    /// `POST`: a job is to end (``JobReport``). One that has ended stays as it is.
+    public static func cancellation(of id: String) -> String { "\(jobs)/\(id)/cancel" }
+    /// `POST`: an image is pulled, as `POST /images/create` does it, by a job that goes on alone (``JobReport``).
+    public static let pull = prefix + "/pull"
+    /// `POST`: an image is copied, as it is, `from` one registry's name `to` another's; a stream, then the names that it has there (``NameList``).
+    public static let copy = prefix + "/copy"
+    /// `GET`: the manifest of an image's `name` as its registry has it (``ManifestDocument``). `DELETE`: it goes from there (``NameList``).
+    public static let manifest = prefix + "/manifest"
+    /// `GET`: the tags of the repository of a `name`, in its registry (``NameList``).
+    public static let tags = prefix + "/tags"
+    /// `GET`: the repositories of a `registry` (``NameList``).
+    public static let repositories = prefix + "/repositories"
     /// `GET`: what takes space beside what Docker counts (``UsageAccount``).
     public static let usage = prefix + "/usage"
     /// `POST`: a check of the store, which the parameter `repair` lets change something; lines of progress, then a ``CheckReport``.

@@ -11,9 +11,9 @@ extension Daemon {
     /// - Throws: ``ClientError/Code/refused`` if the daemon is another one than berthd, or an older, which is said, and for what berthd refuses;
     ///   ``ClientError/Code/malformed`` for an answer of a later version.
     public func document<Document: VersionedDocument>(
-        _ type: Document.Type, _ method: String, _ path: String, query: [(String, String)] = []
+        _ type: Document.Type, _ method: String, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = []
     ) throws(ClientError) -> Document {
-        var answer = try openOwn(method, path, query: query)
+        var answer = try openOwn(method, path, query: query, headers: headers)
         let bytes = try answer.readAll(limit: Self.answerLimit)
         keep(answer)
         return try Self.decode(type, bytes)
@@ -32,8 +32,10 @@ extension Daemon {
     /// Asks one of Berth's own endpoints, and returns as soon as the answer's head is there.
     ///
     /// - Throws: as ``document(_:_:_:query:)``.
-    public func openOwn(_ method: String, _ path: String, query: [(String, String)] = []) throws(ClientError) -> ResponseBody {
-        do { return try open(method, path, query: query) } catch {
+    public func openOwn(
+        _ method: String, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = []
+    ) throws(ClientError) -> ResponseBody {
+        do { return try open(method, path, query: query, headers: headers) } catch {
             guard error.status == 404, error.reason == "page not found" || error.reason.contains("404 page not found") else { throw error }
             throw ClientError(.refused, "\(path) needs berthd; this daemon is \(try name()).", status: 404)
         }

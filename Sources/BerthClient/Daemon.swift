@@ -118,9 +118,13 @@ public final class Daemon {
     ///
     /// - Throws: ``ClientError/Code/refused`` as ``call(_:_:query:body:)``.
     public func open(
-        _ method: String, _ path: String, query: [(String, String)] = [], body: Body = .none
+        _ method: String, _ path: String, query: [(String, String)] = [], body: Body = .none, headers: [(String, String)] = []
     ) throws(ClientError) -> ResponseBody {
-        var answer = try send(method, "/v\(version())\(path)", query: query, body: body, headers: [])
+        // A line end in one of them would be another request's beginning.
+        guard headers.allSatisfy({ ($0.0 + $0.1).utf8.allSatisfy { $0 >= 32 && $0 != 127 } }) else {
+            throw ClientError(.local, "A header of the request has a control character in it.")
+        }
+        var answer = try send(method, "/v\(version())\(path)", query: query, body: body, headers: headers)
         guard answer.head.status < 400 else { throw Self.refusal(&answer) }
         return answer
     }

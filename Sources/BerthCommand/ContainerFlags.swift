@@ -56,7 +56,9 @@ struct ContainerFlags: ParsableArguments {
     @Flag(help: "Give extended privileges to this container") var privileged = false
     @Option(name: [.customShort("p"), .long], help: help("Publish a container's port(s) to the host", "list")) var publish: [String] = []
     @Flag(name: [.customShort("P"), .long], help: "Publish all exposed ports to random ports") var publishAll = false
-    @Option(help: help("Pull image before running: missing or never (images cannot be pulled yet)")) var pull: String = "missing"
+    @Option(help: help("Pull image before running (\"always\", \"missing\", \"never\")")) var pull: String = "missing"
+    @Flag(name: [.short, .long], help: "Suppress the pull output") var quiet = false
+    @Flag(inversion: .prefixedNo, help: "Skip image verification") var disableContentTrust = true
     @Flag(help: "Mount the container's root filesystem as read only") var readOnly = false
     @Option(help: help("Restart policy: only no is there yet")) var restart: String = "no"
     @Flag(help: "Automatically remove the container when it exits") var rm = false
@@ -91,7 +93,7 @@ struct ContainerFlags: ParsableArguments {
         .value("log-opt", why: "the log has no options yet"),
         .value("runtime", why: "there is one runtime"), .value("sysctl", why: "kernel parameters cannot be set yet"),
         .value("annotation", why: "annotations are not kept yet"),
-        .boolean("disable-content-trust", why: "images cannot be pulled yet"), .boolean("use-api-socket", why: "it cannot be shared yet"),
+        .boolean("use-api-socket", why: "it cannot be shared yet"),
     ]
     private static let volumes = "there are no volumes yet; -v and --mount take directories of the host's"
     private static let devices = "devices cannot be given to containers yet, but for --privileged"

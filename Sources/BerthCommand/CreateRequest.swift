@@ -31,8 +31,7 @@ struct CreateRequest {
             throw Failure("--restart \(flags.restart) is not available: containers are not restarted yet.", status: 125)
         }
         switch flags.pull {
-        case "missing", "never": break
-        case "always": throw Failure("--pull always is not available: images cannot be pulled yet; berth import makes one.", status: 125)
+        case "missing", "never", "always": break
         default: throw Failure("invalid pull option: '\(flags.pull)': must be one of \"always\", \"missing\" or \"never\"", status: 125)
         }
     }

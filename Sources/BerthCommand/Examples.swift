@@ -241,3 +241,54 @@ extension Tag {
 extension Wait {
     static let examples = ["berth wait web                        # prints its exit code"]
 }
+
+extension CancelJobs {
+    static let examples = ["berth jobs cancel pull-7"]
+}
+
+extension FollowJob {
+    static let examples = ["berth jobs follow pull-7", "berth jobs follow --format '{{.state}} {{.status}}' pull-7"]
+}
+
+extension Pull {
+    static let examples = [
+        "berth pull debian:12", "berth pull --platform linux/arm64 localhost:5000/web",
+        "berth pull --detach debian    # and see: berth jobs",
+    ]
+}
+
+extension Push {
+    static let examples = ["berth tag web localhost:5000/web && berth push localhost:5000/web", "berth push -a localhost:5000/web"]
+}
+
+extension InspectManifest {
+    static let examples = ["berth manifest inspect debian:12"]
+}
+
+extension ListRepositories {
+    static let examples = ["berth registry ls localhost:5000"]
+}
+
+extension ListTags {
+    static let examples = ["berth registry tags localhost:5000/web"]
+}
+
+extension Login {
+    static let examples = ["berth login", "berth login localhost:5000 -u me --password-stdin < ~/password    # berth asks nothing"]
+}
+
+extension Logout {
+    static let examples = ["berth logout localhost:5000"]
+}
+
+extension RemoveFromRegistry {
+    static let examples = ["berth registry rm localhost:5000/web:old"]
+}
+
+extension Search {
+    static let examples = ["berth search --limit 5 nginx", "berth search --filter is-official=true --format '{{.Name}}' nginx"]
+}
+
+extension CopyImage {
+    static let examples = ["berth image copy docker://debian:12 docker://localhost:5000/debian:12"]
+}

@@ -27,11 +27,11 @@ extension ContainerFlags {
     static var written: String {
         """
         add-host=list attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int \
-        cpus=decimal cpuset-cpus=string cpuset-mems=string dns=list dns-option|dns-opt=list dns-search=list domainname=string \
+        cpus=decimal cpuset-cpus=string cpuset-mems=string disable-content-trust!no-disable-content-trust dns=list dns-option|dns-opt=list dns-search=list domainname=string \
         entrypoint=string env,e=list env-file=list expose=list hostname,h=string interactive,i ip=string ip6=string label,l=list \
         label-file=list link=list link-local-ip=list log-driver=string mac-address=string memory,m=bytes memory-reservation=bytes \
         memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list oom-kill-disable pids-limit=int \
-        platform=string privileged publish,p=list publish-all,P pull=string read-only restart=string rm security-opt=list \
+        platform=string privileged publish,p=list publish-all,P pull=string quiet,q read-only restart=string rm security-opt=list \
         shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string volume,v=list workdir,w=string
         """
     }
@@ -78,6 +78,22 @@ extension ListNetworks { static var writtenFlags: String? { "filter,f=filter for
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
 extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
 extension NetworkExposure { static var writtenFlags: String? { "format=string json no-trunc quiet,q" } }
+extension CancelJobs { static var writtenFlags: String? { "" } }
+extension FollowJob { static var writtenFlags: String? { "format=string" } }
+extension CopyImage { static var writtenFlags: String? { "quiet,q" } }
+extension InspectManifest { static var writtenFlags: String? { "" } }
+extension ListRepositories { static var writtenFlags: String? { "format=string quiet,q" } }
+extension ListTags { static var writtenFlags: String? { "format=string quiet,q" } }
+extension Login { static var writtenFlags: String? { "password,p=string password-stdin username,u=string" } }
+extension Logout { static var writtenFlags: String? { "" } }
+extension RemoveFromRegistry { static var writtenFlags: String? { "" } }
+extension Search { static var writtenFlags: String? { "filter,f=filter format=string limit=int no-trunc" } }
+extension Pull {
+    static var writtenFlags: String? { "all-tags,a detach disable-content-trust!no-disable-content-trust platform=string quiet,q" }
+}
+extension Push {
+    static var writtenFlags: String? { "all-tags,a disable-content-trust!no-disable-content-trust platform=string quiet,q" }
+}
 extension Port { static var writtenFlags: String? { "" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
 extension PruneNetworks { static var writtenFlags: String? { "filter=filter force,f" } }
@@ -87,7 +103,7 @@ extension RemoveImage { static var writtenFlags: String? { "force,f no-prune pla
 extension RemoveNetwork { static var writtenFlags: String? { "force,f" } }
 extension Run {
     static var writtenFlags: String? {
-        ContainerFlags.written + " detach,d detach-keys=string quiet,q sig-proxy!no-sig-proxy"
+        ContainerFlags.written + " detach,d detach-keys=string sig-proxy!no-sig-proxy"
     }
 }
 extension Save { static var writtenFlags: String? { "output,o=string platform=string" } }

@@ -18,11 +18,12 @@ enum Front {
         Entry(names: ["history"], type: History.self),
         Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
         Entry(names: ["info"], type: Info.self), Entry(names: ["inspect"], type: Inspect.self), Entry(names: ["kill"], type: Kill.self),
-        Entry(names: ["load"], type: Load.self), Entry(names: ["logs"], type: Logs.self), Entry(names: ["port"], type: Port.self),
-        Entry(names: ["ps"], type: List.self),
+        Entry(names: ["load"], type: Load.self), Entry(names: ["login"], type: Login.self), Entry(names: ["logout"], type: Logout.self),
+        Entry(names: ["logs"], type: Logs.self), Entry(names: ["port"], type: Port.self),
+        Entry(names: ["ps"], type: List.self), Entry(names: ["pull"], type: Pull.self), Entry(names: ["push"], type: Push.self),
         Entry(names: ["rm"], type: Remove.self),
         Entry(names: ["rmi"], type: RemoveImage.self), Entry(names: ["run"], type: Run.self), Entry(names: ["save"], type: Save.self),
-        Entry(names: ["start"], type: Start.self),
+        Entry(names: ["search"], type: Search.self), Entry(names: ["start"], type: Start.self),
         Entry(names: ["stop"], type: Stop.self), Entry(names: ["tag"], type: Tag.self), Entry(names: ["version"], type: ShowVersion.self),
         Entry(names: ["wait"], type: Wait.self), Entry(names: ["completion"], type: Completion.self),
     ]
@@ -46,15 +47,27 @@ enum Front {
         (
             "image", "Manage images",
             [
-                Entry(names: ["diff"], type: ImageDiff.self), Entry(names: ["history"], type: History.self),
+                Entry(names: ["copy"], type: CopyImage.self), Entry(names: ["diff"], type: ImageDiff.self),
+                Entry(names: ["history"], type: History.self),
                 Entry(names: ["import"], type: Import.self),
                 Entry(names: ["inspect"], type: InspectImage.self), Entry(names: ["layers"], type: ImageLayers.self),
                 Entry(names: ["load"], type: Load.self), Entry(names: ["ls", "list"], type: Images.self),
-                Entry(names: ["prune"], type: PruneImages.self), Entry(names: ["rebase"], type: RebaseImage.self),
+                Entry(names: ["prune"], type: PruneImages.self), Entry(names: ["pull"], type: Pull.self),
+                Entry(names: ["push"], type: Push.self), Entry(names: ["rebase"], type: RebaseImage.self),
                 Entry(names: ["rm", "remove"], type: RemoveImage.self),
                 Entry(names: ["save"], type: Save.self), Entry(names: ["squash"], type: SquashImage.self),
                 Entry(names: ["tag"], type: Tag.self),
             ]
+        ),
+        (
+            "jobs", "Manage the work that the engine does",
+            [
+                Entry(names: ["cancel"], type: CancelJobs.self), Entry(names: ["follow"], type: FollowJob.self),
+                Entry(names: ["ls", "list"], type: Jobs.self),
+            ]
+        ),
+        (
+            "manifest", "Look at image manifests and manifest lists", [Entry(names: ["inspect"], type: InspectManifest.self)]
         ),
         (
             "network", "Manage networks",
@@ -66,7 +79,13 @@ enum Front {
                 Entry(names: ["rm", "remove"], type: RemoveNetwork.self),
             ]
         ),
-        ("registry", "Serve images to others", [Entry(names: ["serve"], type: ServeRegistry.self)]),
+        (
+            "registry", "Look at registries, take out what is in them, and serve one",
+            [
+                Entry(names: ["ls", "list"], type: ListRepositories.self), Entry(names: ["rm", "remove"], type: RemoveFromRegistry.self),
+                Entry(names: ["serve"], type: ServeRegistry.self), Entry(names: ["tags"], type: ListTags.self),
+            ]
+        ),
         (
             "system", "Manage the engine",
             [
@@ -77,12 +96,12 @@ enum Front {
         ),
     ]
 
+    /// What a group does when no command of it is named. Elsewhere it explains itself.
+    private static let listings: [String: any Verb.Type] = ["jobs": Jobs.self]
+
     /// What Docker has besides, and why it is not here.
     private static let absent: [(names: [String], why: String)] = [
-        (
-            ["pull", "push", "search", "login", "logout", "manifest", "trust"],
-            "registries cannot be used yet; make an image with `berth import`, or load one with `berth load`"
-        ),
+        (["trust"], "nothing is signed, and no signature is looked at"),
         (["build", "builder", "buildx"], "images cannot be built yet; make one with `berth import` or `berth commit`"),
         (["volume"], "there are no volumes yet; -v and --mount take directories of the host's"),
         (["cp"], "files cannot be copied yet; a directory of the host's can be mounted with -v"),
@@ -161,6 +180,10 @@ enum Front {
     private static func perform(
         _ group: (name: String, purpose: String, commands: [Entry]), _ words: [String], _ options: GlobalOptions
     ) throws -> Int32 {
+        // The list, where nothing else is asked for: `berth jobs`.
+        if let listing = listings[group.name], words.first.map({ $0.hasPrefix("-") && !["--help", "-h"].contains($0) }) ?? true {
+            return try perform(listing, words, Session(path: "berth \(group.name)", options: options))
+        }
         guard let name = words.first, name != "--help", name != "-h" else {
             try Output.line(help(of: group))
             return 0

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import BerthClient
 internal import BerthCommandLine
+internal import BerthOCI
 internal import Glibc
 
 /// `berth create`.
@@ -32,19 +33,34 @@ enum Creation {
     static func create(_ daemon: Daemon, _ flags: ContainerFlags, _ body: JSONTree, image: String) throws -> String {
         var idFile: IDFile?
         if let path = flags.cidfile { idFile = try IDFile(path) }
-        let answer: JSONTree
+        try Transfer.requireNoTrust(flags.disableContentTrust)
         let query = [("name", flags.name), ("platform", flags.platform)].compactMap { name, value in value.map { (name, $0) } }
-        do throws(ClientError) {
-            answer = try daemon.call("POST", "/containers/create", query: query, body: .json(body))
+        func create() throws(ClientError) -> JSONTree {
+            try daemon.call("POST", "/containers/create", query: query, body: .json(body))
+        }
+        if flags.pull == "always" { try pull(daemon, flags, image) }
+        let answer: JSONTree
+        do {
+            answer = try create()
         } catch {
-            guard error.status == 404, error.reason.contains("No such image"), flags.pull == "missing" else { throw error }
-            throw Failure(
-                "Unable to find image '\(image)' locally, and images cannot be pulled yet: make one with `berth import`.", status: 1)
+            guard error.status == 404, error.reason.contains("No such image"), flags.pull == "missing",
+                let reference = try? ImageReference(parsing: image)  // an id is none, and cannot be pulled
+            else { throw error }
+            // Nothing but the container's id goes to standard output.
+            if !flags.quiet { Output.complain("Unable to find image '\(reference.familiar)' locally") }
+            try pull(daemon, flags, image)
+            answer = try create()
         }
         for warning in answer["Warnings"]?.elements ?? [] { Output.complain("WARNING: \(warning.text ?? "")") }
         guard let id = answer["Id"]?.text else { throw Failure("the daemon made a container and did not say its id") }
         try idFile?.write(id)
         return id
+    }
+}
+
+extension Creation {
+    private static func pull(_ daemon: Daemon, _ flags: ContainerFlags, _ image: String) throws {
+        try Transfer.pull(try Transfer.reference(image), platform: flags.platform, daemon, on: flags.quiet ? nil : 2)
     }
 }
 
@@ -88,7 +104,6 @@ struct Run: Verb {
     @OptionGroup var flags: ContainerFlags
     @Flag(name: [.short, .long], help: "Run container in background and print container ID") var detach = false
     @Option(help: help("Override the key sequence for detaching a container")) var detachKeys: String?
-    @Flag(name: [.short, .long], help: "Suppress the pull output (there is none yet)") var quiet = false
     @Flag(inversion: .prefixedNo, help: "Proxy received signals to the process") var sigProxy = true
     @Argument var image: String
     @Argument var command: [String] = []

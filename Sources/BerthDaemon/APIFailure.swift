@@ -19,6 +19,7 @@ struct APIFailure: Error {
         case let error as ContainerError: self.init(Self.status(of: error.code), error.description)
         case let error as ImageError: self.init(Self.status(of: error.code), error.description)
         case let error as NetworkError: self.init(Self.status(of: error.code), error.description)
+        case let error as TransferError: self.init(Self.status(of: error.code), error.description)
         case let error as ImageReference.ParseError: self.init(.badRequest, error.description)
         // What is asked for and does not exist here is a request that makes no sense here.
         case let error as RequestError: self.init(.badRequest, error.description)
@@ -58,6 +59,17 @@ struct APIFailure: Error {
         case .conflict: .conflict
         case .invalid, .unsupported, .tooLarge: .badRequest
         case .busy: .serviceUnavailable
+        default: .internalServerError
+        }
+    }
+
+    private static func status(of code: TransferError.Code) -> HTTPResponseStatus {
+        switch code {
+        case .notFound: .notFound
+        case .unauthorized: .unauthorized
+        case .denied: .forbidden
+        case .invalid, .unsupported, .tooLarge: .badRequest
+        case .busy, .offline: .serviceUnavailable
         default: .internalServerError
         }
     }

@@ -25,8 +25,6 @@ enum AbsentRoutes {
 
     private static let missing: [(HTTPMethod, String, String)] = [
         (.POST, "/build", "building images"), (.POST, "/build/prune", "the build cache"), (.POST, "/session", "building images"),
-        (.POST, "/auth", "registries"), (.GET, "/images/search", "registries"), (.GET, "/distribution/{name}/json", "registries"),
-        (.POST, "/images/{name}/push", "pushing images"),
         (.GET, "/containers/{id}/stats", "statistics"),
         (.GET, "/containers/{id}/top", "listing processes: docker exec CONTAINER ps"),
         (.POST, "/containers/{id}/restart", "restarting in one step: docker stop, docker start"),

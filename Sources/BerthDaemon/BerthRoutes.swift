@@ -10,6 +10,8 @@ struct BerthRoutes: Sendable {
     var routes: [Route] {
         [
             Route(.GET, BerthPath.jobs) { try await $0.reply.document(JobList(engine.jobs.list().map { JobItem($0) })) },
+            Route(.GET, BerthPath.job("{id}")) { try await follow($0) },
+            Route(.POST, BerthPath.cancellation(of: "{id}")) { try await cancel($0) },
             Route(.GET, BerthPath.usage) { try await $0.reply.document(UsageAccount(try await engine.usage())) },
             Route(.POST, BerthPath.check) { try await check($0) },
             Route(.GET, BerthPath.exposure) {
@@ -18,6 +20,29 @@ struct BerthRoutes: Sendable {
             Route(.GET, BerthPath.firewall) { try await $0.reply.document(FirewallReport(try await engine.firewallState())) },
             Route(.POST, BerthPath.firewall) { try await setFirewall($0) },
         ]
+    }
+
+    private func job(_ id: String) throws -> JobOutline {
+        guard let job = engine.jobs.find(id) else { throw APIFailure.notFound("no such job: \(id)") }
+        return job
+    }
+
+    /// Whoever only looks on holds up nothing, and is told as fast as it reads.
+    private func follow(_ call: Call) async throws {
+        let job = try job(call.subject)
+        try await call.reply.begin(type: "application/json")
+        var pace = ProgressPace()
+        for await progress in job.progress where pace.isDue(progress) {
+            try await call.reply.write(try Reply.json(JobReport(JobItem(job.summary))) + [10])
+        }
+        try await call.reply.write(try Reply.json(JobReport(JobItem(job.summary))) + [10])
+        try await call.reply.end()
+    }
+
+    private func cancel(_ call: Call) async throws {
+        let job = try job(call.subject)
+        job.cancel()
+        try await call.reply.document(JobReport(JobItem(job.summary)))
     }
 
     private func check(_ call: Call) async throws {
@@ -94,5 +119,12 @@ extension JobItem {
         (status, completedByteCount, totalByteCount) = (
             job.progress?.status, job.progress?.completedByteCount, job.progress?.totalByteCount
         )
+        let parts = job.progress?.parts ?? []
+        if !parts.isEmpty {
+            self.parts = parts.map {
+                JobPart(id: $0.id, status: $0.status, completedByteCount: $0.completedByteCount, totalByteCount: $0.totalByteCount)
+            }
+        }
+        (followerCount, isBound) = (job.followerCount, job.isBound)
     }
 }

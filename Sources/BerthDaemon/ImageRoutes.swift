@@ -93,11 +93,7 @@ struct ImageRoutes: Sendable {
     }
 
     private func create(_ call: Call) async throws {
-        if let image = call.query["fromImage"] {
-            throw APIFailure(
-                .notImplemented,
-                "not supported here: pulling '\(image)' from a registry: docker import makes an image of a root file system")
-        }
+        if let image = call.query["fromImage"] { return try await RegistryRoutes(engine: engine).pull(image, call) }
         guard let source = call.query["fromSrc"] else {
             throw APIFailure.invalid("one of the parameters fromSrc and fromImage must be given")
         }

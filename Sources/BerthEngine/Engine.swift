@@ -6,6 +6,7 @@ internal import BerthLayers
 internal import BerthLinux
 public import BerthNetworking
 public import BerthOCI
+public import BerthRegistry
 internal import BerthReactor
 internal import BerthRuntime
 internal import BerthSnapshots
@@ -28,6 +29,8 @@ public final class Engine: Sendable {
     public let events: EventHub
     /// Long work, running and just ended.
     public let jobs: JobRegistry
+    /// The way to registries.
+    public let registry: Registry
     /// Twelve hexadecimal digits, made once with the root.
     public let id: String
     /// The directory that everything is kept in.
@@ -93,7 +96,7 @@ public final class Engine: Sendable {
         firewall.mode = configuration.firewall ?? firewall.mode
         firewall.protection = configuration.firewallProtection ?? firewall.protection
         chosenFirewall = Mutex(firewall)
-        (events, jobs) = (EventHub(), JobRegistry())
+        (events, jobs, registry) = (EventHub(), JobRegistry(), Registry(configuration.registry))
         do {
             let content = try ContentStore(directory: configuration.root + "/content")
             snapshots = try Snapshotters.open(document.snapshotter, in: configuration.root)
@@ -121,6 +124,7 @@ public final class Engine: Sendable {
 
     /// Lets go of the root: what runs goes on, and the next engine finds it. Nothing may be asked of this one any more. Closing again does nothing.
     public func close() async {
+        registry.close()
         await containers.close()
         await sandboxes.close()
         await runtime.close(in: Lane(named: "closing"))

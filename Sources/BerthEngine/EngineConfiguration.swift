@@ -1,5 +1,6 @@
 public import BerthArchive
 public import BerthNetworking
+public import BerthRegistry
 public import BerthRuntime
 
 /// What an engine is opened with.
@@ -23,6 +24,9 @@ public struct EngineConfiguration: Sendable {
     /// What `host-gateway` stands for in `--add-host`. Default ``HostGateway/defaultNetwork``.
     public var hostGateway: HostGateway
 
+    /// How registries are reached. Default: directly, without mirrors.
+    public var registry: RegistryConfiguration
+
     /// The default root.
     public static var defaultRoot: String { "/var/lib/berth" }
 
@@ -31,8 +35,10 @@ public struct EngineConfiguration: Sendable {
         root: String = EngineConfiguration.defaultRoot, execRoot: String? = nil, monitor: MonitorLocation = .automatic,
         archiveLimits: ArchiveLimits = ArchiveLimits(), firewall: FirewallSetting.Mode? = nil,
         firewallProtection: Firewall.Protection? = nil, publishDefault: PublishDefault = .everywhere,
-        hostGateway: HostGateway = .defaultNetwork
+        hostGateway: HostGateway = .defaultNetwork,
+        registry: RegistryConfiguration = RegistryConfiguration()
     ) {
+        self.registry = registry
         (self.firewall, self.firewallProtection, self.publishDefault) = (firewall, firewallProtection, publishDefault)
         self.hostGateway = hostGateway
         (self.root, self.execRoot, self.monitor, self.archiveLimits) = (root, execRoot, monitor, archiveLimits)

@@ -49,6 +49,14 @@ final class StartedLayer: Sendable {
         }
     }
 
+    /// Why it could not be unpacked, if it could not.
+    var failure: LayerError? {
+        outcome.withLock { if case .failure(let error) = $0 { error } else { nil } }
+    }
+
+    /// Whether it is unpacked, or will not be.
+    var hasEnded: Bool { outcome.withLock { $0 != nil } }
+
     /// The disk has no place for it, or it was cancelled: nothing else of the archive helps.
     var isHopeless: LayerError? {
         outcome.withLock {

@@ -15,6 +15,11 @@ extension ImageStore {
                     + (others.isEmpty ? "" : ", but something of the kind \(others)"))
         }
         try parts.requireSpace(for: found.images, in: services.content)
+        return try make(found, of: parts, lease)
+    }
+
+    /// Makes what was found, one after the other.
+    func make(_ found: FoundArchive, of parts: any ImageParts, _ lease: Lease) throws(ImageError) -> [LoadedImage] {
         var loaded: [LoadedImage] = []
         for item in found.items {
             switch item {

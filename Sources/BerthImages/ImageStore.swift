@@ -64,6 +64,8 @@ public final class ImageStore: Sendable {
     let collecting = Lane(named: "the images' collection")
     /// Where layers' blobs are read to know all files in them: much of memory, so for few at a time.
     let reading = Lane(named: "the reading of layers")
+    /// What pulls have brought, and is no blob yet.
+    let arrived = ArrivedBlobs()
     /// How many leases are ending: what only they held is about to be collected.
     let endingCount = Mutex(0)
     /// The layers whose files are being replaced.

@@ -34,6 +34,20 @@ struct LayoutIndex {
         return found
     }
 
+    /// What a single descriptor leads to, under a name.
+    ///
+    /// - Throws: `unsupported` for what is neither an image nor an index of images.
+    mutating func found(at descriptor: Descriptor, as name: ImageReference) throws(ImageError) -> FoundArchive {
+        var found = FoundArchive()
+        if descriptor.isIndex {
+            try found.add(try index(descriptor), name)
+        } else {
+            let manifest = try ImageIndex.manifest(descriptor, try document(descriptor))
+            found.add(try image(descriptor, manifest), [name])
+        }
+        return found
+    }
+
     /// The name that whoever wrote the layout gave; a tag alone is none.
     private static func name(of descriptor: Descriptor) -> ImageReference? {
         let annotations = descriptor.annotations ?? [:]

@@ -23,9 +23,14 @@ public final class LayerArrival: Sendable {
     let algorithm: Digest.Algorithm
 
     init(_ ingest: consuming Ingest, _ algorithm: Digest.Algorithm) {
+        let byteCount = ingest.byteCount
         self.ingest = Mutex(consume ingest)
         self.algorithm = algorithm
+        state.withLock { $0.byteCount = byteCount }
     }
+
+    /// How many bytes are there: the next to be written is the one behind them.
+    public var byteCount: UInt64 { state.withLock { $0.byteCount } }
 
     /// Adds bytes.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(LayerError) {

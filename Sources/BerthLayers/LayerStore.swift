@@ -88,6 +88,14 @@ public final class LayerStore: Sendable {
         }
     }
 
+    /// The same, for a layer of which an earlier one may have brought a part: that is there already, and whoever unpacks it begins with it. Abandoned, what has
+    /// come stays for the next (``ContentStore/makeIngest(continuing:for:)``).
+    public func makeArrival(continuing blob: Descriptor, for lease: Lease) throws(LayerError) -> LayerArrival {
+        do throws(ContentError) {
+            return LayerArrival(try content.makeIngest(continuing: blob, for: lease), blob.digest.algorithm)
+        } catch { throw LayerError(error) }
+    }
+
     /// Takes in a layer that comes: unpacks it, where layers are kept apart, behind the one who brings it. When this throws, nothing is left.
     ///
     /// - Parameter isWanted: asked now and then whether to go on.

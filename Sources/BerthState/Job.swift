@@ -1,22 +1,3 @@
-internal import BerthLinux
-internal import BerthOCI
-internal import Synchronization
-
-/// How far a job has come.
-public struct Progress: Hashable, Sendable {
-    /// What it is at.
-    public var status: String
-    /// How much is done, in bytes, where that is known.
-    public var completedByteCount: UInt64?
-    /// Of how much.
-    public var totalByteCount: UInt64?
-
-    /// These.
-    public init(status: String, completedByteCount: UInt64? = nil, totalByteCount: UInt64? = nil) {
-        (self.status, self.completedByteCount, self.totalByteCount) = (status, completedByteCount, totalByteCount)
-    }
-}
-
 /// What a list of jobs shows of one.
 public struct JobSummary: Hashable, Sendable {
     /// How it stands.
@@ -42,33 +23,35 @@ public struct JobSummary: Hashable, Sendable {
     public let progress: Progress?
     /// Nanoseconds since 1970.
     public let startedAt: Int64
+    /// How many follow it now.
+    public let followerCount: Int
+    /// Whether it ends when the last of those that wait for it leaves.
+    public let isBound: Bool
 }
 
 /// What the work of a job is given: to say how far it is, and to look whether it is still wanted.
 public struct JobContext: Sendable {
-    fileprivate let report: @Sendable (Progress) -> Void
-    fileprivate let cancelled: @Sendable () -> Bool
-    fileprivate let whenCancelled: @Sendable (@escaping @Sendable () -> Void) -> Void
+    let core: JobCore
 
-    /// Tells the followers.
-    public func report(_ progress: Progress) { report(progress) }
+    /// Tells the followers. The parts stay as they were told.
+    public func report(_ progress: Progress) { core.report(progress) }
+    /// Tells the followers of one of the things that the job is at.
+    public func report(_ part: Progress.Part) { core.report(part) }
     /// Whether the job has been cancelled. Work that blocks looks now and then, and ends leaving nothing half done.
-    public var isCancelled: Bool { cancelled() }
+    public var isCancelled: Bool { core.isCancelled }
     /// Has something done in the moment in which the job is cancelled, on the thread that cancels it; at once if it has been. For work that waits for somebody
     /// else, and cannot look. It is forgotten when the job ends.
-    public func onCancel(_ action: @escaping @Sendable () -> Void) { whenCancelled(action) }
+    public func onCancel(_ action: @escaping @Sendable () -> Void) { core.onCancel(action) }
 }
 
 /// One piece of work of the engine's: listed, followed by any number of clients, cancelled.
 public final class Job<Output: Sendable>: Sendable {
     /// The job's id.
-    public let id: String
-    private let task: Task<Output, any Error>
-    private let core: JobCore
+    public var id: String { core.id }
+    let task: Task<Output, any Error>
+    let core: JobCore
 
-    fileprivate init(id: String, task: Task<Output, any Error>, core: JobCore) {
-        (self.id, self.task, self.core) = (id, task, core)
-    }
+    init(task: Task<Output, any Error>, core: JobCore) { (self.task, self.core) = (task, core) }
 
     /// The result, once it is there. Waiting for it does not follow: a task that is cancelled while it waits leaves the job as it is.
     public var value: Output {
@@ -79,128 +62,45 @@ public final class Job<Output: Sendable>: Sendable {
     public var progress: AsyncStream<Progress> { core.follow() }
 
     /// Asks the work to end. What it has made so far is undone; ``value`` then throws. Cancelling again, or after the end, does nothing.
-    public func cancel() {
-        core.cancel()
-        task.cancel()
-    }
+    public func cancel() { core.cancel() }
 }
 
-/// The part of a job that does not depend on its result.
-private final class JobCore: Sendable {
-    struct State {
-        var progress: Progress?
-        var state = JobSummary.State.running
-        var followers: [UInt64: AsyncStream<Progress>.Continuation] = [:]
-        var lastFollower: UInt64 = 0
-        var isCancelled = false
-        var cancellations: [@Sendable () -> Void] = []
-    }
-    let kind: String
-    let title: String
-    let startedAt = realtimeNanoseconds()
-    let state = Mutex(State())
+/// A job of which only the outline is known: found by its id, whoever has started it.
+public struct JobOutline: Sendable {
+    let core: JobCore
 
-    init(kind: String, title: String) { (self.kind, self.title) = (kind, title) }
-
-    func report(_ progress: Progress) {
-        state.withLock { state in
-            state.progress = progress
-            for follower in state.followers.values { follower.yield(progress) }
-        }
-    }
-
-    func follow() -> AsyncStream<Progress> {
-        let (stream, continuation) = AsyncStream<Progress>.makeStream(bufferingPolicy: .bufferingNewest(16))
-        state.withLock { state in
-            if let progress = state.progress { continuation.yield(progress) }
-            guard state.state == .running else { return continuation.finish() }
-            state.lastFollower += 1
-            let id = state.lastFollower
-            state.followers[id] = continuation
-            continuation.onTermination = { [weak self] _ in
-                Task { self?.state.withLock { $0.followers[id] = nil } }
-            }
-        }
-        return stream
-    }
-
-    func cancel() {
-        let actions = state.withLock { state in
-            state.isCancelled = true
-            defer { state.cancellations = [] }
-            return state.cancellations
-        }
-        for action in actions { action() }
-    }
-
-    func onCancel(_ action: @escaping @Sendable () -> Void) {
-        let isLate = state.withLock { state in
-            if !state.isCancelled { state.cancellations.append(action) }
-            return state.isCancelled
-        }
-        if isLate { action() }
-    }
-
-    var isCancelled: Bool { state.withLock { $0.isCancelled } }
-
-    func finish(_ end: JobSummary.State) {
-        let followers = state.withLock { state in
-            state.state = end
-            state.cancellations = []
-            defer { state.followers = [:] }
-            return Array(state.followers.values)
-        }
-        for follower in followers { follower.finish() }
-    }
+    /// How it stands now.
+    public var summary: JobSummary { core.summary }
+    /// How far it has come, from now on; ends with the job. A slow reader sees only the latest. Following so holds up no job that ends with its followers.
+    public var progress: AsyncStream<Progress> { core.follow() }
+    /// As ``Job/cancel()``.
+    public func cancel() { core.cancel() }
 }
 
-/// The jobs of an engine: those that run, and the latest 64 that have ended.
-public final class JobRegistry: Sendable {
-    private struct State {
-        var jobs: [(id: String, core: JobCore)] = []
-        var lastNumber: UInt64 = 0
-    }
-    private let state = Mutex(State())
+/// One's stake in a job that others may have one in too. It lasts until it is given up, or nobody has it any more.
+///
+/// A job that is bound ends, cancelled, when the last stake in it is given up.
+public final class JobStake<Output: Sendable>: Sendable {
+    /// The job.
+    public let job: Job<Output>
 
-    /// No jobs.
-    public init() {}
+    init(in job: Job<Output>) { self.job = job }
+    deinit { giveUp() }
 
-    /// Starts a job. It goes on when nobody follows it.
-    public func start<Output: Sendable>(
-        kind: String, title: String, _ body: @escaping @Sendable (JobContext) async throws -> Output
-    ) -> Job<Output> {
-        let core = JobCore(kind: kind, title: title)
-        let id = state.withLock { state in
-            state.lastNumber += 1
-            let id = "\(kind)-\(state.lastNumber)"
-            state.jobs.append((id, core))
-            let ended = state.jobs.filter { $0.core.state.withLock { $0.state != .running } }
-            if ended.count > 64 {
-                let oldest = Set(ended.prefix(ended.count - 64).map(\.id))
-                state.jobs.removeAll { oldest.contains($0.id) }
-            }
-            return id
-        }
-        let task = Task.detached {
-            let context = JobContext(
-                report: { core.report($0) }, cancelled: { core.isCancelled }, whenCancelled: { core.onCancel($0) })
-            do {
-                let output = try await body(context)
-                core.finish(.succeeded)
-                return output
-            } catch {
-                core.finish(core.isCancelled ? .cancelled : .failed("\(error)"))
-                throw error
-            }
-        }
-        return Job(id: id, task: task, core: core)
+    private let isGivenUp = Once()
+
+    /// Leaves the job to the others. Giving up again does nothing.
+    public func giveUp() {
+        if isGivenUp.take() { job.core.removeStake() }
     }
 
-    /// All of them, the oldest first.
-    public func list() -> [JobSummary] {
-        state.withLock { $0.jobs }.map { id, core in
-            core.state.withLock {
-                JobSummary(id: id, kind: core.kind, title: core.title, state: $0.state, progress: $0.progress, startedAt: core.startedAt)
+    /// The result, once it is there. A task that is cancelled while it waits gives the stake up.
+    public var value: Output {
+        get async throws {
+            try await withTaskCancellationHandler {
+                try await job.value
+            } onCancel: {
+                giveUp()
             }
         }
     }

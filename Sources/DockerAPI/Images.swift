@@ -201,6 +201,8 @@ public enum ImageDeleteItem: JSONWritable, Hashable {
 public enum ProgressMessage: JSONWritable, Hashable {
     /// What it is at, and how far.
     case status(String, id: String = "", current: UInt64? = nil, total: UInt64? = nil)
+    /// What one of several things is at, and how far: clients keep a line for each.
+    case part(String, id: String, current: UInt64? = nil, total: UInt64? = nil)
     /// Words for whoever watches, as they are, with the end of the line.
     case text(String)
     /// That it failed.
@@ -225,6 +227,14 @@ public enum ProgressMessage: JSONWritable, Hashable {
                     if let current, total == nil { writer.member("progress", HumanText.size(current, digits: 4)) }
                 }
                 if !id.isEmpty { writer.member("id", id) }
+            case .part(let text, let id, let current, let total):
+                writer.member("status", text)
+                writer.member("progressDetail") { writer in
+                    if let current, current > 0 { writer.member("current", current) }
+                    if let total, total > 0 { writer.member("total", total) }
+                }
+                if let current { writer.member("progress", ProgressLines.bar(current: current, total: total)) }
+                writer.member("id", id)
             case .text(let text): writer.member("stream", text + "\n")
             case .failure(let text):
                 writer.member("errorDetail") { $0.member("message", text) }

@@ -52,6 +52,10 @@ internal import Logging
         help: "What host-gateway stands for in --add-host: an address of each version at most. (default: the default network's gateway)",
         transform: Program.address)
     var hostGateway: [IPAddress] = []
+    @OptionGroup var registries: RegistryFlags
+    @Option(
+        help: "A file with dockerd's keys for the flags about registries, as JSON. (default: /etc/berth/daemon.json, where that is there)")
+    var configFile: String?
     @Option(name: [.customShort("l"), .long], help: "How much is logged: debug, info, warn, error or fatal.")
     var logLevel = "info"
     @Flag(name: [.customShort("D"), .long], help: "Log what is asked, and say that this is being debugged.")
@@ -65,6 +69,7 @@ internal import Logging
         let level = try Self.level(logLevel)
         let addresses = try addresses()
         let hostGateway = try HostGateway(hostGateway)
+        let registry = try registries.configuration(try ConfigurationFile.read(configFile), environment: Self.environment)
         guard geteuid() == 0 else { throw Refusal("berthd needs to be started as root: it makes namespaces, mounts and control groups.") }
         // Before any other thread exists, so that all of them leave the signals to this one.
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
@@ -76,7 +81,7 @@ internal import Logging
             engine: EngineConfiguration(
                 root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
                 firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault,
-                hostGateway: hostGateway),
+                hostGateway: hostGateway, registry: registry),
             daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, pidFile: pidfile,
             log: log)
         Task {
@@ -110,6 +115,13 @@ internal import Logging
             }
         }
         return { engine in try texts.map { try ListenAddress(parsing: $0, defaultSocket: "\(engine.execRoot)/berth.sock") } }
+    }
+
+    /// The environment that this program was started in, where proxies are named.
+    private static var environment: [String: String] {
+        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"].reduce(into: [:]) { found, name in
+            if let value = unsafe getenv(name) { found[name] = unsafe String(cString: value) }
+        }
     }
 
     /// One of the values of a flag that has few.

@@ -32,6 +32,8 @@ final class SavedImage {
                     entry = tarfile.TarInfo(name)
                     entry.size = len(data)
                     tar.addfile(entry, io.BytesIO(data))
+                    with open(folder + '/part-' + name.replace('/', '-'), 'wb') as part:
+                        part.write(data)
             """
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")

@@ -8,9 +8,10 @@ from conftest import BIN
 
 COMMANDS = [
     "attach", "commit", "create", "diff", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "port", "ps", "rm",
-    "rmi", "run", "save", "start", "stop", "tag", "version", "wait", "completion", "container run", "container ls", "container inspect", "image history",
+    "login", "logout", "pull", "push", "rmi", "run", "save", "search", "start", "stop", "tag", "version", "wait", "completion", "container run", "container ls", "container inspect", "image history",
     "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash",
     "network connect", "network create", "network disconnect", "network inspect", "network ls", "network prune", "network rm", "system check", "system info", "system jobs",
+    "image pull", "image push", "image copy", "jobs ls", "jobs follow", "jobs cancel", "manifest inspect", "registry ls", "registry rm", "registry tags",
 ]
 
 
@@ -36,7 +37,8 @@ def test_help_shows_usage_flags_and_examples(command):
 
 def test_every_command_is_in_the_help():
     listed = re.findall(r"^  ([a-z]+) {2,}", berth("--help").stdout, re.M)
-    assert set(listed) == {command for command in COMMANDS if " " not in command} | {"container", "image", "network", "registry", "system"}
+    assert set(listed) == {command for command in COMMANDS if " " not in command} | {
+        "container", "image", "jobs", "manifest", "network", "registry", "system"}
 
 
 @pytest.mark.parametrize("words, hint", [
@@ -73,7 +75,7 @@ def test_completion_in_bash():
 
 
 @pytest.mark.parametrize("command, words", [
-    ("pull", "berth import"), ("build", "berth import"), ("volume", "-v and --mount"), ("restart", "berth stop"),
+    ("trust", "nothing is signed"), ("build", "berth import"), ("volume", "-v and --mount"), ("restart", "berth stop"),
     ("nothing", "is not a berth command"), ("strat", "Did you mean 'berth start'?"),
 ])
 def test_commands_that_are_not_there_say_why(command, words):
