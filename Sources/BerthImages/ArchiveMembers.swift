@@ -49,6 +49,15 @@ final class StartedLayer: Sendable {
         }
     }
 
+    /// Removes now what was unpacked of it. Its bytes stay for the next who wants them.
+    func discardFiles() {
+        arrival.abandon()
+        outcome.withLock { outcome in
+            if case .success(let layer) = outcome { layer.discardFiles() }
+            outcome = nil
+        }
+    }
+
     /// Why it could not be unpacked, if it could not.
     var failure: LayerError? {
         outcome.withLock { if case .failure(let error) = $0 { error } else { nil } }

@@ -72,6 +72,7 @@ final class FetchedParts: ImageParts {
             defer { members = [:] }
             return members
         }
-        for case .started(let layer) in all.values { layer.arrival.abandon() }
+        // Not with the last reference, which a thread may have for longer: when this returns, it is gone.
+        for case .started(let layer) in all.values { layer.discardFiles() }
     }
 }

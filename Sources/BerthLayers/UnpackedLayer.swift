@@ -50,7 +50,8 @@ public final class UnpackedLayer: Sendable {
         if case .pending(let blob) = bytes { blob.discard() }
     }
 
-    private func discardFiles() {
+    /// Removes now what was unpacked of it and not committed. Its bytes stay. Repeating is fine.
+    public func discardFiles() {
         if let files = takeFiles() { snapshots.discard(files.prepared) }
     }
 

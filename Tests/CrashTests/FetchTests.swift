@@ -79,7 +79,7 @@ struct FetchTests {
 
     @Test(
         "Stopped, with a full disk, or failing once, at each state-changing call",
-        arguments: [SystemCallSeam.Outcome.stop, .failFrom(.ENOSPC), .failOnce(.EIO)])
+        arguments: [SystemCallSeam.Outcome.failFrom(.ENOSPC), .failOnce(.EIO), .stop])
     func walk(_ outcome: SystemCallSeam.Outcome) async throws {
         let saved = try SavedImage()
         let served = try ServedImage(saved)
