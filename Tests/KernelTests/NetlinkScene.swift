@@ -32,8 +32,13 @@ struct NetlinkScene {
 
     /// What `nft` says of the rule set, without the numbers that differ from one making to the next.
     static func ruleSet(in namespace: NamespaceHandle) throws -> [String] {
-        let text = try run(in: namespace, "nft -j list ruleset")
-        let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        var listed: [String: Any]?
+        for _ in 0..<20 where listed == nil {
+            // Where rules change while they are listed, nft says that all is well, and half of it.
+            let text = try run(in: namespace, "nft -j list ruleset")
+            listed = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        }
+        let object = try #require(listed)
         return try #require(object["nftables"] as? [[String: Any]]).filter { $0["metainfo"] == nil }.map { entry in
             let (kind, value) = try #require(entry.first)
             var fields = try #require(value as? [String: Any])
