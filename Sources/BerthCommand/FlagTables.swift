@@ -27,12 +27,13 @@ extension ContainerFlags {
     static var written: String {
         """
         add-host=list attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int \
-        cpus=decimal cpuset-cpus=string cpuset-mems=string disable-content-trust!no-disable-content-trust dns=list dns-option|dns-opt=list dns-search=list domainname=string \
+        cpus=decimal cpuset-cpus=string cpuset-mems=string dns=list dns-option|dns-opt=list dns-search=list domainname=string \
         entrypoint=string env,e=list env-file=list expose=list hostname,h=string interactive,i ip=string ip6=string label,l=list \
         label-file=list link=list link-local-ip=list log-driver=string mac-address=string memory,m=bytes memory-reservation=bytes \
         memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list oom-kill-disable pids-limit=int \
-        platform=string privileged publish,p=list publish-all,P pull=string quiet,q read-only restart=string rm security-opt=list \
-        shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit user,u=string volume,v=list workdir,w=string
+        platform=string privileged publish,p=list publish-all,P pull=string quiet,q disable-content-trust!no-disable-content-trust \
+        read-only restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit \
+        user,u=string volume,v=list workdir,w=string
         """
     }
 }
@@ -89,10 +90,10 @@ extension Logout { static var writtenFlags: String? { "" } }
 extension RemoveFromRegistry { static var writtenFlags: String? { "" } }
 extension Search { static var writtenFlags: String? { "filter,f=filter format=string limit=int no-trunc" } }
 extension Pull {
-    static var writtenFlags: String? { "all-tags,a detach disable-content-trust!no-disable-content-trust platform=string quiet,q" }
+    static var writtenFlags: String? { "all-tags,a disable-content-trust!no-disable-content-trust detach platform=string quiet,q" }
 }
 extension Push {
-    static var writtenFlags: String? { "all-tags,a disable-content-trust!no-disable-content-trust platform=string quiet,q" }
+    static var writtenFlags: String? { "disable-content-trust!no-disable-content-trust all-tags,a platform=string quiet,q" }
 }
 extension Port { static var writtenFlags: String? { "" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }

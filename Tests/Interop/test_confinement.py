@@ -158,6 +158,8 @@ CONTAINERS = {
 def test_process_1_reports_what_it_does_in_dockers_container(docker, berth, kind):
     command = ["run", "--rm", "--network", "none", "--cgroupns", "private", *CONTAINERS[kind], "probe:latest", "sh", "-c", SCRIPT]
     theirs, ours = sections(docker.out(*command)), sections(berth(*command))
+    # The same addresses, as Docker has written them since version 27.
+    theirs["names"] = [re.sub(r"^(f[ef]00)::0\b", r"\1::", line) for line in theirs["names"]]
     assert len(ours["status"]) > 15 and len(ours["mounts"]) > 10
     assert [line for line in differences(theirs, ours) if line not in DELIBERATE] == []
 

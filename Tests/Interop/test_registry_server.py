@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 
@@ -19,6 +20,9 @@ import pytest
 
 from conftest import BIN, wait_for
 from test_confinement import Docker
+
+# What oras needs is looked for behind Debian's own packages, which others use.
+sys.path += filter(None, [os.environ.get("BERTH_ORAS")])
 
 # alice: secret
 USERS = "alice:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n"
