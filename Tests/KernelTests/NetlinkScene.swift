@@ -30,27 +30,37 @@ struct NetlinkScene {
         return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]], "\(text)")
     }
 
-    /// What `nft` says of the rule set, without the numbers that differ from one making to the next.
+    /// What `nft` says of the rule set: one text for each table, set, map and chain, the elements by their order.
+    ///
+    /// As text: in JSON, nft 1.0.6 writes a table's flag after it has freed it, and what comes then is chance.
     static func ruleSet(in namespace: NamespaceHandle) throws -> [String] {
-        var listed: [String: Any]?
-        for _ in 0..<20 where listed == nil {
-            // Where rules change while they are listed, nft says that all is well, and half of it.
-            let text = try run(in: namespace, "nft -j list ruleset")
-            listed = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        var entries: [String] = []
+        var table = ""
+        // What is open: 0 nothing, 1 a table, 2 what is in it.
+        var depth = 0
+        // The kernel's order of elements is that of a hash.
+        for line in try run(in: namespace, "nft list ruleset").replacing(#/elements = \{([^}]*)\}/#, with: { "elements \(sorted($0.1))" })
+            .split(separator: "\n").map({ $0.trimmingCharacters(in: .whitespaces) })
+        {
+            if line == "}" {
+                depth -= 1
+            } else if let brace = line.firstRange(of: " {"), depth < 2 {
+                // A table's owner follows as a remark, with the name of its process.
+                let header = String(line[..<brace.lowerBound])
+                if depth == 0 { table = header }
+                entries.append(depth == 0 ? table : "\(table) \(header)")
+                depth += 1
+            } else {
+                try #require(depth > 0, "\(line)")
+                entries[entries.count - 1] += "\n" + line
+            }
         }
-        let object = try #require(listed)
-        return try #require(object["nftables"] as? [[String: Any]]).filter { $0["metainfo"] == nil }.map { entry in
-            let (kind, value) = try #require(entry.first)
-            var fields = try #require(value as? [String: Any])
-            fields["handle"] = nil
-            // The kernel's order of elements is that of a hash.
-            if let elements = fields["elem"] as? [Any] { fields["elem"] = try elements.map(text(of:)).sorted() }
-            return "\(kind) \(try Self.text(of: fields))"
-        }
+        try #require(depth == 0)
+        return entries
     }
 
-    private static func text(of value: Any) throws -> String {
-        String(decoding: try JSONSerialization.data(withJSONObject: value, options: [.sortedKeys, .fragmentsAllowed]), as: UTF8.self)
+    private static func sorted(_ elements: Substring) -> String {
+        elements.split(separator: ",").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.sorted().joined(separator: ", ")
     }
 }
 
