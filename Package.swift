@@ -126,7 +126,10 @@ let programs: [Target] = [
         "berthd", uses: ["BerthDaemon", "BerthRegistryServer", "Berth", "BerthLinux", logging, argumentParser], linking: staticDaemonLink),
     program(
         "BerthCommand",
-        uses: ["BerthCommandLine", "BerthClient", "BerthCredentials", "DockerAPI", "BerthAPI", "BerthOCI", "BerthLinux", argumentParser],
+        uses: [
+            "BerthCommandLine", "BerthClient", "BerthCredentials", "DockerAPI", "BerthAPI", "BerthTar", "BerthOCI", "BerthLinux",
+            argumentParser,
+        ],
         linking: staticLink),
     program("berth-monitor", uses: ["BerthMonitor"], linking: staticMonitorLink),
 ]

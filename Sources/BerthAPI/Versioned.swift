@@ -30,7 +30,8 @@ public enum BerthPath {
     public static func cancellation(of id: String) -> String { "\(jobs)/\(id)/cancel" }
     /// `POST`: an image is pulled, as `POST /images/create` does it, by a job that goes on alone (``JobReport``).
     public static let pull = prefix + "/pull"
-    /// `POST`: an image is copied, as it is, `from` one registry's name `to` another's; a stream, then the names that it has there (``NameList``).
+    /// `POST`: an image is copied, as it is, `from` one place `to` another (``CopyPlace``): of an index all of it, unless a `platform` is named; with `all`, less is an error. A
+    /// stream, then the names that it has there (``NameList``); or the archive that it is copied to.
     public static let copy = prefix + "/copy"
     /// `GET`: the manifest of an image's `name` as its registry has it (``ManifestDocument``). `DELETE`: it goes from there (``NameList``).
     public static let manifest = prefix + "/manifest"

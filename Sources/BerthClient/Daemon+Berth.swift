@@ -33,9 +33,9 @@ extension Daemon {
     ///
     /// - Throws: as ``document(_:_:_:query:)``.
     public func openOwn(
-        _ method: String, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = []
+        _ method: String, _ path: String, query: [(String, String)] = [], body: Body = .none, headers: [(String, String)] = []
     ) throws(ClientError) -> ResponseBody {
-        do { return try open(method, path, query: query, headers: headers) } catch {
+        do { return try open(method, path, query: query, body: body, headers: headers) } catch {
             guard error.status == 404, error.reason == "page not found" || error.reason.contains("404 page not found") else { throw error }
             throw ClientError(.refused, "\(path) needs berthd; this daemon is \(try name()).", status: 404)
         }

@@ -290,5 +290,8 @@ extension Search {
 }
 
 extension CopyImage {
-    static let examples = ["berth image copy docker://debian:12 docker://localhost:5000/debian:12"]
+    static let examples = [
+        "berth image copy docker://debian:12 docker://localhost:5000/debian:12", "berth image copy berth:web oci:layout:web",
+        "berth image copy --platform linux/arm64 docker://debian:12 docker-archive:debian.tar:debian:12",
+    ]
 }

@@ -81,7 +81,7 @@ extension Logs { static var writtenFlags: String? { "follow,f since=string tail,
 extension NetworkExposure { static var writtenFlags: String? { "format=string json no-trunc quiet,q" } }
 extension CancelJobs { static var writtenFlags: String? { "" } }
 extension FollowJob { static var writtenFlags: String? { "format=string" } }
-extension CopyImage { static var writtenFlags: String? { "quiet,q" } }
+extension CopyImage { static var writtenFlags: String? { "all,a platform=string quiet,q" } }
 extension InspectManifest { static var writtenFlags: String? { "" } }
 extension ListRepositories { static var writtenFlags: String? { "format=string quiet,q" } }
 extension ListTags { static var writtenFlags: String? { "format=string quiet,q" } }

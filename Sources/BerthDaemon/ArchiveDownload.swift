@@ -3,13 +3,13 @@ internal import NIOCore
 internal import NIOPosix
 
 /// What a job writes into a pipe, on its way to the client.
-struct ArchiveDownload {
+struct ArchiveDownload<Output: Sendable> {
     let group: MultiThreadedEventLoopGroup
-    let job: Job<Void>
+    let job: Job<Output>
     let call: Call
 
     /// How much is taken out of the pipe, and sent, at a time.
-    private static let pieceByteCount = 256 << 10
+    private static var pieceByteCount: Int { 256 << 10 }
 
     /// Sends, as fast as the client reads. A client that goes away ends the job. One whose answer does not end has not got all.
     func perform(from descriptor: CInt) async throws {
@@ -31,7 +31,7 @@ struct ArchiveDownload {
             _ = try? await job.value
             throw error
         }
-        try await job.value
+        _ = try await job.value
         try await call.reply.end()
     }
 }

@@ -18,12 +18,7 @@ struct ArchiveUpload<Output: Sendable> {
 
     /// Feeds the job, tells how far it is, and answers with what came of it. A client that goes away ends the job, which then leaves nothing.
     func perform(into descriptor: CInt) async throws {
-        do { try await feed(descriptor) } catch {
-            job.cancel()
-            // The reason is the upload's, not the job's.
-            _ = try? await job.value
-            throw error
-        }
+        try await feed(descriptor)
         let result: Output
         do { result = try await job.value } catch {
             // The rest of a body that was refused is not read.
@@ -37,7 +32,17 @@ struct ArchiveUpload<Output: Sendable> {
         try await call.reply.end()
     }
 
-    private func feed(_ descriptor: CInt) async throws {
+    /// Feeds the job, to the end of the body or of the job. If that fails, the job is ended.
+    func feed(_ descriptor: CInt) async throws {
+        do { try await feeding(descriptor) } catch {
+            job.cancel()
+            // The reason is the upload's, not the job's.
+            _ = try? await job.value
+            throw error
+        }
+    }
+
+    private func feeding(_ descriptor: CInt) async throws {
         let pipe = try await NIOPipeBootstrap(group: group).takingOwnershipOfDescriptor(output: descriptor).get()
         do { try await feed(pipe) } catch {
             // Only told to cancel, it must not take the end of the pipe for the end of the archive.

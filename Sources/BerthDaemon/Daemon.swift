@@ -42,7 +42,8 @@ public final class Daemon: Sendable {
                 + StreamRoutes(engine: engine).routes + ExecutionRoutes(engine: engine).routes
                 + NetworkRoutes(engine: engine).routes
                 + ImageRoutes(engine: engine, group: group).routes + ImageArchiveRoutes(engine: engine, group: group).routes
-                + RegistryRoutes(engine: engine).routes + RegistryQuestions(engine: engine).routes
+                + RegistryRoutes(engine: engine).routes + CopyRoutes(engine: engine, group: group).routes
+                + RegistryQuestions(engine: engine).routes
                 + BerthRoutes(engine: engine).routes + BerthImageRoutes(engine: engine).routes + AbsentRoutes.routes)
         let connections = Connections(router: router, server: "Berth/\(Engine.version) (linux)", log: log)
         self.connections = connections

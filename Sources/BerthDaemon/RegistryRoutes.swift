@@ -10,7 +10,6 @@ struct RegistryRoutes: Sendable {
     var routes: [Route] {
         [
             Route(.POST, "/images/{name}/push") { try await push($0) },
-            Route(.POST, BerthPath.copy) { try await copy($0) },
             Route(.POST, BerthPath.pull) { try await pullAlone($0) },
         ]
     }
@@ -131,24 +130,6 @@ struct RegistryRoutes: Sendable {
             ProgressMessage.status("\(tag): digest: \(manifest.digest) size: \(manifest.byteCount)").line)
         let result = PushResult(tag: tag, digest: manifest.digest, byteCount: manifest.byteCount)
         try await call.reply.write(ProgressMessage.result(result.json).line)
-    }
-
-    // MARK: Copying
-
-    private func copy(_ call: Call) async throws {
-        guard let from = call.query["from"], let to = call.query["to"] else {
-            throw APIFailure.invalid("the parameters 'from' and 'to' must be given: what is copied, and as what")
-        }
-        let target = try ImageReference(parsing: to)
-        let stake = try await engine.copy(
-            try ImageReference(parsing: from), credentials: try Self.credentials(call), to: target,
-            targetCredentials: try Self.credentials(call, header: "X-Registry-Auth-To"), .bound)
-        try await call.reply.begin(type: "application/json")
-        try await finishing(call) {
-            let manifest = try await FollowedStake(call: call).follow(stake)
-            let names = NameList([target.familiar, target.withDigest(manifest.digest).familiar])
-            try await call.reply.write(ProgressMessage.result(try Reply.json(names)).line)
-        }
     }
 
     /// Whether a name says a tag itself: a colon before the last slash belongs to a port.

@@ -2,7 +2,7 @@ public import BerthContent
 public import BerthCredentials
 public import BerthImages
 public import BerthOCI
-public import BerthRegistry
+internal import BerthRegistry
 public import BerthState
 
 // Images come from registries, and go to them.
@@ -53,19 +53,21 @@ extension Engine {
         return try images.push(reference, to: repository, options, lifetime)
     }
 
-    /// Copies an image from one registry, or repository, to another: ``ImageStore/copy(_:from:to:tag:width:_:)``.
+    /// What a name names in the registry that it leads to, for ``ImageStore/copy(from:to:_:_:)``.
+    public func source(_ reference: ImageReference, credentials: RegistryCredentials? = nil) -> CopySource {
+        .content(registry.repository(RepositoryName(of: reference), credentials: credentials), ManifestReference(of: reference))
+    }
+
+    /// The registry that a name leads to, for ``ImageStore/copy(from:to:_:_:)``.
     ///
-    /// - Throws: as that; `invalid` for a name with a digest to copy to.
-    public func copy(
-        _ reference: ImageReference, credentials: RegistryCredentials? = nil, to target: ImageReference,
-        targetCredentials: RegistryCredentials? = nil, _ lifetime: JobRegistry.Lifetime = .detached
-    ) async throws(TransferError) -> JobStake<Descriptor> {
-        guard target.digest == nil, let tag = target.tag else {
-            throw TransferError(.invalid, "cannot copy to '\(target.familiar)': it is the bytes that give an image its digest")
+    /// - Throws: `invalid` for a name with a digest.
+    public func destination(
+        _ reference: ImageReference, credentials: RegistryCredentials? = nil
+    ) throws(TransferError) -> CopyDestination {
+        guard reference.digest == nil else {
+            throw TransferError(.invalid, "cannot copy to '\(reference.familiar)': it is the bytes that give an image its digest")
         }
-        return try await images.copy(
-            ManifestReference(of: reference), from: registry.repository(RepositoryName(of: reference), credentials: credentials),
-            to: registry.repository(RepositoryName(of: target), credentials: targetCredentials), tag: tag,
-            width: registry.configuration.maximumDownloadCount, lifetime)
+        return .content(
+            registry.repository(RepositoryName(of: reference), credentials: credentials), tag: reference.tag ?? "latest")
     }
 }

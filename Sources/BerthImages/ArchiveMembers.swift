@@ -144,7 +144,7 @@ final class ArchiveMembers: ImageParts {
 
     func contains(_ path: String) -> Bool { members.withLock { $0[path] != nil } }
 
-    private func member(at path: String) throws(ImageError) -> Member? {
+    func member(at path: String) throws(ImageError) -> Member? {
         var path = path
         for _ in 0...Self.maximumLinkCount {
             guard let member = members.withLock({ $0[path] }) else { return nil }

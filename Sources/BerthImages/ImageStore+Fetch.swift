@@ -65,7 +65,8 @@ extension ImageStore {
         }
     }
 
-    private func fetching(
+    /// Does the work of a fetch, in a job.
+    func fetching(
         _ name: ImageReference, _ resolved: Descriptor, from source: any ContentSource, _ options: FetchOptions, _ context: JobContext
     ) async throws -> FetchedImage {
         let before = index.withLock { $0.references[name] }

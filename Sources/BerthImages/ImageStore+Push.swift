@@ -68,6 +68,13 @@ extension ImageStore {
     /// What is to go. The lease holds all of it.
     private func pushPlan(_ name: ImageReference, _ platform: Platform?, _ lease: Lease) throws(ImageError) -> PushPlan {
         let (target, document) = try chosen(name, platform)
+        return try plan(of: target, document, named: name.familiar, platform, lease)
+    }
+
+    /// The same, of what a name or an id names.
+    func plan(
+        of target: ReferenceTarget, _ document: ImageDocument, named name: String, _ platform: Platform?, _ lease: Lease
+    ) throws(ImageError) -> PushPlan {
         let state = index.withLock { $0 }
         func diffIDs(_ id: Digest) -> [Digest] { state.images[id]?.configuration.diffIDs ?? [] }
         let isHere: (Digest) throws(ImageError) -> Bool = { (digest) throws(ImageError) in
@@ -84,7 +91,7 @@ extension ImageStore {
         }
         for digest in plan.blobs.map(\.descriptor.digest) + plan.manifests.map(\.digest) {
             guard try isHere(digest) else {
-                throw ImageError(.storage, "blob \(digest) of image \(name.familiar) is missing: pull or load the image again")
+                throw ImageError(.storage, "blob \(digest) of image \(name) is missing: pull or load the image again")
             }
         }
         return plan

@@ -136,7 +136,8 @@ extension ImageStore {
         }
     }
 
-    private func append(_ blob: Descriptor, to writer: TarWriter, _ context: JobContext) throws(TarError) {
+    /// Writes a blob to where a layout has it.
+    func append(_ blob: Descriptor, to writer: TarWriter, _ context: JobContext) throws(TarError) {
         let file: OwnedDescriptor
         do throws(ContentError) { file = try services.content.open(blob.digest) } catch {
             throw TarError(.storage, error.description, underlying: error.underlying)

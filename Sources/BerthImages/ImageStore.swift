@@ -52,6 +52,8 @@ public final class ImageStore: Sendable {
     }()
 
     let services: Services
+    /// Where the blobs of images are: for who hands them out as they are.
+    public var content: ContentStore { services.content }
     let images: DocumentStore<ImageDocument>
     let references: DocumentStore<ReferenceDocument>
     /// Of indexes that no name names.

@@ -1,4 +1,4 @@
-internal import BerthArchive
+public import BerthArchive
 public import BerthContent
 public import BerthOCI
 public import BerthSnapshots
@@ -81,7 +81,8 @@ extension LayerStore {
         batch.below = name
     }
 
-    static func mediaType(of compression: Compression) -> MediaType {
+    /// What a layer is that is compressed in this way.
+    public static func mediaType(of compression: Compression) -> MediaType {
         switch compression {
         case .none: .layer
         case .gzip: .layerGzip

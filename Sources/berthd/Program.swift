@@ -53,6 +53,7 @@ internal import Logging
         transform: Program.address)
     var hostGateway: [IPAddress] = []
     @OptionGroup var registries: RegistryFlags
+    @OptionGroup var served: ImagesRegistryFlags
     @Option(
         help: "A file with dockerd's keys for the flags about registries, as JSON. (default: /etc/berth/daemon.json, where that is there)")
     var configFile: String?
@@ -77,13 +78,14 @@ internal import Logging
         // Each sandbox with names of its own takes four, and each container some more. Containers get what this process was given.
         let log = Self.log(debug ? .debug : level)
         do throws(Errno) { try DescriptorLimit.raise() } catch { log.warning("the limit of open files could not be raised: \(error)") }
+        let serving = try served.server(log: log)
         let service = Service(
             engine: EngineConfiguration(
                 root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
                 firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault,
                 hostGateway: hostGateway, registry: registry),
-            daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, pidFile: pidfile,
-            log: log)
+            daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, registry: serving,
+            pidFile: pidfile, log: log)
         Task {
             do {
                 try await service.run()
@@ -117,9 +119,10 @@ internal import Logging
         return { engine in try texts.map { try ListenAddress(parsing: $0, defaultSocket: "\(engine.execRoot)/berth.sock") } }
     }
 
-    /// The environment that this program was started in, where proxies are named.
-    private static var environment: [String: String] {
-        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"].reduce(into: [:]) { found, name in
+    /// The environment that this program was started in, where proxies are named, and Docker's configuration.
+    static var environment: [String: String] {
+        ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "DOCKER_CONFIG", "HOME", "PATH"].reduce(into: [:]
+        ) { found, name in
             if let value = unsafe getenv(name) { found[name] = unsafe String(cString: value) }
         }
     }

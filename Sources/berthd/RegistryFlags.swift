@@ -18,6 +18,12 @@ struct RegistryFlags: ParsableArguments {
     @Option(help: "How often a download is tried. (default: 5)") var maxDownloadAttempts: Int?
     @Flag(help: "Ask nothing of any registry.") var offline = false
 
+    /// Whether any of them is.
+    var isGiven: Bool {
+        !registryMirror.isEmpty || !insecureRegistry.isEmpty || offline
+            || [maxConcurrentDownloads, maxConcurrentUploads, maxDownloadAttempts].contains { $0 != nil }
+    }
+
     /// What flags and file say together.
     ///
     /// - Throws: ``Refusal`` for what makes no sense, and for what both say, as dockerd refuses it.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Berth
 internal import BerthLinux
 internal import BerthRegistryServer
 internal import Glibc
@@ -20,6 +21,7 @@ struct RegistryServe: ParsableCommand {
               berth registry serve --listen :5000 --tls-cert r.pem --tls-key r.key \\
                   --htpasswd users --allow users:*:pull --allow user=ci:*:pull,push
               berth registry serve --collect-every 3600 --collect-untagged --quota 100G
+              berth registry serve --cache-of docker.io --store /var/cache/hub --listen 127.0.0.1:5001
 
             Then: docker tag debian 127.0.0.1:5000/debian; docker push 127.0.0.1:5000/debian
             It ends by Ctrl-C, when it has answered what it was asked.
@@ -49,6 +51,13 @@ struct RegistryServe: ParsableCommand {
     @Option(help: "A file with the token server's public key in PEM.")
     var tokenKey: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Be a cache of another registry, read only: what is asked for and not here is fetched there, as whom Docker's config.json says, and kept.",
+            valueName: "registry"))
+    var cacheOf: String?
+    @OptionGroup(title: "How --cache-of reaches the other registry") var registries: RegistryFlags
+
     @Option(help: "The most bytes that are kept: a number, with K, M, G or T behind it.", transform: RegistryServe.byteCount)
     var quota: UInt64?
     @Option(help: "The most bytes of one repository.", transform: RegistryServe.byteCount)
@@ -69,9 +78,11 @@ struct RegistryServe: ParsableCommand {
     var debug = false
 
     func run() throws {
-        let (host, port) = try address()
+        let gate = try RegistryGate(listening: listen)
         let authentication = try authentication()
-        let certificate = try certificate(host: host)
+        let certificate = try gate.certificate(
+            tlsCert, tlsKey, plainHTTP: plainHttp, flags: ("--tls-cert", "--tls-key", "--plain-http"))
+        let upstream = try upstream()
         guard maxUploads > 0, grace >= 0, collectEvery.map({ $0 > 0 }) ?? true else {
             throw ValidationError("--max-uploads and --collect-every are greater than 0, and --grace is not negative")
         }
@@ -93,7 +104,11 @@ struct RegistryServe: ParsableCommand {
             do {
                 let store = try await RegistryStore.open(directory: directory, keeping)
                 for (file, reason) in store.unreadable { log.warning("\(file) is unreadable, and is left as it is: \(reason)") }
-                let registry = try await RegistryServer(store: store, serving).serve(host: host, port: port)
+                let server =
+                    if let upstream {
+                        RegistryServer(caching: { (path) throws(TransferError) in try upstream.repository(path) }, in: store, serving)
+                    } else { RegistryServer(store: store, serving) }
+                let registry = try await server.serve(host: gate.host, port: gate.port)
                 log.info("registry at \(registry.url)")
                 for await _ in end {}
                 await registry.close()
@@ -111,47 +126,32 @@ struct RegistryServe: ParsableCommand {
         }
     }
 
-    private func address() throws -> (host: String, port: Int) {
-        guard let colon = listen.lastIndex(of: ":"), let port = Int(listen[listen.index(after: colon)...]), (0...65535).contains(port)
-        else {
-            throw ValidationError("'\(listen)' has no port: say HOST:PORT")
-        }
-        var host = listen[..<colon]
-        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-        return (host.isEmpty ? "::" : String(host), port)
-    }
-
-    private func certificate(host: String) throws -> RegistryCertificate? {
-        switch (tlsCert, tlsKey) {
-        case (let chain?, let key?): return RegistryCertificate(chainPath: chain, keyPath: key)
-        case (nil, nil):
-            guard plainHttp || ["127.0.0.1", "::1", "localhost"].contains(host) else {
-                throw ValidationError(
-                    "'\(listen)' would be reached from beyond this machine without TLS: give --tls-cert and --tls-key, or say --plain-http if this is meant."
-                )
-            }
+    private func upstream() throws -> RegistryUpstream? {
+        guard let cacheOf else {
+            if registries.isGiven { throw ValidationError("how other registries are reached says something only with --cache-of") }
             return nil
-        default: throw ValidationError("--tls-cert and --tls-key belong together")
         }
+        guard collectEvery == nil, !allowMissing else {
+            throw ValidationError("a cache keeps what was asked for: --collect-every and --allow-missing say nothing with --cache-of")
+        }
+        let environment = Program.environment
+        return try RegistryUpstream(
+            cacheOf, try registries.configuration(ConfigurationFile(), environment: environment), environment: environment)
     }
 
     private func authentication() throws -> RegistryAuthentication {
-        let rules = try allow.map { try RegistryRule(parsing: $0) }
         let token = [tokenRealm, tokenService, tokenIssuer, tokenKey].compactMap(\.self)
         guard token.isEmpty || token.count == 4 else {
             throw ValidationError("--token-realm, --token-service, --token-issuer and --token-key belong together")
         }
         if token.count == 4 {
-            guard rules.isEmpty, htpasswd == nil else {
+            guard allow.isEmpty, htpasswd == nil else {
                 throw ValidationError("with a token server, neither --allow nor --htpasswd says anything")
             }
             let key = String(decoding: try HostFile.read(token[3], limit: 65536), as: UTF8.self)
             return .tokens(try TokenAuthority(realm: token[0], service: token[1], issuer: token[2], publicKey: key))
         }
-        if let htpasswd {
-            return .passwords(try PasswordFile(path: htpasswd), rules: rules.isEmpty ? [RegistryRule(.users, "*", .all)] : rules)
-        }
-        return rules.isEmpty ? .open : .none(rules: rules)
+        return try RegistryGate.authentication(htpasswd, allow, otherwise: .all)
     }
 
     private static func byteCount(_ text: String) throws -> UInt64 {

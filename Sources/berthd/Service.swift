@@ -1,6 +1,7 @@
 internal import Berth
 internal import BerthDaemon
 internal import BerthLinux
+internal import BerthRegistryServer
 internal import Logging
 
 /// The daemon's life: the engine is opened, the clients are answered, and both are let go of.
@@ -8,13 +9,15 @@ final class Service: Sendable {
     let log: Logger
     private let engineConfiguration: EngineConfiguration
     private let daemonConfiguration: @Sendable (Engine) throws -> Daemon.Configuration
+    private let registry: (@Sendable (Engine) async throws -> RunningRegistry)?
     private let pidFile: String?
     private let (end, ending) = AsyncStream<Void>.makeStream()
 
     init(
-        engine: EngineConfiguration, daemon: @escaping @Sendable (Engine) throws -> Daemon.Configuration, pidFile: String?, log: Logger
+        engine: EngineConfiguration, daemon: @escaping @Sendable (Engine) throws -> Daemon.Configuration,
+        registry: (@Sendable (Engine) async throws -> RunningRegistry)?, pidFile: String?, log: Logger
     ) {
-        (engineConfiguration, daemonConfiguration, self.pidFile, self.log) = (engine, daemon, pidFile, log)
+        (engineConfiguration, daemonConfiguration, self.registry, self.pidFile, self.log) = (engine, daemon, registry, pidFile, log)
     }
 
     /// Serves until ``stop()`` is called.
@@ -33,7 +36,10 @@ final class Service: Sendable {
         let daemon = try await Daemon(engine: engine, try daemonConfiguration(engine), log: log)
         if let pidFile { try Self.write(pidFile, HostFile.ownProcessID) }
         for address in daemon.addresses { log.info("API listen on \(address)") }
+        let served = try await registry?(engine)
+        if let served { log.info("the images are served, read only, at \(served.url)") }
         for await _ in end {}
+        await served?.close()
         await daemon.stop()
         warnings.cancel()
         await engine.close()

@@ -12,7 +12,7 @@ struct CopyTests {
     func index() async throws {
         let (room, index, destination) = (try await ImageRoom(), SampleIndex(), FakeDestination("other.test/copy"))
         let source = FakeSource(index)
-        let stake = try await room.store.copy(.tag("1"), from: source, to: destination, tag: "2")
+        let stake = try await room.store.copy(from: .content(source, .tag("1")), to: .content(destination, tag: "2"))
         #expect(try await stake.value.digest == index.digest)
         destination.state.withLock { state in
             #expect(state.tags == ["2": index.digest])
@@ -21,7 +21,7 @@ struct CopyTests {
         #expect(room.store.count == 0)
         #expect(try room.content.all().isEmpty)
         source.forgetFetched()
-        _ = try await room.store.copy(.digest(index.digest), from: source, to: destination, tag: "3").value
+        _ = try await room.store.copy(from: .content(source, .digest(index.digest)), to: .content(destination, tag: "3")).value
         #expect(source.fetched.isEmpty)
         #expect(destination.state.withLock { $0.tags["3"] } == index.digest)
         try room.remove()
@@ -32,7 +32,7 @@ struct CopyTests {
         let (room, sample, destination) = (try await ImageRoom(), Sample(), FakeDestination("registry.test/other"))
         destination.state.withLock { $0.mountable["sample"] = Set((sample.layers + [sample.configuration]).map { Digest(of: $0) }) }
         let source = FakeSource(sample)
-        _ = try await room.store.copy(.tag("1"), from: source, to: destination, tag: "1").value
+        _ = try await room.store.copy(from: .content(source, .tag("1")), to: .content(destination, tag: "1")).value
         #expect(source.fetched.isEmpty)
         #expect(destination.state.withLock { $0.uploaded.isEmpty })
         try room.remove()
@@ -44,12 +44,12 @@ struct CopyTests {
         let source = FakeSource(sample)
         source.fail(sample.layers[1], .wrong(times: 2))
         await #expect(throws: TransferError.self) {
-            try await room.store.copy(.tag("1"), from: source, to: destination, tag: "1").value
+            try await room.store.copy(from: .content(source, .tag("1")), to: .content(destination, tag: "1")).value
         }
         // The other may have gone by now.
         destination.state.withLock { $0.failing = Digest(of: sample.layers[1]) }
         await #expect(throws: TransferError.self) {
-            try await room.store.copy(.tag("1"), from: source, to: destination, tag: "1").value
+            try await room.store.copy(from: .content(source, .tag("1")), to: .content(destination, tag: "1")).value
         }
         #expect(destination.state.withLock { $0.tags.isEmpty && $0.manifests.isEmpty })
         #expect(try room.content.all().isEmpty)
