@@ -82,7 +82,7 @@ extension NetworkExposure { static var writtenFlags: String? { "format=string js
 extension CancelJobs { static var writtenFlags: String? { "" } }
 extension FollowJob { static var writtenFlags: String? { "format=string" } }
 extension CopyImage { static var writtenFlags: String? { "all,a platform=string quiet,q" } }
-extension InspectManifest { static var writtenFlags: String? { "" } }
+extension InspectManifest { static var writtenFlags: String? { "insecure verbose,v" } }
 extension ListRepositories { static var writtenFlags: String? { "format=string quiet,q" } }
 extension ListTags { static var writtenFlags: String? { "format=string quiet,q" } }
 extension Login { static var writtenFlags: String? { "password,p=string password-stdin username,u=string" } }

@@ -71,8 +71,17 @@ struct Push: Verb {
         // Docker wants the header, also of who is nobody.
         let auth = try Logins.auth(for: reference.registry) ?? RegistryAuth()
         var answer = try daemon.open("POST", path, query: query, headers: [("X-Registry-Auth", auth.header)])
-        try Transfer.show(&answer, on: quiet ? nil : 1)
+        var notes: [String] = []
+        try Transfer.show(&answer, on: quiet ? nil : 1) { document in
+            guard document["manifestPushedInsteadOfIndex"]?.boolean == true else { return }
+            let digests = [document["originalIndex"], document["selectedManifest"]].map { $0?["digest"]?.text ?? "" }
+            notes.append("         \(VisibleText.of(digests[0])) -> \(VisibleText.of(digests[1]))")
+        }
         if quiet { try Output.line(allTags ? "\(reference.registry)/\(reference.repository)" : reference.description) }
+        for note in notes {
+            Output.complain(
+                "\n Info -> Not all multiplatform-content is present and only the available single-platform image was pushed\n\(note)")
+        }
         return 0
     }
 }

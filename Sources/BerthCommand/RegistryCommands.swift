@@ -5,35 +5,6 @@ internal import BerthCommandLine
 internal import BerthOCI
 internal import DockerAPI
 
-/// `berth manifest inspect`.
-struct InspectManifest: Verb {
-    static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Display an image manifest, or manifest list", helpNames: .customLong("help"))
-    static let synopsis = "[OPTIONS] MANIFEST"
-    static let wordCount = WordCount.exactly(1)
-    static let absentFlags: [AbsentFlag] = [
-        .boolean("insecure", why: "the daemon is told which registries are insecure: berthd --insecure-registry"),
-        .boolean("verbose", "v", why: "the manifest is shown as it is"),
-    ]
-
-    @Argument var name: String
-
-    func perform(_ session: Session) throws -> Int32 {
-        let reference = try Transfer.reference(name)
-        let found = try session.daemon().document(
-            ManifestDocument.self, "GET", BerthPath.manifest, query: [("name", reference.description)],
-            headers: try Transfer.headers(for: reference))
-        // What is in it is for programs: nothing of it is changed but the spaces.
-        let lines = try JSONTree(parsing: Array(found.text.utf8)).json(.indented(1)).split(
-            separator: "\n", omittingEmptySubsequences: false)
-        for line in lines {
-            let indent = line.prefix { $0 == " " }.count
-            try Output.line(String(repeating: "\t", count: indent) + line.dropFirst(indent))
-        }
-        return 0
-    }
-}
-
 /// `berth registry ls`.
 struct ListRepositories: Verb {
     static let configuration = CommandConfiguration(

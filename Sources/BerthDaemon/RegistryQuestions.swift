@@ -59,7 +59,8 @@ struct RegistryQuestions: Sendable {
     private static func namesRegistry(_ text: Substring) -> Bool { text.contains(".") || text.contains(":") || text == "localhost" }
 
     private func inspect(_ call: Call) async throws {
-        let (reference, repository) = try repository(call.subject, call)
+        let (reference, repository, registry) = try repository(askedInsecurely: call, call.subject)
+        defer { registry?.close() }
         let described = try await repository.describe(ManifestReference(of: reference))
         try await call.reply.json(DistributionInspect(descriptor: described.manifest.descriptor, platforms: described.platforms))
     }
@@ -71,8 +72,22 @@ struct RegistryQuestions: Sendable {
         return (reference, engine.registry.repository(RepositoryName(of: reference), credentials: credentials))
     }
 
+    /// The same; with `insecure`, as if the registry were named an insecure one, by a client of its own, which is to be closed.
+    private func repository(
+        askedInsecurely call: Call, _ name: String?
+    ) throws -> (ImageReference, RegistryRepository, Registry?) {
+        let (reference, repository) = try repository(name, call)
+        guard call.query.bool("insecure") else { return (reference, repository, nil) }
+        var configuration = engine.registry.configuration
+        configuration.insecureRegistries.append(reference.registry)
+        let registry = Registry(configuration)
+        let credentials = try RegistryRoutes.credentials(call)
+        return (reference, registry.repository(RepositoryName(of: reference), credentials: credentials), registry)
+    }
+
     private func manifest(_ call: Call) async throws {
-        let (reference, repository) = try repository(call.query["name"], call)
+        let (reference, repository, registry) = try repository(askedInsecurely: call, call.query["name"])
+        defer { registry?.close() }
         let found = try await repository.manifest(ManifestReference(of: reference))
         try await call.reply.document(
             ManifestDocument(

@@ -126,6 +126,10 @@ struct RegistryRoutes: Sendable {
 
     private func tell(_ pushed: PushedImage, _ call: Call) async throws {
         let (tag, manifest) = (pushed.name.tag ?? "", pushed.manifest)
+        if let index = pushed.insteadOf {
+            let note = PushedInsteadOfIndex(index: index, manifest: manifest)
+            try await call.reply.write(ProgressMessage.result(note.json).line)
+        }
         try await call.reply.write(
             ProgressMessage.status("\(tag): digest: \(manifest.digest) size: \(manifest.byteCount)").line)
         let result = PushResult(tag: tag, digest: manifest.digest, byteCount: manifest.byteCount)

@@ -63,6 +63,23 @@ final class StartedLayer: Sendable {
         outcome.withLock { if case .failure(let error) = $0 { error } else { nil } }
     }
 
+    private let unpackedCounts = Mutex<(count: UInt64, told: UInt64)>((0, 0))
+
+    /// How many of its bytes, as it came, have been unpacked.
+    var unpackedByteCount: UInt64 { unpackedCounts.withLock { $0.count } }
+
+    /// Notes how many they are now.
+    ///
+    /// - Returns: whether so many are new that it is to be told.
+    func unpacked(_ count: UInt64, every step: UInt64) -> Bool {
+        unpackedCounts.withLock { counts in
+            counts.count = count
+            guard count - counts.told >= step else { return false }
+            counts.told = count
+            return true
+        }
+    }
+
     /// Whether it is unpacked, or will not be.
     var hasEnded: Bool { outcome.withLock { $0 != nil } }
 

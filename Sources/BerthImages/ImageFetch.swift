@@ -71,7 +71,7 @@ final class ImageFetch: Sendable {
 
     /// What a layer is at, in the words that clients of Docker's know.
     enum Stage {
-        case waiting, isHere, coming(UInt64), whole, unpacking, done
+        case waiting, isHere, coming(UInt64), whole, unpacking(UInt64), done
 
         var words: String {
             switch self {
@@ -87,7 +87,10 @@ final class ImageFetch: Sendable {
 
     func tell(_ layer: Descriptor, _ stage: Stage) {
         var part = Progress.Part(id: String(layer.digest.hex.prefix(12)), status: stage.words)
-        if case .coming(let count) = stage { (part.completedByteCount, part.totalByteCount) = (count, layer.byteCount) }
+        switch stage {
+        case .coming(let count), .unpacking(let count): (part.completedByteCount, part.totalByteCount) = (count, layer.byteCount)
+        case .waiting, .isHere, .whole, .done: break
+        }
         context.report(part)
     }
 
@@ -179,7 +182,7 @@ final class ImageFetch: Sendable {
             }
             store.arrived.add(blob)
             tell(layer, .whole)
-            if !coming.hasEnded { tell(layer, .unpacking) }
+            if !coming.hasEnded { tell(layer, .unpacking(coming.unpackedByteCount)) }
         } catch {
             arrival.abandon()
             if let failure = coming.failure, failure.code != .cancelled {
@@ -206,9 +209,14 @@ final class ImageFetch: Sendable {
 
     private func unpack(_ layer: StartedLayer) async {
         let (layers, context) = (store.services.layers, context)
+        let progress: @Sendable (UInt64) -> Void = { [self] count in
+            // While it comes, how much has come is told.
+            guard layer.unpacked(count, every: Self.toldByteCount), let blob = layer.arrival.whole else { return }
+            tell(Descriptor(mediaType: .layer, digest: blob.digest, byteCount: blob.byteCount), .unpacking(count))
+        }
         do throws(LayerError) {
             let unpacked = try await Lane(named: "unpacking '\(layer.path)'").run { () throws(LayerError) in
-                try layers.unpack(layer.arrival, while: { !context.isCancelled })
+                try layers.unpack(layer.arrival, progress: progress, while: { !context.isCancelled })
             }
             layer.finish(.success(unpacked))
         } catch { layer.finish(.failure(error)) }

@@ -108,11 +108,13 @@ final class FollowingSource: ByteSource {
     private let arrival: LayerArrival
     private let file: OwnedDescriptor
     private let isWanted: () -> Bool
+    private let progress: (UInt64) -> Void
     private var position: UInt64 = 0
     private let isInterrupted = Atomic(false)
 
-    init(_ arrival: LayerArrival, while isWanted: @escaping () -> Bool) throws(LayerError) {
+    init(_ arrival: LayerArrival, _ progress: @escaping (UInt64) -> Void, while isWanted: @escaping () -> Bool) throws(LayerError) {
         self.arrival = arrival
+        self.progress = progress
         self.isWanted = isWanted
         file = try arrival.open()
     }
@@ -125,6 +127,7 @@ final class FollowingSource: ByteSource {
         do throws(Errno) {
             let count = try unsafe file.read(into: buffer)
             position += UInt64(count)
+            progress(position)
             return count
         } catch { throw ByteSourceError(.storage, "cannot read the layer that comes: \(error)", underlying: error) }
     }

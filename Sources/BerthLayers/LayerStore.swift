@@ -98,11 +98,15 @@ public final class LayerStore: Sendable {
 
     /// Takes in a layer that comes: unpacks it, where layers are kept apart, behind the one who brings it. When this throws, nothing is left.
     ///
-    /// - Parameter isWanted: asked now and then whether to go on.
-    public func unpack(_ arrival: LayerArrival, while isWanted: @escaping () -> Bool = { true }) throws(LayerError) -> UnpackedLayer {
+    /// - Parameters:
+    ///   - progress: told now and then how many of its bytes have been read, as it comes.
+    ///   - isWanted: asked now and then whether to go on.
+    public func unpack(
+        _ arrival: LayerArrival, progress: @escaping (UInt64) -> Void = { _ in }, while isWanted: @escaping () -> Bool = { true }
+    ) throws(LayerError) -> UnpackedLayer {
         var files: UnpackedLayer.Files?
         if snapshots.keepsLayersApart {
-            let source = try FollowingSource(arrival, while: isWanted)
+            let source = try FollowingSource(arrival, progress, while: isWanted)
             files = try unpack(source, on: nil, hashesPlain: arrival.algorithm != .sha256, .beneathRoot)
         }
         do throws(LayerError) { return UnpackedLayer(.pending(try arrival.blob()), files, snapshots) } catch {

@@ -42,6 +42,26 @@ public struct PushResult: JSONWritable, Hashable {
     }
 }
 
+/// What goes instead of an index of which not everything is here, for `aux` (`ManifestPushedInsteadOfIndex`).
+public struct PushedInsteadOfIndex: JSONWritable, Hashable {
+    /// What the name names here.
+    public var index: Descriptor
+    /// What the name names there now.
+    public var manifest: Descriptor
+
+    /// These.
+    public init(index: Descriptor, manifest: Descriptor) { (self.index, self.manifest) = (index, manifest) }
+
+    /// Writes it.
+    public func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("manifestPushedInsteadOfIndex", true)
+            writer.member("originalIndex", DescriptorMember(index))
+            writer.member("selectedManifest", DescriptorMember(manifest))
+        }
+    }
+}
+
 /// What a registry says of a login (`AuthResponse`).
 public struct LoginResult: JSONWritable, Hashable {
     /// What is to be kept instead of the password; empty for nothing.

@@ -251,3 +251,51 @@ def test_flags_of_the_daemons_registry(tmp_path, flags, words):
         [BIN / "berthd", "--root", tmp_path / "root", "--exec-root", tmp_path / "run", "-H", f"unix://{tmp_path}/s", *flags],
         capture_output=True, text=True, timeout=20)
     assert done.returncode != 0 and words in done.stderr
+
+
+def test_a_push_says_what_goes_instead_of_an_index(berth, index, registry):
+    layout, whole, members = index
+    name = f"{registry.host}/instead:1"
+    berth("image", "copy", f"oci:{layout}:both", f"berth:{name}")
+    pushed = berth("push", name)
+    assert f"1: digest: {members[0]} size: " in pushed.stdout
+    assert pushed.stderr.split() == [
+        *"Info -> Not all multiplatform-content is present and only the available single-platform image was pushed".split(), whole, "->", members[0]]
+    # One that was asked for is no surprise.
+    assert berth("push", "--platform", "linux/amd64", name).stderr == ""
+
+
+def test_manifests_are_shown_with_what_docker_adds(berth, index, registry, tmp_path):
+    layout, whole, members = index
+    name = f"{registry.host}/shown:1"
+    berth("image", "copy", f"oci:{layout}:both", f"docker://{name}")
+    shown = json.loads(berth.out("manifest", "inspect", "-v", name))
+    assert [entry["Descriptor"]["digest"] for entry in shown] == members
+    assert [entry["Ref"] for entry in shown] == [f"{name}@{member}" for member in members]
+    assert shown[1]["Descriptor"]["platform"] == {"architecture": "riscv64", "os": "linux"}
+    raw = json.loads(run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{registry.host}/shown@{members[0]}"))
+    assert shown[0]["OCIManifest"] == raw and shown[0]["Descriptor"]["size"] == len(
+        run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{registry.host}/shown@{members[0]}"))
+    one = json.loads(berth.out("manifest", "inspect", "--verbose", f"{registry.host}/shown@{members[1]}"))
+    assert one["Descriptor"]["platform"] == {"architecture": "riscv64", "os": "linux"}
+    # A registry in Docker's own words.
+    run("skopeo", "copy", "-q", "--format", "v2s2", "--src-tls-verify=false", "--dest-tls-verify=false", f"docker://{registry.host}/sample:1", f"docker://{registry.host}/v2:1")
+    one = json.loads(berth.out("manifest", "inspect", "-v", f"{registry.host}/v2:1"))
+    assert one["Ref"] == f"{registry.host}/v2:1" and one["SchemaV2Manifest"]["schemaVersion"] == 2
+
+
+def test_an_insecure_registry_is_asked_for_once(berth, image, tmp_path):
+    """A registry with a certificate of nobody's, at an address that is not the loopback."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=nobody", "-keyout", key, "-out", certificate)
+    run("ip", "address", "add", "192.0.2.77/32", "dev", "lo")
+    try:
+        secured = Registry(tmp_path, address="192.0.2.77", http={"tls": {"certificate": str(certificate), "key": str(key)}})
+        run("skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false", f"oci:{image.layout}:made", f"docker://{secured.host}/sample:1")
+        assert "certificate" in berth("manifest", "inspect", f"{secured.host}/sample:1", status=1).stderr
+        for words in (["--insecure"], ["--insecure", "-v"]):
+            assert image.id in berth.out("manifest", "inspect", *words, f"{secured.host}/sample:1")
+        assert "certificate" in berth("manifest", "inspect", f"{secured.host}/sample:1", status=1).stderr
+        secured.stop()
+    finally:
+        run("ip", "address", "del", "192.0.2.77/32", "dev", "lo")

@@ -152,6 +152,12 @@ enum Files {
         }
     }
 
+    /// How long a file is; `nil` where there is none.
+    static func byteCount(_ path: String) -> Int64? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? Int64(status.st_size) : nil
+    }
+
     static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// Where a symbolic link points; `nil` where there is none.

@@ -83,6 +83,26 @@ enum Host {
         }
     }
 
+    /// Waits until somebody listens at a port of the loopback of a network.
+    static func awaitPort(_ port: UInt16, in network: Network, limit: Double) throws(Trouble) {
+        let end = Clock.seconds() + limit
+        while try !network.inside({ () throws(Trouble) in listens(port) }) {
+            guard Clock.seconds() < end else { throw Trouble("nobody listens at port \(port) within \(limit) s") }
+            usleep(2000)
+        }
+    }
+
+    private static func listens(_ port: UInt16) -> Bool {
+        let raw = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(raw) }
+        var name = sockaddr_in()
+        (name.sin_family, name.sin_port) = (sa_family_t(AF_INET), port.bigEndian)
+        name.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
+        return unsafe withUnsafePointer(to: &name) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe connect(raw, $0, 16) }
+        } == 0
+    }
+
     private static func pings(_ path: String) -> Bool {
         let raw = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
         defer { close(raw) }

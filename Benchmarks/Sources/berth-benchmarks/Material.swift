@@ -18,11 +18,14 @@ struct Material {
 
     /// Where a work needs it.
     let bigImage: BigImage?
+    /// Where a work needs them.
+    let registries: Registries?
 
-    init(in folder: String, _ options: Options) throws(Trouble) {
+    init(in folder: String, registries registryFolder: String, _ options: Options) throws(Trouble) {
         self.folder = folder
         let works = options.works
         bigImage = works.contains(where: Work.ofBigImage.contains) ? try BigImage(in: options.image, script: options.script) : nil
+        registries = works.contains(where: Work.ofRegistry.contains) ? Registries(folder: registryFolder, bin: options.bin) : nil
         guard let busybox = Files.program("busybox") else { throw Trouble("busybox is not installed: it is what runs in the containers") }
         for part in [
             "", "/bundle", "/bundle/rootfs", "/bundle/rootfs/bin", "/bundle/rootfs/tmp", "/bundle/rootfs/proc", "/bundle/rootfs/dev",

@@ -12,6 +12,7 @@ struct Program {
             }
             if words.count == 2, words[0] == "--connect" { return try Connections.connect(to: words[1]) }
             if words.count == 2, words[0] == "--accept", let port = UInt16(words[1]) { try Connections.accept(at: port) }
+            if words.first == "--fetch" { return try BlobRates.fetch(Array(words.dropFirst())) }
             let options = try Options(words)
             guard geteuid() == 0 else { throw Trouble("containers need root here") }
             if !options.isInside {
@@ -51,8 +52,12 @@ struct Program {
         unsafe chmod(folder, 0o755)
         defer { remove(folder) }
 
+        if options.works.contains(where: Work.ofRegistry.contains) {
+            unsafe mkdir("\(folder)/registry", 0o755)
+            try mountDisk(at: "\(folder)/registry")
+        }
         say("making what the engines are given")
-        let material = try Material(in: "\(folder)/material", options)
+        let material = try Material(in: "\(folder)/material", registries: "\(folder)/registry", options)
         var measuring = Measuring(options, material)
         var engines: [Engine] = []
         defer {
@@ -91,7 +96,7 @@ struct Program {
             measuring.perform(work, engines)
         }
         measuring.report.judge()
-        print(options.isJSON ? try measuring.report.json() : measuring.report.table(options.engines))
+        print(options.isJSON ? try measuring.report.json() : measuring.report.table(options.engines + ["nginx"]))
     }
 
     /// A file system of its own, with a journal, for what one engine keeps: on one without, making files is much slower in the minutes after many were

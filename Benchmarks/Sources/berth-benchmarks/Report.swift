@@ -44,6 +44,11 @@ struct Report: Codable {
 
     /// Adds an engine's samples to a series.
     mutating func add(_ work: String, _ engine: Engine, _ samples: [Double], unit: String, isRate: Bool = false) {
+        add(work, engine.name, samples, unit: unit, isRate: isRate)
+    }
+
+    /// Adds the samples of whoever is called so.
+    mutating func add(_ work: String, _ name: String, _ samples: [Double], unit: String, isRate: Bool = false) {
         guard !samples.isEmpty else { return }
         let index: Int
         if let found = series.firstIndex(where: { $0.work == work }) {
@@ -52,7 +57,7 @@ struct Report: Codable {
             series.append(Series(work: work, unit: unit, isRate: isRate))
             index = series.count - 1
         }
-        series[index].figures[engine.name] = Figure(samples)
+        series[index].figures[name] = Figure(samples)
     }
 
     func median(_ work: String, _ engine: String) -> Double? { series.first { $0.work == work }?.figures[engine]?.median }
@@ -123,6 +128,32 @@ struct Report: Codable {
             beside("docker", work, atLeast: wanted)
             if work == .load { beside("podman", work, atLeast: 2) }
             atMost("\(work.rawValue): most memory (PSS)", 80)
+        }
+        judgeTransfers()
+    }
+
+    private mutating func judgeTransfers() {
+        for kind in RegistryKind.allCases {
+            for (work, wanted) in [(Work.pull, 4.0), (.push, 10)] {
+                let title = Text.transfer(work, kind)
+                if let own = median(title, "berth"), let other = median(title, "docker") {
+                    bars.append(
+                        Bar(
+                            promise: "\(title): \(Text.number(wanted)) times better than docker",
+                            found: "\(Text.number(other / own)) times",
+                            isMet: other / own >= wanted))
+                }
+                if let own = median("\(title): most memory (PSS)", "berth") {
+                    bars.append(
+                        Bar(promise: "\(title): most memory (PSS): at most 80 MB", found: "\(Text.number(own)) MB", isMet: own <= 80))
+                }
+            }
+        }
+        for count in BlobRates.connectionCounts {
+            let title = Text.blobs(count)
+            guard let own = median(title, "berth"), let other = median(title, "nginx") else { continue }
+            bars.append(
+                Bar(promise: "\(title): half of nginx", found: "\(Text.number(own / other)) of it", isMet: own / other >= 0.5))
         }
     }
 

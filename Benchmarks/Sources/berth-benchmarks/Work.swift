@@ -2,10 +2,13 @@ internal import Glibc
 
 /// What is measured.
 enum Work: String, CaseIterable {
-    case command, run, bridge, exec, life, rate, network, load, save, export, `import`, commit, log, memory, daemon, runtime
+    case command, run, bridge, exec, life, rate, network, load, save, export, `import`, commit, pull, push, serve, log, memory, daemon,
+        runtime
 
     /// Those of the large image.
-    static let ofBigImage: Set<Work> = [.load, .save, .export, .import, .commit]
+    static let ofBigImage: Set<Work> = [.load, .save, .export, .import, .commit, .pull, .push, .serve]
+    /// Those with a registry.
+    static let ofRegistry: Set<Work> = [.pull, .push, .serve]
 
     var title: String {
         switch self {
@@ -18,6 +21,8 @@ enum Work: String, CaseIterable {
         case .network: "from one container to another"
         case .load, .save, .export, .import: "\(rawValue) of an image of 900 MB, 50,000 files, 10 layers"
         case .commit: "commit of what is new in a container of that image"
+        case .pull, .push: "\(rawValue) of that image, with a registry on loopback"
+        case .serve: "blobs from the registry"
         case .log: "output to the log"
         case .memory: "memory of the idle daemon (PSS)"
         case .daemon: "start of the daemon until it answers"
@@ -31,6 +36,8 @@ struct Measuring {
     var report: Report
     let options: Options
     let material: Material
+    /// Whether the registries have the large image.
+    var isFilled = false
     private static let blockLength = 5
 
     init(_ options: Options, _ material: Material) {
@@ -74,6 +81,8 @@ struct Measuring {
             }
         case .rate: each(work, whole, unit: "/s", isRate: true, count: 3) { engine throws(Trouble) in try Self.rate(engine, engine.flags) }
         case .load, .save, .export, .import, .commit: big(work, whole)
+        case .pull, .push: transfers(work, whole)
+        case .serve: serve(whole)
         case .log: logs(whole)
         case .memory: memory(whole)
         case .daemon: daemons(whole.filter(\.hasDaemon))
@@ -158,7 +167,7 @@ struct Measuring {
     }
 
     /// One engine's failure costs no other its figures.
-    private mutating func guarded(_ work: Work, _ engine: Engine, _ body: () throws(Trouble) -> Void) -> Bool {
+    mutating func guarded(_ work: Work, _ engine: Engine, _ body: () throws(Trouble) -> Void) -> Bool {
         do throws(Trouble) {
             try body()
             return true
