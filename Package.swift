@@ -71,7 +71,8 @@ let rooms: [Target] = [
     room(
         "BerthImages",
         uses: [
-            "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor",
+            "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthCredentials", "BerthOCI",
+            "BerthReactor",
             "BerthLinux",
         ]),
     room("BerthCredentials", uses: ["BerthLinux"]),

@@ -56,7 +56,7 @@ struct CopyRoutes: Sendable {
     private func origin(_ place: CopyPlace, _ body: Way?, _ call: Call) throws -> CopySource {
         switch place {
         case .registry(let name):
-            return engine.source(try ImageReference(parsing: name), credentials: try RegistryRoutes.credentials(call))
+            return try engine.images.source(try ImageReference(parsing: name), credentials: try RegistryRoutes.credentials(call))
         case .store(let name): return .store(name)
         case .layout(let name), .docker(let name):
             guard let body else { preconditionFailure("an archive has a way") }
@@ -68,7 +68,7 @@ struct CopyRoutes: Sendable {
         switch place {
         case .registry(let name):
             let credentials = try RegistryRoutes.credentials(call, header: "X-Registry-Auth-To")
-            return try engine.destination(try ImageReference(parsing: name), credentials: credentials)
+            return try engine.images.destination(try ImageReference(parsing: name), credentials: credentials)
         case .store(let name): return .store(try Self.named(name))
         case .layout(let name):
             guard let answer else { preconditionFailure("an archive has a way") }

@@ -30,13 +30,14 @@ struct RegistryRoutes: Sendable {
                 guard !others.isEmpty else { throw TransferError(.notFound, "'\(reference.familiarName)' has no tags") }
             }
             let name = isAll ? others.removeFirst() : reference
-            first = (name, try await engine.pull(name, platform: platform, credentials: credentials, .bound))
+            first = (name, try await engine.images.pull(name, platform: platform, credentials: credentials, .bound))
         } catch { throw Self.failure(error, of: reference) }
         try await call.reply.begin(type: "application/json")
         try await finishing(call) {
             var areNew = [try await tell(first.stake, first.name, call)]
             for name in others {
-                areNew.append(try await tell(try await engine.pull(name, platform: platform, credentials: credentials, .bound), name, call))
+                areNew.append(
+                    try await tell(try await engine.images.pull(name, platform: platform, credentials: credentials, .bound), name, call))
             }
             let words = areNew.contains(true) ? "Downloaded newer image for" : "Image is up to date for"
             let one = first.name.digest.map { first.name.withDigest($0) } ?? first.name
@@ -60,7 +61,7 @@ struct RegistryRoutes: Sendable {
         guard let image = call.query["fromImage"] else { throw APIFailure.invalid("the parameter 'fromImage' is missing: what to pull") }
         let (reference, platform, credentials) = try request(image, call)
         do throws(TransferError) {
-            let stake = try await engine.pull(reference, platform: platform, credentials: credentials, .detached)
+            let stake = try await engine.images.pull(reference, platform: platform, credentials: credentials, .detached)
             guard let job = engine.jobs.find(stake.job.id) else { throw TransferError(.cancelled, "the pull has ended already") }
             let item = JobItem(job.summary)
             try await Self.document(JobReport(item), call)
@@ -118,7 +119,7 @@ struct RegistryRoutes: Sendable {
                 throw ImageError(.notFound, "An image does not exist locally with the tag: \(reference.familiarName)")
             }
             for name in names {
-                let stake = try engine.push(name, platform: platform, credentials: credentials, .bound)
+                let stake = try engine.images.push(name, platform: platform, credentials: credentials, .bound)
                 try await tell(try await FollowedStake(call: call).follow(stake), call)
             }
         }

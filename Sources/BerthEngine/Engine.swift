@@ -102,7 +102,9 @@ public final class Engine: Sendable {
             snapshots = try Snapshotters.open(document.snapshotter, in: configuration.root)
             let layers = LayerStore(content: content, snapshots: snapshots, limits: configuration.archiveLimits)
             let images = try ImageStore(
-                .init(root: configuration.root, content: content, layers: layers, snapshots: snapshots, events: events, jobs: jobs))
+                .init(
+                    root: configuration.root, content: content, layers: layers, snapshots: snapshots, events: events, jobs: jobs,
+                    places: RegistryPlaces(registry: registry)))
             runtime = try Runtime(
                 configuration: RuntimeConfiguration(engineID: document.id, execRoot: execRoot, monitor: configuration.monitor),
                 reactor: reactor)

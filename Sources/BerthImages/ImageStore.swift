@@ -34,13 +34,16 @@ public final class ImageStore: Sendable {
         public var events: EventHub
         /// Does the long work.
         public var jobs: JobRegistry
+        /// Where images come from and go to by their names; `nil` for nowhere.
+        public var places: (any ImagePlaces)?
 
         /// All of them.
         public init(
-            root: String, content: ContentStore, layers: LayerStore, snapshots: any Snapshotter, events: EventHub, jobs: JobRegistry
+            root: String, content: ContentStore, layers: LayerStore, snapshots: any Snapshotter, events: EventHub, jobs: JobRegistry,
+            places: (any ImagePlaces)? = nil
         ) {
             (self.root, self.content, self.layers, self.snapshots) = (root, content, layers, snapshots)
-            (self.events, self.jobs) = (events, jobs)
+            (self.events, self.jobs, self.places) = (events, jobs, places)
         }
     }
 

@@ -94,6 +94,12 @@ public final class JobStake<Output: Sendable>: Sendable {
         if isGivenUp.take() { job.core.removeStake() }
     }
 
+    /// As ``Job/progress``.
+    public var progress: AsyncStream<Progress> { job.progress }
+
+    /// As ``Job/cancel()``: for all who have a stake in it. ``giveUp()`` leaves it to the others.
+    public func cancel() { job.cancel() }
+
     /// The result, once it is there. A task that is cancelled while it waits gives the stake up.
     public var value: Output {
         get async throws {

@@ -10,7 +10,7 @@ private let rooms: [(name: String, group: Group)] = [
     ("BerthOCI", .storage), ("CZlib", .storage), ("CISAL", .storage), ("CZstd", .storage), ("CArchive", .storage), ("BerthTar", .storage),
     ("BerthArchive", .storage),
     ("BerthState", .storage), ("BerthContent", .storage), ("BerthSnapshots", .storage), ("BerthLayers", .storage),
-    ("BerthImages", .storage), ("BerthCredentials", .storage), ("BerthRegistry", .storage),
+    ("BerthCredentials", .storage), ("BerthImages", .storage), ("BerthRegistry", .storage),
     ("BerthRuntime", .running), ("BerthNetworking", .running), ("BerthContainers", .running),
     ("BerthEngine", .engine), ("Berth", .engine),
     ("DockerAPI", .edges), ("BerthAPI", .edges), ("BerthDaemon", .edges), ("CCrypt", .edges), ("BerthRegistryServer", .edges),
