@@ -60,14 +60,7 @@ final class ImageCopy: Sendable {
 
     private func each(_ blobs: [Descriptor], width: Int, _ body: @escaping @Sendable (Descriptor) async throws -> Void) async throws {
         for blob in blobs { tell(blob, "Waiting") }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (count, blob) in blobs.enumerated() {
-                // The first that fails ends the others: a group that is left by an error cancels its tasks.
-                if count >= max(1, width) { try await group.next() }
-                group.addTask { try await body(blob) }
-            }
-            try await group.waitForAll()
-        }
+        try await performConcurrently(blobs, width: width, body)
     }
 
     private func add(_ manifest: FetchedManifest, depth: Int, to tree: inout Tree) async throws {

@@ -41,9 +41,12 @@ extension ImageFetch {
     /// A manifest or an index, from here if it is here.
     private func manifest(_ descriptor: Descriptor) async throws -> [UInt8] {
         guard descriptor.byteCount <= UInt64(ImageStore.maximumDocumentByteCount) else { throw tooLarge(descriptor) }
-        var bytes = try await kept(descriptor)
-        if bytes == nil { bytes = try await source.manifest(.digest(descriptor.digest)).bytes }
-        guard let bytes else { preconditionFailure("what was not here was fetched") }
+        let bytes: [UInt8]
+        if let kept = try await kept(descriptor) {
+            bytes = kept
+        } else {
+            bytes = try await source.manifest(.digest(descriptor.digest)).bytes
+        }
         try require(bytes, toBe: descriptor)
         parts.add(document: bytes, descriptor.digest)
         return bytes

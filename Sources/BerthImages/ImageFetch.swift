@@ -121,14 +121,7 @@ final class ImageFetch: Sendable {
     }
 
     private func download(_ missing: [Descriptor], _ started: @escaping @Sendable (StartedLayer) -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (count, layer) in missing.enumerated() {
-                // The first that fails ends the others: a group that is left by an error cancels its tasks.
-                if count >= max(1, options.downloadWidth) { try await group.next() }
-                group.addTask { try await self.download(layer, started) }
-            }
-            try await group.waitForAll()
-        }
+        try await performConcurrently(missing, width: options.downloadWidth) { try await self.download($0, started) }
     }
 
     private func download(_ layer: Descriptor, _ started: (StartedLayer) -> Void) async throws {
@@ -198,13 +191,7 @@ final class ImageFetch: Sendable {
 
     /// Unpacks layers while they come, so many at a time.
     private func unpack(_ started: AsyncStream<StartedLayer>) async {
-        await withTaskGroup(of: Void.self) { group in
-            var runningCount = 0
-            for await layer in started {
-                if runningCount == ImageStore.unpackingWidth { await group.next() } else { runningCount += 1 }
-                group.addTask { await self.unpack(layer) }
-            }
-        }
+        await performConcurrently(started, width: ImageStore.unpackingWidth) { await self.unpack($0) }
     }
 
     private func unpack(_ layer: StartedLayer) async {

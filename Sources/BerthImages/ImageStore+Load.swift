@@ -128,13 +128,7 @@ extension ImageStore {
 
     /// Unpacks layers while they come, so many at a time.
     private func unpack(_ started: AsyncStream<StartedLayer>, _ context: JobContext) async {
-        await withTaskGroup(of: Void.self) { group in
-            var runningCount = 0
-            for await layer in started {
-                if runningCount == Self.unpackingWidth { await group.next() } else { runningCount += 1 }
-                group.addTask { await self.unpack(layer, context) }
-            }
-        }
+        await performConcurrently(started, width: Self.unpackingWidth) { await self.unpack($0, context) }
     }
 
     private func unpack(_ layer: StartedLayer, _ context: JobContext) async {

@@ -133,14 +133,7 @@ private final class ImagePush: Sendable {
 
     func perform(width: Int) async throws {
         for blob in plan.blobs { tell(blob, "Preparing") }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (count, blob) in plan.blobs.enumerated() {
-                // The first that fails ends the others: a group that is left by an error cancels its tasks.
-                if count >= max(1, width) { try await group.next() }
-                group.addTask { try await self.bring(blob) }
-            }
-            try await group.waitForAll()
-        }
+        try await performConcurrently(plan.blobs, width: width) { try await self.bring($0) }
         for manifest in plan.manifests {
             let bytes = try await lane.run { [store] () throws(ImageError) in
                 do throws(ContentError) {

@@ -69,8 +69,7 @@ struct EngineImages: RegistryReading {
 
     private func parse(_ bytes: [UInt8], _ descriptor: Descriptor) throws(ContentError) -> ReceivedManifest {
         // Its own word for what it is goes before what an index, which may be older, says.
-        do throws(RegistryFailure) { return try ReceivedManifest(bytes, contentType: nil) } catch {}
-        do throws(RegistryFailure) { return try ReceivedManifest(bytes, contentType: descriptor.mediaType.rawValue) } catch {
+        do throws(RegistryFailure) { return try ReceivedManifest(bytes, contentType: nil, otherwise: descriptor.mediaType) } catch {
             throw ContentError(.storage, "manifest \(descriptor.digest) cannot be read: \(error.message)", digest: descriptor.digest)
         }
     }

@@ -38,7 +38,8 @@ struct ReceivedManifest {
         var annotations: [String: String]?
     }
 
-    init(_ bytes: [UInt8], contentType: String?) throws(RegistryFailure) {
+    /// - Parameter otherwise: what kind it is where neither the request nor itself says.
+    init(_ bytes: [UInt8], contentType: String?, otherwise: MediaType? = nil) throws(RegistryFailure) {
         let fields: Fields
         do { fields = try JSONDecoder().decode(Fields.self, from: Data(bytes)) } catch {
             throw .manifestInvalid("the manifest is not JSON of the right shape: \(Self.words(of: error))")
@@ -47,7 +48,7 @@ struct ReceivedManifest {
         if let said, let own = fields.mediaType, said != own {
             throw .manifestInvalid("the manifest says that it is '\(own)', and its Content-Type '\(said)'")
         }
-        guard let name = said ?? fields.mediaType else {
+        guard let name = said ?? fields.mediaType ?? otherwise?.rawValue else {
             throw .manifestInvalid("neither the request nor the manifest says what kind it is")
         }
         // It is sent back as a header.
