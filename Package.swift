@@ -153,7 +153,11 @@ let testTargets: [Target] = [
             "BerthImages", "BerthLayers", "BerthArchive", "BerthTar", "BerthContent", "BerthSnapshots", "BerthState", "BerthReactor",
             "BerthOCI", "BerthLinux",
         ]),
-    tests("CrashTests", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux"]),
+    tests(
+        "CrashTests",
+        of: [
+            "BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux", "BerthRegistryServer",
+        ] + nio),
     tests("BerthCredentialsTests", of: ["BerthCredentials", "BerthLinux"]),
     tests(
         "BerthRegistryTests",
@@ -167,8 +171,9 @@ let testTargets: [Target] = [
     tests(
         "BerthRegistryServerTests",
         of: [
-            "BerthRegistryServer", "BerthImages", "BerthLayers", "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", crypto,
-            cryptoExtras, nioTLS,
+            "BerthRegistryServer", "BerthRegistry", "BerthImages", "BerthLayers", "BerthSnapshots", "BerthContent", "BerthState",
+            "BerthOCI",
+            "BerthLinux", crypto, cryptoExtras, nioTLS,
         ]
             + nio),
     tests("BerthClientTests", of: ["BerthClient", "BerthAPI", "BerthLinux"]),
