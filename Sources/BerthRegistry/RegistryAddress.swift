@@ -111,14 +111,17 @@ struct URLParts: Hashable, Sendable {
 
     /// Scheme, host and port.
     var origin: String {
-        "\(scheme.rawValue)://" + (host.contains(":") ? "[\(host)]" : host) + (port.map { ":\($0)" } ?? "")
+        "\(scheme.rawValue)://\(authority)"
     }
 
     /// Whether credentials for the one may be shown to the other.
     func isSameOrigin(as other: URLParts) -> Bool {
         scheme == other.scheme && host == other.host && effectivePort == other.effectivePort
     }
-    private var effectivePort: UInt16 { port ?? (scheme == .https ? 443 : 80) }
+    /// The port that is connected to.
+    var effectivePort: UInt16 { port ?? (scheme == .https ? 443 : 80) }
+    /// The host and port as they stand in a URL.
+    var authority: String { (host.contains(":") ? "[\(host)]" : host) + (port.map { ":\($0)" } ?? "") }
 
     /// The whole, with all that it has.
     var text: String { origin + path + (query.isEmpty ? "" : "?\(query)") }

@@ -82,6 +82,7 @@ extension TransferError {
     static func unreachable(_ endpoint: Endpoint, _ failure: TransportFailure, request: String) -> TransferError {
         let advice: String? =
             switch failure.kind {
+            case _ where failure.advice != nil: failure.advice
             case .noConnection: "see whether the name is right, and whether the registry runs and can be reached from here"
             case .notTLS: "if it is to be spoken to without TLS, name it among the insecure registries"
             case .untrusted:

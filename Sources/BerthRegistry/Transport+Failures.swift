@@ -16,7 +16,7 @@ extension Transport {
         case let error as NIOSSLError: return of(error, host)
         case is NIOSSLExtraError:
             return TransportFailure(
-                kind: .untrusted, description: "the certificate of \(host) is for other names than this one", errno: nil)
+                kind: .untrusted, description: "the certificate of \(host) is for other names than this one", errno: nil, isOfName: true)
         case let error as IOError: return of(Errno(rawValue: error.errnoCode))
         case is HTTPParserError:
             return TransportFailure(kind: .interrupted, description: "the answer is no HTTP, or ended before its end", errno: nil)

@@ -25,6 +25,10 @@ struct TransportFailure: Error {
     /// What happened, for people.
     let description: String
     let errno: Errno?
+    /// What to try, where that is not the same for all of its kind.
+    var advice: String?
+    /// Whether a certificate is not trusted because of its names.
+    var isOfName = false
 
     var retry: RetryPolicy.Failure? {
         switch kind {
@@ -48,8 +52,8 @@ struct TransportFailure: Error {
 
 /// Sends requests and gives answers: no redirects, no credentials, no repetition.
 final class Transport: Sendable {
-    private let configuration: RegistryConfiguration
-    /// By the proxy that they go through; made when they are first needed.
+    let configuration: RegistryConfiguration
+    /// By the way out that they go; made when they are first needed.
     private let clients = Mutex<[String: HTTPClient]?>([:])
 
     /// Where hosts are, instead of what the system says.
@@ -72,54 +76,77 @@ final class Transport: Sendable {
 
     /// Sends a request and gives the answer's head; the body is read by the caller, or its connection is closed.
     func execute(_ call: Call, _ tls: TLSConfiguration?) async throws(TransportFailure) -> HTTPClientResponse {
-        let client = try client(for: call.url)
-        var request = HTTPClientRequest(url: call.url.text)
+        let way = try wayOut(to: call.url, tls)
+        let client = try client(for: way)
+        var request = HTTPClientRequest(url: way.url(of: call.url))
         request.method = call.method
         request.headers = call.headers
         if !request.headers.contains(name: "User-Agent") { request.headers.add(name: "User-Agent", value: configuration.userAgent) }
+        way.prepare(&request.headers, for: call.url)
         request.body = call.body
-        request.tlsConfiguration = tls
-        do { return try await client.execute(request, deadline: .distantFuture) } catch { throw Self.failure(error, call.url.host) }
+        request.tlsConfiguration = way.tls(tls)
+        do {
+            let response = try await client.execute(request, deadline: .distantFuture)
+            if case .forwarding = way, response.status == .proxyAuthenticationRequired { throw HTTPClientError.proxyAuthenticationRequired }
+            return response
+        } catch {
+            let failure = way.explained(Self.failure(error, call.url.host))
+            guard failure.kind == .untrusted else { throw failure }
+            throw await untrusted(failure, call, tls, way)
+        }
     }
 
-    private func client(for url: URLParts) throws(TransportFailure) -> HTTPClient {
-        let port = url.port ?? (url.scheme == .https ? 443 : 80)
-        let proxyText = configuration.proxies.proxy(to: url.scheme, host: url.host, port: port)
-        let proxy = try proxyText.map { (text) throws(TransportFailure) in try Self.proxy(text) }
+    /// How a host is reached.
+    private func wayOut(to url: URLParts, _ tls: TLSConfiguration?) throws(TransportFailure) -> WayOut {
+        guard let text = configuration.proxies.proxy(to: url.scheme, host: url.host, port: url.effectivePort) else { return .direct }
+        let proxy = try Proxy(parsing: text)
+        guard url.scheme == .https else { return .forwarding(proxy) }
+        let isVerified = tls.map { $0.certificateVerification == .fullVerification } ?? true
+        return .tunnel(proxy, to: isVerified ? IPNumber(url.host) : nil)
+    }
+
+    private func client(for way: WayOut) throws(TransportFailure) -> HTTPClient {
         let found: HTTPClient? = clients.withLock { clients in
-            if let client = clients?[proxyText ?? ""] { return client }
+            if let client = clients?[way.key] { return client }
             guard clients != nil else { return nil }
-            var settings = HTTPClient.Configuration(
-                redirectConfiguration: .disallow,
-                timeout: .init(
-                    connect: configuration.connectTimeout.timeAmount, read: configuration.idleTimeout.timeAmount,
-                    write: configuration.idleTimeout.timeAmount))
-            settings.proxy = proxy
-            settings.httpVersion = .http1Only
-            settings.dnsOverride = hostAddresses
-            settings.http1_1ConnectionDebugInitializer = { LateEnd.add(to: $0) }
-            // What is tried again, and when, is decided in one place.
-            settings.connectionPool.retryConnectionEstablishment = false
-            let client = HTTPClient(eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton), configuration: settings)
-            clients?[proxyText ?? ""] = client
+            let patience = configuration.idleTimeout.timeAmount
+            let client = HTTPClient(
+                eventLoopGroupProvider: .shared(MultiThreadedEventLoopGroup.singleton),
+                configuration: settings(for: way) { channel in
+                    way.add(to: channel).flatMap { LateEnd.add(to: channel, patience: patience) }
+                })
+            clients?[way.key] = client
             return client
         }
         guard let found else { throw TransportFailure(kind: .cancelled, description: "the registry client is closed", errno: nil) }
         return found
     }
 
-    private static func proxy(_ text: String) throws(TransportFailure) -> HTTPClient.Configuration.Proxy {
-        // Without a scheme it is a host and a port, as the field reads it.
-        guard let parts = URLParts(parsing: text.contains("://") ? text : "http://\(text)"), parts.scheme == .http else {
-            throw TransportFailure(
-                kind: .invalid, description: "the proxy's address is not of the form http://[user:password@]host[:port]", errno: nil)
+    /// - Parameter prepare: what is done with each connection before anything is sent on it; where it fails, nothing is.
+    func settings(
+        for way: WayOut, _ prepare: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> HTTPClient.Configuration {
+        // That nothing comes is seen where it is known whether anything was asked for.
+        var settings = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: configuration.connectTimeout.timeAmount, write: configuration.idleTimeout.timeAmount))
+        if case .tunnel(let proxy, _) = way {
+            settings.proxy = .server(
+                host: proxy.host, port: Int(proxy.port),
+                authorization: proxy.credentials.map { .basic(username: $0.user, password: $0.password) })
         }
-        let authorization = parts.userInformation.map { information -> HTTPClient.Authorization in
-            let halves = information.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            return .basic(
-                username: PercentText.decoded(halves[0]), password: halves.count > 1 ? PercentText.decoded(halves[1]) : "")
+        settings.httpVersion = .http1Only
+        settings.dnsOverride = hostAddresses
+        settings.http1_1ConnectionDebugInitializer = { channel in
+            // The client forgets a connection that is not to be, and leaves it open.
+            prepare(channel).flatMapErrorThrowing { error in
+                channel.close(promise: nil)
+                throw error
+            }
         }
-        return .server(host: parts.host, port: Int(parts.port ?? 80), authorization: authorization)
+        // What is tried again, and when, is decided in one place.
+        settings.connectionPool.retryConnectionEstablishment = false
+        return settings
     }
 }
 

@@ -8,9 +8,11 @@ import Testing
 
 @Suite("A registry's certificate is trusted for the reasons that an operator gives")
 struct CertificateTests {
-    private func serverTLS(wantsClient: Bool = false) throws -> TLSConfiguration {
-        let chain = try NIOSSLCertificate.fromPEMBytes(Array(TestCertificates.server.utf8))
-        let key = try NIOSSLPrivateKey(bytes: Array(TestCertificates.serverKey.utf8), format: .pem)
+    private func serverTLS(
+        wantsClient: Bool = false, _ certificate: String = TestCertificates.server, _ key: String = TestCertificates.serverKey
+    ) throws -> TLSConfiguration {
+        let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8))
+        let key = try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem)
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         if wantsClient {
@@ -57,7 +59,13 @@ struct CertificateTests {
         #expect(try await fetch(peer, try directory(peer, ["ca.crt": TestCertificates.authority])) == nil)
         let error = try await fetch(peer, nil)
         #expect(error?.code == .untrusted)
-        #expect(error?.advice?.contains("/etc/docker/certs.d/registry.test:\(peer.port)/ca.crt") == true)
+        #expect(error?.advice?.contains("the authority's certificate at /etc/docker/certs.d/registry.test:\(peer.port)/ca.crt") == true)
+        #expect(
+            error?.reason.hasSuffix(
+                "the certificate of registry.test, for 'CN=berth test server' and signed by 'CN=Berth test authority', is signed by an authority that is not trusted, or does not show how it comes from one that is"
+            ) == true)
+        // What was looked at was not asked anything.
+        #expect(peer.requests.count == 1)
         #expect(try await fetch(peer, nil, insecure: true) == nil)
     }
 
@@ -66,7 +74,46 @@ struct CertificateTests {
         let path = "/var/tmp/certificates-\(UInt64.random(in: 0...UInt64.max))"
         let directory = try Directory.open("/").makeDirectories(try PathBytes("\(path)/other.test:\(peer.port)"))
         try unsafe directory.replaceFile("ca.crt", with: TestCertificates.authority.utf8Span.span.bytes, durability: .none)
-        #expect(try await fetch(peer, path, host: "other.test")?.code == .untrusted)
+        let error = try await fetch(peer, path, host: "other.test")
+        #expect(error?.code == .untrusted)
+        #expect(error?.reason.hasSuffix("is for other names: registry.test, 127.0.0.2") == true, "\(String(describing: error))")
+        #expect(error?.advice?.contains("other.test") == true)
+    }
+
+    @Test("A certificate that is not valid now says when it is", arguments: [true, false])
+    func dates(isExpired: Bool) async throws {
+        let certificate = isExpired ? TestCertificates.expired : TestCertificates.future
+        let peer = try await Peer.start(tls: try serverTLS(certificate, TestCertificates.ownKey), answer)
+        // It is trusted otherwise.
+        for trusted in [[:], ["ca.crt": certificate]] {
+            let error = try await fetch(peer, try directory(peer, trusted))
+            #expect(error?.code == .untrusted)
+            let words = isExpired ? "expired at 2020-02-01T00:00:00Z; it is 20" : "is not valid before 2120-01-01T00:00:00Z; it is 20"
+            let name = "'CN=\(isExpired ? "old" : "young") server, O=Berth'"
+            #expect(error?.reason.contains("for \(name) and signed by \(name), ") == true)
+            #expect(error?.reason.contains(words) == true, "\(String(describing: error))")
+            #expect(error?.advice?.contains("clock") == true)
+        }
+        #expect(peer.requests.isEmpty)
+    }
+
+    @Test("What stands in a certificate is read from any bytes, and steers no terminal")
+    func facts() throws {
+        let certificate = try #require(try NIOSSLCertificate.fromPEMBytes(Array(TestCertificates.server.utf8)).first)
+        let facts = try #require(CertificateFacts(of: certificate))
+        #expect(facts.subject == "CN=berth test server" && facts.issuer == "CN=Berth test authority" && !facts.isOwnIssuer)
+        #expect(facts.names == ["registry.test", "127.0.0.2"])
+        #expect(facts.notBefore < facts.notAfter && facts.notAfter > 4_900_000_000)
+        var bytes = try certificate.toDERBytes()
+        for count in bytes.indices { _ = CertificateFacts(der: Array(bytes[..<count]), notBefore: 0, notAfter: 0) }
+        for index in bytes.indices {
+            bytes[index] ^= 0xff
+            _ = CertificateFacts(der: bytes, notBefore: 0, notAfter: 0)
+            bytes[index] ^= 0xff
+        }
+        let name = try #require(bytes.firstRange(of: Array("berth test server".utf8)))
+        bytes[name.lowerBound] = 0x1b
+        #expect(CertificateFacts(der: bytes, notBefore: 0, notAfter: 0)?.subject == "CN=?erth test server")
     }
 
     @Test func client() async throws {

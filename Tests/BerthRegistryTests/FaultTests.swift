@@ -178,12 +178,12 @@ struct FaultTests {
             return reply
         }
         let taken = Taken()
-        try await peer.repository { $0.idleTimeout = .milliseconds(300) }.fetch(blob, from: 0, into: taken.sink)
+        try await peer.repository { $0.idleTimeout = .seconds(2) }.fetch(blob, from: 0, into: taken.sink)
         #expect(taken.bytes == bytes)
         let silent = try await Peer.start { request in request.path == "/v2/" ? Reply(200) : Reply([]) }
         let repository = try silent.repository {
             $0.retries.maximumTryCount = 2
-            $0.idleTimeout = .milliseconds(300)
+            $0.idleTimeout = .seconds(2)
         }
         #expect(await failure { _ = try await repository.manifest(.tag("v1")) }?.code == .timedOut)
     }

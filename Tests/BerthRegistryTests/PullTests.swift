@@ -71,7 +71,8 @@ struct PullTests {
         let ranges = peer.requests.compactMap { $0.header("Range") }
         #expect(ranges.first == "bytes=10-2097161")
         #expect(failingRequest != 0 || ranges.count == 5)
-        #expect(failingRequest == 0 || ranges.last?.hasSuffix("-") == true)
+        // Those that were given up with the failed one may be seen later than the one that brings the rest.
+        #expect(ranges.filter { $0.hasSuffix("-") }.count == (failingRequest == 0 ? 0 : 1))
     }
 
     @Test func rangeIgnored() async throws {

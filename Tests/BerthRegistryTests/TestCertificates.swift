@@ -53,4 +53,38 @@ enum TestCertificates {
         u+iAK9n0fVS3ap5M0seuWmYAtvaBCpcW45HMwIKW8zkoOVdoglYukpDU
         -----END PRIVATE KEY-----
         """
+
+    /// Signed by itself for `registry.test`, good in January 2020 alone; and in the year 2120 alone.
+    static let expired = """
+        -----BEGIN CERTIFICATE-----
+        MIIBdjCCARugAwIBAgICEjQwCgYIKoZIzj0EAwIwJTETMBEGA1UEAwwKb2xkIHNl
+        cnZlcjEOMAwGA1UECgwFQmVydGgwHhcNMjAwMTAxMDAwMDAwWhcNMjAwMjAxMDAw
+        MDAwWjAlMRMwEQYDVQQDDApvbGQgc2VydmVyMQ4wDAYDVQQKDAVCZXJ0aDBZMBMG
+        ByqGSM49AgEGCCqGSM49AwEHA0IABMvyTfM/ED8FBKumaizaNye8Q7XoYcrWud4e
+        v1fopF8i/ALw8YwgiU6AveuIT+0E78ZCWTCiuprgcpBeKMkqXrejOzA5MBgGA1Ud
+        EQQRMA+CDXJlZ2lzdHJ5LnRlc3QwHQYDVR0OBBYEFB0B6+8RakY6QwpFtUIrl4FX
+        iSBHMAoGCCqGSM49BAMCA0kAMEYCIQCjVk2/TpvZ/sWZo+wQdf+EP37Q4arr/BPh
+        L9oJflgA6AIhANjRyUwCEmJpAKnBobPViCcSY/T/jwuZWSXbrQtu0YUa
+        -----END CERTIFICATE-----
+        """
+    static let future = """
+        -----BEGIN CERTIFICATE-----
+        MIIBfjCCASOgAwIBAgICEjQwCgYIKoZIzj0EAwIwJzEVMBMGA1UEAwwMeW91bmcg
+        c2VydmVyMQ4wDAYDVQQKDAVCZXJ0aDAiGA8yMTIwMDEwMTAwMDAwMFoYDzIxMjEw
+        MTAxMDAwMDAwWjAnMRUwEwYDVQQDDAx5b3VuZyBzZXJ2ZXIxDjAMBgNVBAoMBUJl
+        cnRoMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEy/JN8z8QPwUEq6ZqLNo3J7xD
+        tehhyta53h6/V+ikXyL8AvDxjCCJToC964hP7QTvxkJZMKK6muBykF4oySpet6M7
+        MDkwGAYDVR0RBBEwD4INcmVnaXN0cnkudGVzdDAdBgNVHQ4EFgQUHQHr7xFqRjpD
+        CkW1QiuXgVeJIEcwCgYIKoZIzj0EAwIDSQAwRgIhAJaT2uJOwR4fAQ+6gtL/0B9L
+        hBU10RXuyhG+JWF9bBtgAiEAjniDR2BjRUDF4kjFMSPdjyAZCG2b4Xr/FiT9SXMl
+        Dxw=
+        -----END CERTIFICATE-----
+        """
+    static let ownKey = """
+        -----BEGIN PRIVATE KEY-----
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1mWpZx+HUwE/T3MU
+        n/IpuWr+J7h32yPW9iRvGM2Fvx+hRANCAATL8k3zPxA/BQSrpmos2jcnvEO16GHK
+        1rneHr9X6KRfIvwC8PGMIIlOgL3riE/tBO/GQlkworqa4HKQXijJKl63
+        -----END PRIVATE KEY-----
+        """
 }
