@@ -13,7 +13,10 @@ FILES = [
     "BerthArchive/Decompressor", "BerthLayers/LayerRules", "BerthImages/DocumentText", "BerthImages/FoundImage", "BerthImages/FoundArchive",
     "BerthImages/LayoutIndex", "BerthImages/ImageIndex", "BerthImages/DockerManifest", "BerthImages/LegacyRepositories",
     "BerthImages/ArchiveDocuments", "BerthImages/ArchiveReceiver", "BerthImages/ArchiveMembers", "BerthImages/ArchiveLooks", "BerthImages/LayoutDirectory",
-    "BerthImages/ImageStore+Making", "BerthOCI/Digest", "BerthOCI/Descriptor", "BerthOCI/Manifest", "BerthOCI/ImageConfiguration",
+    "BerthImages/ImageStore+Making", "BerthImages/ImageFetch", "BerthImages/ImageFetch+Documents", "BerthRegistry/Download", "BerthRegistry/Download+Ranges",
+    "BerthRegistry/Conversation", "BerthRegistry/Conversation+Authorization", "BerthRegistry/RegistryRepository+Reading", "BerthRegistry/RegistryRepository+Writing",
+    "BerthRegistry/ManifestLook", "BerthRegistry/RegistryAddress", "BerthRegistry/WayOut", "BerthRegistry/Upload", "BerthRegistry/Pages",
+    "BerthRegistry/CertificateFacts", "BerthRegistry/CertificateDirectory", "BerthOCI/Digest", "BerthOCI/Descriptor", "BerthOCI/Manifest", "BerthOCI/ImageConfiguration",
 ]
 # What looks like a check and refuses no input: what is then done is told instead of what goes wrong, or the work only ends earlier.
 NO_CHECKS = {
