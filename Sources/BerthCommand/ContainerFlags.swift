@@ -71,34 +71,18 @@ struct ContainerFlags: ParsableArguments {
     @Option(name: [.short, .long], help: help("Username or UID (format: <name|uid>[:<group|gid>])")) var user: String?
     @Option(name: [.short, .long], help: help("Bind mount a directory or file: SOURCE:TARGET[:ro]", "list")) var volume: [String] = []
     @Option(name: [.short, .long], help: help("Working directory inside the container")) var workdir: String?
+    @OptionGroup var host: HostFlags
 
     /// What Docker has besides.
     static let absent: [AbsentFlag] = [
-        .value("volumes-from", why: volumes), .value("volume-driver", why: volumes), .value("storage-opt", why: volumes),
+        .value("volumes-from", why: volumes), .value("volume-driver", why: volumes),
         .value("tmpfs", why: "temporary file systems cannot be mounted yet"),
-        .value("device", why: devices), .value("device-cgroup-rule", why: devices), .value("device-read-bps", why: blocks),
-        .value("device-read-iops", why: blocks), .value("device-write-bps", why: blocks), .value("device-write-iops", why: blocks),
-        .value("blkio-weight", why: blocks), .value("blkio-weight-device", why: blocks), .value("gpus", why: devices),
-        .value("cpu-rt-period", why: realTime), .value("cpu-rt-runtime", why: realTime),
-        .value("ipc", why: namespaces), .value("pid", why: namespaces), .value("uts", why: namespaces), .value("userns", why: namespaces),
-        .value("cgroupns", why: namespaces), .value("cgroup-parent", why: "the engine has a cgroup of its own for all its containers"),
-        .value("group-add", why: "groups cannot be added yet; --user takes one group"),
         .value("health-cmd", why: health), .value("health-interval", why: health), .value("health-retries", why: health),
         .value("health-start-period", why: health), .value("health-start-interval", why: health), .value("health-timeout", why: health),
         .boolean("no-healthcheck", why: health),
-        .boolean("init", why: "there is no init to put into a container yet"), .value("isolation", why: "it belongs to Windows"),
-        .value("kernel-memory", why: "kernels since 5.16 have no such limit"),
-        .value("memory-swappiness", why: "swappiness cannot be set yet"),
-        .value("oom-score-adj", why: "the out-of-memory score cannot be set yet"),
         .value("log-opt", why: "the log has no options yet"),
-        .value("runtime", why: "there is one runtime"), .value("sysctl", why: "kernel parameters cannot be set yet"),
-        .value("annotation", why: "annotations are not kept yet"),
         .boolean("use-api-socket", why: "it cannot be shared yet"),
     ]
     private static let volumes = "there are no volumes yet; -v and --mount take directories of the host's"
-    private static let devices = "devices cannot be given to containers yet, but for --privileged"
-    private static let blocks = "limits of block devices cannot be set yet"
-    private static let realTime = "real-time scheduling cannot be limited yet"
-    private static let namespaces = "each container has namespaces of its own"
     private static let health = "containers are not checked for their health yet"
 }

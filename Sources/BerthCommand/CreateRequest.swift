@@ -12,10 +12,12 @@ struct CreateRequest {
     private let image: String
     private let command: [String]
     private let names: NetworkNames
+    private let hostRequest: HostRequest
 
     init(_ flags: ContainerFlags, image: String, command: [String]) throws {
         (self.flags, self.image, self.command) = (flags, image, command)
         names = try NetworkNames(flags)
+        hostRequest = try HostRequest(flags.host, securityOptions: flags.securityOpt)
         let streams = try flags.attach.map { text throws(Failure) in
             let name = text.lowercased()
             guard ["stdin", "stdout", "stderr"].contains(name) else {
@@ -65,7 +67,7 @@ struct CreateRequest {
         let log: [(String, JSONTree?)] = [("Type", .string(flags.logDriver ?? "")), ("Config", .object([JSONTree.Member]()))]
         let restart: [(String, JSONTree?)] = [("Name", .string("no")), ("MaximumRetryCount", .integer(0))]
         let size = terminalSize.map { [JSONTree.integer($0.rows), .integer($0.columns)] } ?? [.integer(0), .integer(0)]
-        return .object([
+        let members: [(String, JSONTree?)] = [
             ("Binds", binds.isEmpty ? .null : .texts(binds)), ("ContainerIDFile", .string(flags.cidfile ?? "")),
             ("LogConfig", .object(log)), ("NetworkMode", .string(names.networks.mode)), ("PortBindings", portBindings),
             ("RestartPolicy", .object(restart)),
@@ -85,14 +87,15 @@ struct CreateRequest {
             ("PidsLimit", .integer(flags.pidsLimit ?? 0)),
             ("Ulimits", flags.ulimit.isEmpty ? .null : .array(try flags.ulimit.map(Self.limit))),
             ("Mounts", flags.mount.isEmpty ? nil : .array(try flags.mount.map(Self.mount))),
-        ])
+        ]
+        return .object(members + (try hostRequest.members()))
     }
 
     /// A profile of system calls is read here: the daemon may not see our files.
     private func securityOptions() throws -> JSONTree {
-        if flags.securityOpt.isEmpty { return .null }
+        if hostRequest.securityOptions.isEmpty { return .null }
         return .texts(
-            try flags.securityOpt.map { option in
+            try hostRequest.securityOptions.map { option in
                 let parts = option.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "=" || $0 == ":" }
                 guard parts.count == 2, parts[0] == "seccomp", parts[1] != "unconfined", parts[1] != "builtin" else { return option }
                 let bytes: [UInt8]

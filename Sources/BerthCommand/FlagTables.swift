@@ -34,7 +34,7 @@ extension ContainerFlags {
         platform=string privileged publish,p=list publish-all,P pull=string quiet,q disable-content-trust!no-disable-content-trust \
         read-only restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit \
         user,u=string volume,v=list workdir,w=string
-        """
+        """ + " " + HostFlags.written
     }
 }
 extension ConnectNetwork {

@@ -38,6 +38,10 @@ enum Creation {
         func create() throws(ClientError) -> JSONTree {
             try daemon.call("POST", "/containers/create", query: query, body: .json(body))
         }
+        if flags.oomKillDisable, flags.memory == nil {
+            Output.complain(
+                "WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.")
+        }
         if flags.pull == "always" { try pull(daemon, flags, image) }
         let answer: JSONTree
         do {

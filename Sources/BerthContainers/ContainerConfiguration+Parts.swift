@@ -109,6 +109,14 @@ public struct Resources: Sendable, Hashable, Codable {
     public var pidsLimit: Int64?
     /// Whether processes wait for memory instead of being killed (cgroup v1 alone has it). Default `false`.
     public var oomKillDisabled: Bool
+    /// How willingly memory goes to swap: 0 ... 100 (cgroup v1 alone has it). Default `nil`: as the host has it.
+    public var swappiness: Int64?
+    /// Microseconds of real-time scheduling in each period of that.
+    public var realTimeRuntime: Int64?
+    /// That period's length in microseconds.
+    public var realTimePeriod: Int64?
+    /// Block devices. Default: no limits.
+    public var block = BlockLimits()
 
     /// No limits.
     public init() {
@@ -119,7 +127,7 @@ public struct Resources: Sendable, Hashable, Codable {
 
     private enum CodingKeys: String, CodingKey {
         case memoryByteCount, memorySwapByteCount, memoryReservationByteCount, cpuShares, cpuQuota, cpuPeriod, nanoCPUs
-        case cpusetCPUs, cpusetMems, pidsLimit, oomKillDisabled
+        case cpusetCPUs, cpusetMems, pidsLimit, oomKillDisabled, swappiness, realTimeRuntime, realTimePeriod, block
     }
 
     /// Decodes; what is absent has its default.
@@ -136,6 +144,10 @@ public struct Resources: Sendable, Hashable, Codable {
         cpusetMems = try values.decodeIfPresent(String.self, forKey: .cpusetMems)
         pidsLimit = try values.decodeIfPresent(Int64.self, forKey: .pidsLimit)
         oomKillDisabled = try values.decodeIfPresent(Bool.self, forKey: .oomKillDisabled) ?? false
+        swappiness = try values.decodeIfPresent(Int64.self, forKey: .swappiness)
+        realTimeRuntime = try values.decodeIfPresent(Int64.self, forKey: .realTimeRuntime)
+        realTimePeriod = try values.decodeIfPresent(Int64.self, forKey: .realTimePeriod)
+        block = try values.decodeIfPresent(BlockLimits.self, forKey: .block) ?? BlockLimits()
     }
 }
 

@@ -62,6 +62,35 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var noNewPrivileges: Bool
     /// The filter of system calls. Default ``SeccompSetting/default``.
     public var seccomp: SeccompSetting
+    /// Whose its namespaces are. Default: its own.
+    public var namespaces = NamespaceConfiguration()
+    /// Groups that its process is in beside its user's, by name or number. Default: none.
+    public var addedGroups: [String] = []
+    /// Kernel parameters of its own namespaces, as `net.core.somaxconn`. Default: those that let everybody open low ports and ping, with a network of its own.
+    public var kernelParameters: [String: String] = [:]
+    /// How willingly the kernel kills it when memory is short: -1000 (never) ... 1000. Default 0.
+    public var outOfMemoryScore = 0
+    /// Whether process 1 is a program of the engine's that has the command as its child, hands signals on to it and reaps what is left to it. Where it
+    /// shares others' processes there is none. Default `nil`: no.
+    public var runsInit: Bool?
+    /// Devices of the host's. Default: none but those that everybody has.
+    public var devices: [DeviceMapping] = []
+    /// Rules of access to devices, as `c 1:3 rwm`, beside those of its devices. Default: none.
+    public var deviceRules: [String] = []
+    /// Devices that somebody else describes. Default: none.
+    public var deviceRequests: [DeviceRequest] = []
+    /// What of `/proc` and `/sys` is hidden. Default `nil`: what Docker hides.
+    public var maskedPaths: [String]?
+    /// What of them is read-only. Default `nil`: what Docker makes so.
+    public var readOnlyPaths: [String]?
+    /// Whether it can make and change control groups below its own. Default `false`.
+    public var hasWritableControlGroups = false
+    /// Below which control group its own is, as a path from the hierarchies' roots. Default `nil`: the engine's.
+    public var controlGroupParent: String?
+    /// Notes for other programs, which the engine keeps. Default: none.
+    public var annotations: [String: String] = [:]
+    /// Options of security modules that this kernel does not have. Only reported. Default: none.
+    public var unusedSecurityOptions: [String] = []
     /// Whether the root file system is read-only to it. Default `false`.
     public var readOnlyRoot: Bool
     /// Limits of its cgroups. Default: none.
@@ -104,6 +133,9 @@ extension ContainerConfiguration: Codable {
         case terminal, openStandardInput, standardInputOnce, attachesStandardInput, attachesStandardOutput, attachesStandardError
         case stopSignal, stopTimeoutSeconds, bindMounts, network, endpoints, networking, addedCapabilities, droppedCapabilities, privileged,
             noNewPrivileges
+        case namespaces, addedGroups, kernelParameters, outOfMemoryScore, runsInit, devices, deviceRules, deviceRequests, maskedPaths,
+            readOnlyPaths
+        case hasWritableControlGroups, controlGroupParent, annotations, unusedSecurityOptions
         case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, removesItself, sharedMemoryByteCount
         case initialTerminalRows, initialTerminalColumns
     }
@@ -144,6 +176,20 @@ extension ContainerConfiguration: Codable {
         try read(.privileged, into: &privileged)
         try read(.noNewPrivileges, into: &noNewPrivileges)
         try read(.seccomp, into: &seccomp)
+        try read(.namespaces, into: &namespaces)
+        try read(.addedGroups, into: &addedGroups)
+        try read(.kernelParameters, into: &kernelParameters)
+        try read(.outOfMemoryScore, into: &outOfMemoryScore)
+        try read(.runsInit, into: &runsInit)
+        try read(.devices, into: &devices)
+        try read(.deviceRules, into: &deviceRules)
+        try read(.deviceRequests, into: &deviceRequests)
+        try read(.maskedPaths, into: &maskedPaths)
+        try read(.readOnlyPaths, into: &readOnlyPaths)
+        try read(.hasWritableControlGroups, into: &hasWritableControlGroups)
+        try read(.controlGroupParent, into: &controlGroupParent)
+        try read(.annotations, into: &annotations)
+        try read(.unusedSecurityOptions, into: &unusedSecurityOptions)
         try read(.readOnlyRoot, into: &readOnlyRoot)
         try read(.resources, into: &resources)
         try read(.resourceLimits, into: &resourceLimits)

@@ -28,6 +28,7 @@ extension ContainerStore {
         for variable in configuration.environment where Environment.name(variable).isEmpty {
             throw ContainerError(.invalid, "invalid environment variable: \(variable)")
         }
+        try checkHost(&configuration)
         _ = try configuration.capabilities()
         _ = try configuration.resources.specification(hostProcessorCount: Self.processorCount)
         for limit in configuration.resourceLimits {

@@ -106,7 +106,7 @@ extension ContainerStore {
 
     // MARK: Standing still
 
-    private func group(of object: ContainerObject) -> String { "\(services.runtime.cgroupParent)/\(object.id)" }
+    private func group(of object: ContainerObject) -> String { services.runtime.controlGroup(of: object.id) }
 
     /// Freezes its processes, if it runs. Blocks.
     private func freeze(_ object: ContainerObject) throws(ImageError) {

@@ -157,8 +157,8 @@ extension ContainerStore {
             }
             throw error
         }
-        // The namespace is held until the container is in it.
-        defer { extendLifetime(attachment) }
+        // The namespaces are held until the container is in them.
+        defer { extendLifetime((attachment, start)) }
         do throws(RuntimeError) { return try await services.runtime.start(start, by: monitor, in: object.lane) } catch {
             throw ContainerError(error, executing: document.configuration.arguments(image: document.imageExecution))
         }
@@ -176,7 +176,7 @@ extension ContainerStore {
             id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id),
             network: attachment.namespace,
             files: ContainerFiles.names.map { ("/etc/\($0)", "\(directory)/\($0)") }, hostDevices: [],
-            seccomp: try seccomp(of: configuration))
+            seccomp: try seccomp(of: configuration), joined: try join(configuration.namespaces))
         try await object.lane.run { () throws(ContainerError) in
             try self.restoreFiles(document, id)
             if let files = attachment.files { try self.write(files, id) }
@@ -192,12 +192,17 @@ extension ContainerStore {
             do throws(ContainerError) {
                 var input = input
                 if configuration.privileged { input.hostDevices = HostDevices.all() }
-                return try input.specification(runningAs: try UserResolver.resolve(userText, in: root))
+                input.devices = try ResolvedDevices(of: configuration)
+                var user = try UserResolver.resolve(userText, in: root)
+                user.add(try UserResolver.groups(configuration.addedGroups, in: root) + input.devices.groups)
+                return try input.specification(runningAs: user)
             } catch {
                 throw RuntimeError(.invalid, error.description, underlying: error.underlying)
             }
         }
         start.initialStreams = streams
+        // Whoever shares others' processes has their process 1.
+        start.hasInit = configuration.runsInit == true && configuration.namespaces.pid.isOwn
         do throws(RuntimeError) { start.heldSockets = try RuntimeContainer.handed(attachment.sockets) } catch {
             throw ContainerError(error)
         }
@@ -269,6 +274,7 @@ extension ContainerStore {
     func ended(_ object: ContainerObject, _ exit: ExitStatus) async {
         // What is left is cleared away before anybody is told: an answer to a wait or a stop means that nothing is left.
         do throws(RuntimeError) {
+            try await endRemainingProcesses(of: object)
             try await services.runtime.cleanUp(id: object.id, in: object.lane)
             object.state.withLock { $0.isCleared = true }
         } catch {
@@ -482,6 +488,7 @@ extension ContainerStore {
             state.lifecycle.removed()
             return (state.takePending(), state.lifecycle.lastExit, state.removal)
         }
+        services.runtime.setControlGroupParent(nil, of: object.id)
         let erased = Promise<Void>()
         index.withLock { index in
             index.containers[object.id] = nil

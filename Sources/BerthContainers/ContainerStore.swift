@@ -81,6 +81,7 @@ public final class ContainerStore: Sendable {
                 for (id, document) in loaded.found where RandomID.isValid(id) {
                     let lease = services.images.leases.begin()
                     if let layer = document.topLayer { lease.hold(layer) }
+                    services.runtime.setControlGroupParent(document.configuration.controlGroupParent, of: id)
                     index.containers[id] = ContainerObject(
                         id: id, document: document, lifecycle: Lifecycle(), lane: Self.lane(of: id), lease: lease)
                     index.names[document.name] = id
@@ -183,6 +184,7 @@ public final class ContainerStore: Sendable {
         }
         let object = ContainerObject(
             id: id, document: document, lifecycle: Lifecycle(), lane: own, lease: lease)
+        services.runtime.setControlGroupParent(configuration.controlGroupParent, of: id)
         index.withLock { $0.containers[id] = object }
         publish("create", object)
         return Container(object, in: self)
@@ -298,7 +300,12 @@ public final class ContainerStore: Sendable {
 
     func hostname(of document: ContainerDocument, _ id: String) -> String {
         if let name = document.configuration.hostname, !name.isEmpty { return name }
-        if document.configuration.network == .host, let name = try? HostFile.read("/proc/sys/kernel/hostname", limit: 256) {
+        if let owner = document.configuration.namespaces.uts.owner, let object = try? object(owner) {  // one that is gone has no name
+            return self.hostname(of: object.document, owner)
+        }
+        if document.configuration.network == .host || document.configuration.namespaces.uts == .host,
+            let name = try? HostFile.read("/proc/sys/kernel/hostname", limit: 256)
+        {
             return String(decoding: name, as: UTF8.self).split(separator: "\n").first.map(String.init) ?? String(id.prefix(12))
         }
         if let owner = document.sandboxOwner {

@@ -219,7 +219,8 @@ extension ContainerStore {
         let specification = try await object.lane.run { () throws(ContainerError) -> RuntimeSpec.Process in
             let root: Directory
             do throws(RuntimeError) { root = try process.openRoot() } catch { throw ContainerError(error) }
-            let user = try UserResolver.resolve(userText, in: root)
+            var user = try UserResolver.resolve(userText, in: root)
+            user.add(try UserResolver.groups(configuration.addedGroups, in: root))
             var adapted = configuration
             adapted.terminal = execution.terminal
             adapted.entrypoint = execution.command

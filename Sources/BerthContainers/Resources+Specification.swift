@@ -31,7 +31,12 @@ extension Resources {
         guard limit == 0 || reservation <= limit else {
             throw ContainerError(.invalid, "Minimum memory limit can not be less than memory reservation limit, see usage")
         }
-        guard limit > 0 || reservation > 0 || swap < 0 || oomKillDisabled else { return nil }
+        if let swappiness {
+            guard (0...100).contains(swappiness) else {
+                throw ContainerError(.invalid, "Invalid value: \(swappiness), valid memory swappiness range is 0-100")
+            }
+        }
+        guard limit > 0 || reservation > 0 || swap < 0 || oomKillDisabled || swappiness != nil else { return nil }
         var memory = RuntimeSpec.Memory()
         if limit > 0 {
             memory.limit = limit
@@ -40,6 +45,7 @@ extension Resources {
             memory.swap = -1
         }
         if reservation > 0 { memory.reservation = reservation }
+        memory.swappiness = swappiness.map { UInt64($0) }
         if oomKillDisabled { memory.disableOOMKiller = true }
         return memory
     }
@@ -68,6 +74,8 @@ extension Resources {
             if period != 0 { cpu.period = period }
             if quota != 0 { cpu.quota = quota }
         }
+        if let realTimePeriod, realTimePeriod != 0 { cpu.realtimePeriod = UInt64(clamping: realTimePeriod) }
+        if let realTimeRuntime, realTimeRuntime != 0 { cpu.realtimeRuntime = realTimeRuntime }
         cpu.cpus = try Self.checkedSet(cpusetCPUs, "cpuset.cpus")
         cpu.mems = try Self.checkedSet(cpusetMems, "cpuset.mems")
         return cpu == RuntimeSpec.CPU() ? nil : cpu

@@ -14,7 +14,7 @@ extension SpecificationInput {
         process.env = environment(home: user.home)
         process.capabilities = try configuration.capabilities().specification(forRoot: user.userID == 0)
         process.noNewPrivileges = configuration.noNewPrivileges ? true : nil
-        process.oomScoreAdj = 0
+        process.oomScoreAdj = configuration.outOfMemoryScore
         process.rlimits = try configuration.resourceLimits.map { limit throws(ContainerError) in
             let name = "RLIMIT_" + limit.name.uppercased()
             guard ResourceLimitName.number(of: name) != nil else { throw ContainerError(.invalid, "invalid ulimit type: \(limit.name)") }
@@ -27,7 +27,8 @@ extension SpecificationInput {
     private func environment(home: String) -> [String] {
         var base = ["PATH=\(Self.defaultPath)", "HOSTNAME=\(hostname)"]
         if configuration.terminal { base.append("TERM=xterm") }
-        return Self.withHome(Environment.overlay(configuration.mergedEnvironment(image: image), on: base), home)
+        return Self.withHome(
+            Environment.overlay(configuration.mergedEnvironment(image: image) + devices.environment, on: base), home)
     }
 
     static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -15,32 +15,44 @@ struct SpecificationInput: Sendable {
     var hostDevices: [RuntimeSpec.Device]
     /// The filter of system calls; `nil` for none.
     var seccomp: RuntimeSpec.Seccomp?
+    /// Namespaces of others.
+    var joined = JoinedNamespaces()
+    /// What devices of the host's mean on this machine.
+    var devices = ResolvedDevices()
 
     /// The specification of a container of Docker's kind. Pure.
     ///
     /// - Parameter user: whom the image's files say that its process is.
     func specification(runningAs user: ResolvedUser) throws(ContainerError) -> RuntimeSpec {
         var spec = RuntimeSpec()
-        spec.hostname = hostname
-        spec.domainname = configuration.domainName
+        // Another's names are not for this one to set.
+        if configuration.namespaces.uts.isOwn { (spec.hostname, spec.domainname) = (hostname, configuration.domainName) }
+        spec.annotations = configuration.annotations.isEmpty ? nil : configuration.annotations
         spec.root = RuntimeSpec.Root(path: "rootfs", readonly: configuration.readOnlyRoot ? true : nil)
         spec.process = try process(runningAs: user)
         spec.mounts = mounts()
 
         var linux = RuntimeSpec.Linux()
         linux.namespaces = namespaces()
-        linux.devices = configuration.privileged ? hostDevices : Self.devices
+        // What is chosen stands for what would be there.
+        let present = configuration.privileged ? hostDevices : Self.devices
+        linux.devices = present.filter { device in !devices.devices.contains { $0.path == device.path } } + devices.devices
         linux.resources = try configuration.resources.specification(hostProcessorCount: nil)
+        linux.resources?.blockIO = devices.blockIO
         linux.resources?.devices =
-            configuration.privileged ? [RuntimeSpec.DeviceRule(allow: true, type: "a", access: "rwm")] : Self.deviceRules
+            configuration.privileged
+            ? [RuntimeSpec.DeviceRule(allow: true, type: "a", access: "rwm")] : Self.deviceRules + devices.rules
         linux.seccomp = seccomp
         if !configuration.privileged {
-            linux.maskedPaths = Self.maskedPaths
-            linux.readonlyPaths = Self.readOnlyPaths
+            linux.maskedPaths = configuration.maskedPaths ?? Self.maskedPaths
+            linux.readonlyPaths = configuration.readOnlyPaths ?? Self.readOnlyPaths
         }
         if network == .new {
             // As Docker has it: nobody in a namespace of its own needs rights to open low ports or to ping.
             linux.sysctl = ["net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647"]
+        }
+        if !configuration.kernelParameters.isEmpty {
+            linux.sysctl = (linux.sysctl ?? [:]).merging(configuration.kernelParameters) { $1 }
         }
         if configuration.bindMounts.contains(where: { $0.propagation == .rshared || $0.propagation == .shared }) {
             linux.rootfsPropagation = "shared"
@@ -52,7 +64,7 @@ struct SpecificationInput: Sendable {
     }
 
     private func namespaces() -> [RuntimeSpec.Namespace] {
-        var all = ["mount", "uts", "ipc", "pid", "cgroup"].map { RuntimeSpec.Namespace(type: $0) }
+        var all = [RuntimeSpec.Namespace(type: "mount")] + joined.namespaces(of: configuration.namespaces)
         switch network {
         case .new: all.append(RuntimeSpec.Namespace(type: "network"))
         case .process(let id): all.append(RuntimeSpec.Namespace(type: "network", path: "/proc/\(id)/ns/net"))
@@ -64,7 +76,8 @@ struct SpecificationInput: Sendable {
 
     private func mounts() -> [RuntimeSpec.Mount] {
         let kernelAccess = configuration.privileged ? "rw" : "ro"
-        let base: [RuntimeSpec.Mount] = [
+        let groupAccess = configuration.hasWritableControlGroups ? "rw" : kernelAccess
+        let kernel: [RuntimeSpec.Mount] = [
             .init(destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]),
             .init(
                 destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -72,17 +85,16 @@ struct SpecificationInput: Sendable {
                 destination: "/dev/pts", type: "devpts", source: "devpts",
                 options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
             .init(destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", kernelAccess]),
-            .init(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", kernelAccess]),
+            .init(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", groupAccess]),
             .init(destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
-            .init(
-                destination: "/dev/shm", type: "tmpfs", source: "shm",
-                options: ["nosuid", "noexec", "nodev", "mode=1777", "size=\(configuration.sharedMemoryByteCount)"]),
         ]
-        let chosen = configuration.bindMounts.map { mount in
-            RuntimeSpec.Mount(
-                destination: mount.target, type: "bind", source: mount.source,
-                options: ["rbind", mount.propagation.rawValue] + (mount.readOnly ? ["ro"] : []))
-        }
+        let base = kernel + joined.sharedMemory(configuration.namespaces.ipc, byteCount: configuration.sharedMemoryByteCount)
+        let chosen =
+            configuration.bindMounts.map { mount in
+                RuntimeSpec.Mount(
+                    destination: mount.target, type: "bind", source: mount.source,
+                    options: ["rbind", mount.propagation.rawValue] + (mount.readOnly ? ["ro"] : []))
+            } + devices.mounts
         // As the root is, so are they.
         let access = configuration.readOnlyRoot ? ["ro"] : []
         let own = files.filter { file in !chosen.contains { $0.destination == file.target } }.map {

@@ -72,6 +72,24 @@ enum UserResolver {
         return user
     }
 
+    /// The numbers of groups that are named, or are numbers already. Docker's words.
+    static func groups(_ names: [String], in root: borrowing Directory) throws(ContainerError) -> [UInt32] {
+        names.isEmpty ? [] : try groups(names, group: try file("etc/group", in: root))
+    }
+
+    static func groups(_ names: [String], group: [UInt8]) throws(ContainerError) -> [UInt32] {
+        try names.map { text throws(ContainerError) in
+            let number = try number(text)
+            let found = entries(of: group).first { fields in
+                fields.count >= 3 && (fields[0] == text || (number != nil && UInt32(fields[2]) == number))
+            }
+            guard let id = found.flatMap({ UInt32($0[2]) }) ?? number else {
+                throw ContainerError(.invalid, "Unable to find group \(text): no matching entries in group file")
+            }
+            return id
+        }
+    }
+
     /// A number in the range that Docker allows, or `nil` for a name.
     private static func number(_ text: String) throws(ContainerError) -> UInt32? {
         guard let value = Int64(text) else { return nil }
@@ -102,4 +120,9 @@ enum UserResolver {
             throw .storage("cannot read '\(path)' of the image", error)
         }
     }
+}
+
+extension ResolvedUser {
+    /// Groups beside those that it has.
+    mutating func add(_ further: [UInt32]) { for group in further where !groups.contains(group) { groups.append(group) } }
 }

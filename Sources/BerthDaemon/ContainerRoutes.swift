@@ -52,7 +52,8 @@ struct ContainerRoutes: Sendable {
         }
         let isDiscarded = configuration.network == .host && !configuration.networking.publishedPorts.isEmpty
         let warnings =
-            request.warnings + (isDiscarded ? ["Published ports are discarded when using host network mode"] : [])
+            request.warnings + engine.containers.warnings(about: configuration)
+            + (isDiscarded ? ["Published ports are discarded when using host network mode"] : [])
             + (platform == nil ? warnings(aboutImage: configuration.image) : [])
             + (await FirewallWarnings(engine: engine).about(try container.details()))
         try await call.reply.json(ContainerCreateResponse(id: container.id, warnings: warnings), .created)

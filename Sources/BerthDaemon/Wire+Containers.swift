@@ -209,6 +209,7 @@ extension HostConfig {
         (cpuPeriod, nanoCPUs) = (Int64(clamping: limits.cpuPeriod ?? 0), limits.nanoCPUs ?? 0)
         (cpusetCPUs, cpusetMems) = (limits.cpusetCPUs ?? "", limits.cpusetMems ?? "")
         (pidsLimit, oomKillDisabled) = (limits.pidsLimit, limits.oomKillDisabled)
+        options = HostOptions(configuration)
     }
 }
 
@@ -227,6 +228,12 @@ extension ContainerConfiguration {
         case .default: break
         case .unconfined: options.append("seccomp=unconfined")
         case .profile(let text): options.append("seccomp=\(text)")
+        }
+        if hasWritableControlGroups { options.append("writable-cgroups=true") }
+        options += unusedSecurityOptions
+        // As Docker has it: labels are nothing to who is everywhere.
+        if privileged || namespaces.pid == .host || namespaces.ipc == .host, !options.contains("label=disable") {
+            options.append("label=disable")
         }
         return options.isEmpty ? nil : options
     }

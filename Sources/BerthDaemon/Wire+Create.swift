@@ -35,6 +35,7 @@ extension ContainerConfiguration {
         if host.sharedMemoryByteCount > 0 { sharedMemoryByteCount = UInt64(host.sharedMemoryByteCount) }
         resourceLimits = host.ulimits.map { ResourceLimit(name: $0.name, soft: $0.soft, hard: $0.hard) }
         resources = try Resources(host)
+        try apply(host.options)
         initialTerminalRows = UInt16(exactly: host.consoleSize.rows).flatMap { $0 > 0 ? $0 : nil }
         initialTerminalColumns = UInt16(exactly: host.consoleSize.columns).flatMap { $0 > 0 ? $0 : nil }
     }
@@ -71,10 +72,9 @@ extension ContainerConfiguration {
         case ("seccomp", "unconfined"): seccomp = .unconfined
         case ("seccomp", "builtin"): seccomp = .default
         case ("seccomp", _): seccomp = .profile(value)
-        // Neither of the two confines anything here anyway.
-        case ("apparmor", "unconfined"), ("label", "disable"): break
-        case ("apparmor", _), ("label", _), ("systempaths", _), ("writable-cgroups", _):
-            throw .invalid("not supported here: --security-opt \(text)")
+        case ("apparmor", _), ("label", _): try apply(securityModule: String(name), value, text)
+        case ("writable-cgroups", "true"): hasWritableControlGroups = true
+        case ("writable-cgroups", "false"): hasWritableControlGroups = false
         default: throw .invalid("invalid --security-opt: \"\(text)\"")
         }
     }
@@ -139,7 +139,7 @@ extension Resources {
         cpuPeriod = try positive(host.cpuPeriod, "CpuPeriod").map { UInt64($0) }
         nanoCPUs = try positive(host.nanoCPUs, "NanoCpus")
         (cpusetCPUs, cpusetMems) = (host.cpusetCPUs.isEmpty ? nil : host.cpusetCPUs, host.cpusetMems.isEmpty ? nil : host.cpusetMems)
-        pidsLimit = host.pidsLimit.flatMap { $0 == 0 ? nil : $0 }
+        pidsLimit = host.pidsLimit.flatMap { $0 <= 0 ? nil : $0 }
         oomKillDisabled = host.oomKillDisabled ?? false
     }
 }

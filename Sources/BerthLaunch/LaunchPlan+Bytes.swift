@@ -158,13 +158,23 @@ struct PlanWriter {
         case .oomScore(let score):
             string(String(score))
             return BERTH_STEP_OOM_SCORE
+        case .initFile: return BERTH_STEP_INIT_FILE
+        case .becomeInit(let arguments, let environment):
+            for list in [arguments, environment] { strings(list) }
+            return BERTH_STEP_INIT
+        case .bindFrom(let namespace, let source, let target, let attributes):
+            for text in [namespace, source, target] { string(text) }
+            number(attributes)
+            return BERTH_STEP_BIND_FROM
         case .execute(let arguments, let environment, let searchPath):
-            for list in [arguments, environment] {
-                number(UInt64(list.count))
-                for text in list { string(text) }
-            }
+            for list in [arguments, environment] { strings(list) }
             string(searchPath)
             return BERTH_STEP_EXECUTE
         }
+    }
+
+    private mutating func strings(_ list: [String]) {
+        number(UInt64(list.count))
+        for text in list { string(text) }
     }
 }

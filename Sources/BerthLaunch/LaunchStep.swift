@@ -68,6 +68,13 @@ public enum LaunchStep: Hashable, Sendable {
     case umask(UInt32)
     /// Sets `oom_score_adj`; without the right to, it stays.
     case oomScore(Int)
+    /// Makes the program of process 1 for ``becomeInit(arguments:environment:)``, while nothing can forbid it.
+    case initFile
+    /// This process becomes the program that ``initFile`` has made, and its child goes on with the steps: process 1 hands signals on to it, reaps
+    /// what is left to it, and ends as it ends. Arguments and environment are for show.
+    case becomeInit(arguments: [String], environment: [String])
+    /// Binds a directory of another mount namespace, which a file names, without the mounts below it; the target is made where missing.
+    case bindFrom(namespace: String, source: String, target: String, attributes: UInt64)
     /// Executes a program; one without a slash is looked up in `searchPath`.
     case execute(arguments: [String], environment: [String], searchPath: String)
 }

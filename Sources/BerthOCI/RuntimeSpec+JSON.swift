@@ -161,7 +161,7 @@ extension RuntimeSpec.Resources: Codable, OpenObject {
     static var members: [Member<Self>] {
         [
             .optional("devices", \.devices), .optional("memory", \.memory), .optional("cpu", \.cpu),
-            .optional("pids", \.pids),
+            .optional("pids", \.pids), .optional("blockIO", \.blockIO),
         ]
     }
     /// Decodes; members that are not known are kept.
@@ -203,7 +203,8 @@ extension RuntimeSpec.CPU: Codable, OpenObject {
     static var members: [Member<Self>] {
         [
             .optional("shares", \.shares), .optional("quota", \.quota), .optional("period", \.period),
-            .optional("cpus", \.cpus), .optional("mems", \.mems),
+            .optional("realtimeRuntime", \.realtimeRuntime), .optional("realtimePeriod", \.realtimePeriod), .optional("cpus", \.cpus),
+            .optional("mems", \.mems),
         ]
     }
     /// Decodes; members that are not known are kept.

@@ -238,6 +238,8 @@ public struct RuntimeSpec: Hashable, Sendable {
         public var cpu: CPU?
         /// Processes.
         public var pids: PIDs?
+        /// Block devices.
+        public var blockIO: BlockIO?
         /// The rest, kept as it came.
         public var unknown = UnknownFields()
 
@@ -293,6 +295,10 @@ public struct RuntimeSpec: Hashable, Sendable {
         public var quota: Int64?
         /// The period in microseconds.
         public var period: UInt64?
+        /// Microseconds of real-time scheduling a period of that.
+        public var realtimeRuntime: Int64?
+        /// The period of that in microseconds.
+        public var realtimePeriod: UInt64?
         /// Which processors, as `0-3,7`.
         public var cpus: String?
         /// Which memory nodes.

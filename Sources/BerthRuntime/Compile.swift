@@ -22,6 +22,10 @@ public struct LaunchInput: Sendable {
     public var hardLimits: [UInt32: UInt64]
     /// What the filter of system calls is compiled to; `nil` for none.
     public var filter: [UInt8]?
+    /// What the machine's control groups can limit.
+    public var abilities = CgroupAbilities()
+    /// Whether process 1 is a program of ours that has the command as its child, hands signals on to it, and reaps what is left to it.
+    public var hasInit = false
 
     /// All of them.
     public init(
@@ -67,10 +71,15 @@ private struct PlanCompiler {
         if spec.hooks != nil { throw RuntimeError(.unsupported, "hooks are not supported") }
         if linux.uidMappings != nil || linux.gidMappings != nil { throw RuntimeError(.unsupported, "user namespaces are not supported") }
         var made: NamespaceKinds = []
-        var joined: [LaunchStep] = []
+        var (joined, processes): ([LaunchStep], [LaunchStep]) = ([], [])
         for namespace in linux.namespaces ?? [] {
             let kind = try kind(of: namespace)
-            if let path = namespace.path { joined.append(.enterNamespace(path: path, kind)) } else { made.insert(kind) }
+            guard let path = namespace.path else {
+                made.insert(kind)
+                continue
+            }
+            // Joining another process id namespace takes effect for children only: whoever clones joins it.
+            if kind == .pid { processes = [.enterNamespace(path: path, kind)] } else { joined.append(.enterNamespace(path: path, kind)) }
         }
         guard made.contains(.mount) else { throw RuntimeError(.invalid, "a container needs a mount namespace of its own") }
 
@@ -99,7 +108,7 @@ private struct PlanCompiler {
         if spec.root?.readonly == true { steps.append(.rootReadOnly) }
         steps += try become(process)
         return LaunchPlan(
-            preparation: try preparation(), namespaces: made.subtracting(.cgroup),
+            preparation: try preparation() + processes, namespaces: made.subtracting(.cgroup),
             cgroup: input.cgroups.unified.map { "\($0)/\(input.cgroupPath)" },
             steps: steps, streams: process.terminal == true ? .terminal : input.hasInput ? .pipes : .pipesWithoutInput)
     }
@@ -132,12 +141,7 @@ private struct PlanCompiler {
     private func kind(of namespace: RuntimeSpec.Namespace) throws(RuntimeError) -> NamespaceKinds {
         switch namespace.type {
         case "mount": return .mount
-        case "pid":
-            // Joining another process id namespace takes effect for children only.
-            if namespace.path != nil {
-                throw RuntimeError(.unsupported, "joining another container's process id namespace is not supported yet")
-            }
-            return .pid
+        case "pid": return .pid
         case "network": return .network
         case "uts": return .uts
         case "ipc": return .ipc
@@ -187,9 +191,12 @@ private struct PlanCompiler {
             set("cpu", "cpu.shares", cpu.shares)
             set("cpu", "cpu.cfs_period_us", cpu.period)
             set("cpu", "cpu.cfs_quota_us", cpu.quota)
+            set("cpu", "cpu.rt_period_us", cpu.realtimePeriod)
+            set("cpu", "cpu.rt_runtime_us", cpu.realtimeRuntime)
             set("cpuset", "cpuset.cpus", cpu.cpus)
             set("cpuset", "cpuset.mems", cpu.mems)
         }
+        for limit in resources.blockIO?.version1Limits(input.abilities) ?? [] { set("blkio", limit.file, limit.value) }
         if let limit = resources.pids?.limit, limit != 0 { set("pids", "pids.max", limit < 0 ? "max" : String(limit)) }
         for rule in resources.devices ?? [] {
             let number = { (value: Int64?) -> String in
@@ -235,6 +242,7 @@ private struct PlanCompiler {
             set("cpuset.cpus", cpu.cpus)
             set("cpuset.mems", cpu.mems)
         }
+        for limit in resources.blockIO?.version2Limits(input.abilities) ?? [] { set(limit.file, limit.value) }
         if let limit = resources.pids?.limit, limit != 0 { set("pids.max", limit < 0 ? "max" : String(limit)) }
         return limits
     }
@@ -268,6 +276,10 @@ private struct PlanCompiler {
             guard let source = mount.source, source.hasPrefix("/") else {
                 throw RuntimeError(.invalid, "the bind mount at '\(mount.destination)' needs an absolute source")
             }
+            if let space = options.data.first(where: { $0.hasPrefix(MountOptions.namespacePrefix) }) {
+                let path = String(space.dropFirst(MountOptions.namespacePrefix.count))
+                return [.bindFrom(namespace: path, source: source, target: mount.destination, attributes: options.attributes)]
+            }
             return [
                 .bind(
                     source: source, target: mount.destination, recursive: options.isRecursive, attributes: options.attributes,
@@ -284,6 +296,8 @@ private struct PlanCompiler {
 
     /// What a container sees of the control groups: its own, as the roots of their hierarchies.
     private func cgroupMounts(at destination: String, _ options: MountOptions) -> [LaunchStep] {
+        // Without a namespace of its own, v1's roots would be the host's: what it sees then are its own groups, bound.
+        let isOwn = (linux.namespaces ?? []).contains { $0.type == "cgroup" }
         if input.cgroups.version == 2 {
             return [.mount(type: "cgroup2", source: "cgroup", target: destination, flags: options.flags, data: "nsdelegate")]
         }
@@ -292,7 +306,12 @@ private struct PlanCompiler {
         for hierarchy in input.cgroups.version1 {
             let name = hierarchy.controllers.map { $0.hasPrefix("name=") ? String($0.dropFirst(5)) : $0 }.joined(separator: ",")
             let data = hierarchy.controllers.map { $0.hasPrefix("name=") ? "none,\($0)" : $0 }.joined(separator: ",")
-            steps.append(.mount(type: "cgroup", source: "cgroup", target: "\(destination)/\(name)", flags: options.flags, data: data))
+            steps.append(
+                isOwn
+                    ? .mount(type: "cgroup", source: "cgroup", target: "\(destination)/\(name)", flags: options.flags, data: data)
+                    : .bind(
+                        source: "\(hierarchy.mountPoint)/\(input.cgroupPath)", target: "\(destination)/\(name)", recursive: false,
+                        attributes: options.attributes, propagation: 1 << 18))
             if hierarchy.controllers.count > 1 {
                 for controller in hierarchy.controllers { steps.append(.symbolicLink(target: name, path: "\(destination)/\(controller)")) }
             }
@@ -351,6 +370,7 @@ private struct PlanCompiler {
             steps.append(.resourceLimit(resource: resource, soft: min(limit.soft, hard), hard: hard))
         }
         steps.append(.standardStreams(ownerUserID: process.user.uid))
+        if input.hasInit { steps.append(.initFile) }
         let sets = process.capabilities ?? RuntimeSpec.Capabilities()
         let permitted = try set(sets.permitted)
         steps.append(.bounding(try set(sets.bounding)))
@@ -369,6 +389,10 @@ private struct PlanCompiler {
             if let filter { steps.append(filter) }
         }
         let environment = process.env ?? []
+        // As Docker's is called: whoever looks for it finds it.
+        if input.hasInit {
+            steps.append(.becomeInit(arguments: ["/sbin/docker-init", "--"] + (process.args ?? []), environment: environment))
+        }
         let path = environment.last { $0.hasPrefix("PATH=") }.map { String($0.dropFirst(5)) }
         steps.append(
             .execute(

@@ -11,6 +11,9 @@ struct MountOptions {
     /// What is for the file system itself.
     var data: [String] = []
 
+    /// Begins the option of a bind mount whose source is of another mount namespace, which the rest of it leads to.
+    static let namespacePrefix = "x-berth.namespace="
+
     var isReadOnly: Bool { flags & 1 != 0 }
 
     init(_ options: [String]) {

@@ -58,6 +58,8 @@ extension Runtime {
         public var initialStreams: [MonitorRequest.StreamChoice] = []
         /// Sockets that the monitor holds from before the container starts; see ``SandboxMonitor``.
         public var heldSockets: [HandedSocket] = []
+        /// Whether process 1 is a program of ours that has the command as its child: see ``LaunchInput/hasInit``. Default `false`.
+        public var hasInit = false
         /// Asked, with the mounted root, for the specification: there users and groups can be resolved. Runs where it may block.
         public var specification: @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
 
@@ -77,6 +79,7 @@ extension Runtime {
     /// What the container needs besides, a network above all, can come about meanwhile.
     /// - Throws: `monitor` where none can be had, `system` where the root cannot be mounted.
     public func prepare(_ preparation: Preparation) throws(RuntimeError) -> PreparedMonitor {
+        try makeControlGroupParent(of: preparation.id)
         let socket = try nursery.bear()
         do {
             let execDirectory = try Directory.open("\(configuration.execRoot)/containers")
@@ -138,8 +141,11 @@ extension Runtime {
         for (index, choice) in start.initialStreams.enumerated() {
             try parts.socket.send(MonitorRequest.attach(choice).encoded(number: UInt64(3 + index)))
         }
-        let input = try input(id: id, try start.specification(parts.root), hasInput: start.input != .none)
+        var input = try input(id: id, try start.specification(parts.root), hasInput: start.input != .none)
+        input.hasInit = start.hasInit
         let plan = try HostFile.inMemory(named: "plan", try LaunchPlan.compile(input).encoded())
+        // Its executions have the command alone.
+        input.hasInit = false
         var streams: [AttachStream] = []
         for index in start.initialStreams.indices {
             guard let stream = try parts.socket.answer(to: UInt64(3 + index)).takeDescriptor() else {

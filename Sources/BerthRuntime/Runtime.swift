@@ -5,6 +5,7 @@ public import BerthReactor
 internal import CBerth
 internal import FoundationEssentials
 internal import Glibc
+internal import Synchronization
 
 /// What a runtime is made with.
 public struct RuntimeConfiguration: Sendable {
@@ -29,8 +30,12 @@ public final class Runtime: Sendable {
     public let cgroupParent: String
     let configuration: RuntimeConfiguration
     let reactor: Reactor
+    /// What the machine's control groups can limit.
+    public let abilities: CgroupAbilities
     private let hardLimits: [UInt32: UInt64]
     let filters = FilterCache()
+    /// The parents of the groups of those containers that have another one than the engine's.
+    let parents = Mutex<[String: String]>([:])
     let nursery: MonitorNursery
 
     /// Makes the exec-root and the control group of the engine. Repeating is fine.
@@ -49,6 +54,7 @@ public final class Runtime: Sendable {
             cgroups = try CgroupLayout.detect()
             try cgroups.makeParent(cgroupParent)
             try cgroups.makeParent("\(cgroupParent)/monitors", for: .processes)
+            abilities = CgroupAbilities(of: cgroups, group: "\(cgroupParent)/monitors")
         } catch {
             throw .system(
                 "cannot make the control group 'berth-\(configuration.engineID)': containers need root and mounted control groups", error)
@@ -139,26 +145,30 @@ public final class Runtime: Sendable {
     /// Kills every process of a container by its groups. Blocks; for containers without a monitor.
     public func killProcesses(of id: String) {
         for _ in 0..<100 {
-            let processes = cgroups.processes(in: "\(cgroupParent)/\(id)")
+            let processes = cgroups.processes(in: controlGroup(of: id))
             if processes.isEmpty { return }
             for process in processes { _ = kill(process, SIGKILL) }
         }
     }
 
     /// Whether a process of a container is still there. Blocks for a moment.
-    public func hasProcesses(of id: String) -> Bool { !cgroups.processes(in: "\(cgroupParent)/\(id)").isEmpty }
+    public func hasProcesses(of id: String) -> Bool { !cgroups.processes(in: controlGroup(of: id)).isEmpty }
 
     func input(id: String, _ specification: RuntimeSpec, hasInput: Bool) throws(RuntimeError) -> LaunchInput {
-        LaunchInput(
-            specification: specification, id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
+        var input = LaunchInput(
+            specification: specification, id: id, cgroups: cgroups, cgroupPath: controlGroup(of: id),
+            cgroupParent: controlGroupParent(of: id),
             hasInput: hasInput, hasKernelCore: HostFile.exists("/proc/kcore"),
             hardLimits: hardLimits, filter: try filters.filter(for: specification.linux?.seccomp))
+        input.abilities = abilities
+        return input
     }
 
     /// For executions in a container that an earlier engine started: all but the process.
     private func executionBase(_ id: String) -> LaunchInput {
         LaunchInput(
-            specification: RuntimeSpec(), id: id, cgroups: cgroups, cgroupPath: "\(cgroupParent)/\(id)", cgroupParent: cgroupParent,
+            specification: RuntimeSpec(), id: id, cgroups: cgroups, cgroupPath: controlGroup(of: id),
+            cgroupParent: controlGroupParent(of: id),
             hasInput: false, hasKernelCore: false,
             hardLimits: hardLimits, filter: nil)
     }
@@ -286,7 +296,7 @@ public final class Runtime: Sendable {
 
     func removeTraces(of id: String) throws(RuntimeError) {
         do throws(Errno) {
-            try cgroups.remove("\(cgroupParent)/\(id)")
+            try cgroups.remove(controlGroup(of: id))
             try Directory.open("\(configuration.execRoot)/containers").removeTree(try PathBytes(id))
         } catch {
             throw .system("cannot remove the control groups and the exec-root directory of container \(id.prefix(12))", error)

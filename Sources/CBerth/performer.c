@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "performer.h"
 
+#include "init.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -318,6 +320,44 @@ static int bind_at(const struct berth_slots *slots, const char *source, const ch
     return close_keeping_errno(tree, (int)result);
 }
 
+// A directory of another mount namespace: of one, that is, that somebody in a container has a say in. No link of theirs is followed on the way.
+static int tree_of(const char *space, const char *source) {
+    int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (own < 0) return -1;
+    // Entering a namespace leads to its root; ours may be another one.
+    int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (here < 0) return close_keeping_errno(own, -1);
+    int tree = -1;
+    int result = enter_namespace(space, CLONE_NEWNS);
+    if (result == 0) {
+        struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+        int directory = (int)syscall(SYS_openat2, AT_FDCWD, source, &how, sizeof how);
+        if (directory >= 0) {
+            tree = (int)syscall(SYS_open_tree, directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+            close_keeping_errno(directory, 0);
+        }
+        int error = errno;
+        result = setns(own, CLONE_NEWNS);
+        if (result == 0) result = fchdir(here);
+        if (result == 0) result = chroot(".");
+        if (result == 0) errno = error;
+    }
+    close_keeping_errno(own, 0);
+    close_keeping_errno(here, 0);
+    return result < 0 && tree >= 0 ? close_keeping_errno(tree, -1) : tree;
+}
+
+static int bind_from(const struct berth_slots *slots, const char *space, const char *source, const char *target, uint64_t set) {
+    int tree = tree_of(space, source);
+    if (tree < 0) return -1;
+    if (set_attributes(tree, 0, set, 0, MS_PRIVATE) < 0) return close_keeping_errno(tree, -1);
+    int place = open_or_create(slots, target, 1, 0755);
+    if (place < 0) return close_keeping_errno(tree, -1);
+    long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    close_keeping_errno(place, 0);
+    return close_keeping_errno(tree, (int)result);
+}
+
 static int make_directory(const struct berth_slots *slots, const char *path, mode_t permissions, uid_t user, gid_t group) {
     int existing = open_in_root(slots, path, O_PATH | O_DIRECTORY);
     if (existing >= 0) return close_keeping_errno(existing, 0);
@@ -508,7 +548,7 @@ static int close_all_but_channel(struct berth_slots *slots) {
         if (dup3(slots->channel, 3, O_CLOEXEC) < 0) return -1;
         slots->channel = 3;
     }
-    slots->root = slots->target = slots->terminal = slots->root_directory = slots->namespace_root = -1;
+    slots->root = slots->target = slots->terminal = slots->root_directory = slots->namespace_root = slots->init = -1;
     for (int index = 0; index < 3; index++) slots->standard[index] = -1;
     return (int)syscall(SYS_close_range, 4u, ~0u, 0u);
 }
@@ -619,20 +659,26 @@ static int set_groups(struct fields *f) {
     return setgroups((size_t)count, groups);
 }
 
-static int reset_signals(void) {
+static int reset_dispositions(void) {
     // The kernel's own structure, all zero, and its own call: the C library keeps two signals for itself, and a parent may have
     // left even those ignored.
     static const uint64_t standard[4];
     for (int signal = 1; signal < NSIG; signal++)
         // SIGKILL and SIGSTOP cannot be set: EINVAL is as it should be.
         if (syscall(SYS_rt_sigaction, signal, standard, NULL, sizeof(uint64_t)) < 0 && errno != EINVAL) return -1;
+    return 0;
+}
+
+static int reset_signals(void) {
+    if (reset_dispositions() < 0) return -1;
     sigset_t none;
     sigemptyset(&none);
     return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int execute(struct fields *f) {
-    static char *arguments[MAXIMUM_ARGUMENTS + 1], *environment[MAXIMUM_ARGUMENTS + 1];
+static char *arguments[MAXIMUM_ARGUMENTS + 1], *environment[MAXIMUM_ARGUMENTS + 1];
+
+static int read_arguments(struct fields *f) {
     char ***lists[2] = {&(char **){arguments}, &(char **){environment}};
     for (int list = 0; list < 2; list++) {
         uint64_t count = number(f);
@@ -643,6 +689,33 @@ static int execute(struct fields *f) {
         for (uint64_t index = 0; index < count; index++) (*lists[list])[index] = (char *)string(f);
         (*lists[list])[count] = NULL;
     }
+    return 0;
+}
+
+// Process 1 is another program from here on, and what is left to do is done by its child: in a process group of its own, to which the terminal belongs,
+// as a shell would have it.
+static int become_init(struct berth_slots *slots, struct fields *f) {
+    if (read_arguments(f) < 0) return -1;
+    // A signal that comes before the new program waits for them would find nobody.
+    sigset_t all;
+    sigfillset(&all);
+    if (sigprocmask(SIG_SETMASK, &all, NULL) < 0) return -1;
+    int child = (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child < 0) return -1;
+    if (child == 0) {
+        close(slots->init);
+        slots->init = -1;
+        if (setpgid(0, 0) < 0) return -1;
+        int group = getpid();
+        return ioctl(0, TIOCSPGRP, &group) < 0 && errno != ENOTTY && errno != EBADF ? -1 : 0;
+    }
+    if (reset_dispositions() < 0 || berth_init_seal(slots->init, child) < 0) return -1;
+    if (syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) < 0) return -1;
+    return (int)syscall(SYS_execveat, slots->init, "", arguments, environment, AT_EMPTY_PATH);
+}
+
+static int execute(struct fields *f) {
+    if (read_arguments(f) < 0) return -1;
     const char *search = string(f);
     if (reset_signals() < 0) return -1;
     if (strchr(arguments[0], '/')) return execve(arguments[0], arguments, environment);
@@ -769,6 +842,12 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
         const char *data = bytes(f, &size);
         return write_file("/proc/self/oom_score_adj", data, size) < 0 && errno != EACCES ? -1 : 0;
     }
+    case BERTH_STEP_INIT_FILE: return (slots->init = berth_init_open()) < 0 ? -1 : 0;
+    case BERTH_STEP_INIT: return become_init(slots, f);
+    case BERTH_STEP_BIND_FROM: {
+        const char *space = string(f), *source = string(f), *target = string(f);
+        return bind_from(slots, space, source, target, number(f));
+    }
     case BERTH_STEP_EXECUTE:
         // What is still open must not reach the program, whoever opened it.
         if (syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) < 0) return -1;
@@ -803,7 +882,7 @@ int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, 
 static void close_all_but(const struct berth_slots *slots) {
     int kept[] = {
         slots->root, slots->target, slots->standard[0], slots->standard[1], slots->standard[2], slots->terminal, slots->channel,
-        slots->root_directory, slots->namespace_root,
+        slots->root_directory, slots->namespace_root, slots->init,
     };
     enum { COUNT = sizeof kept / sizeof *kept };
     for (int done = 1; done < COUNT; done++)

@@ -33,6 +33,10 @@ public struct ContainerCreateRequest: Sendable, Hashable {
         guard unread.isEmpty else {
             throw RequestError(.unsupported, "not supported here: \(unread.sorted().joined(separator: ", ")) (leave out what sets it)")
         }
+        if host.options.limitsKernelMemory {
+            warnings.append(
+                "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.")
+        }
         try adapt(to: version)
     }
 

@@ -101,6 +101,8 @@ public struct HostConfig: Sendable, Hashable {
     public var pidsLimit: Int64?
     /// Whether want of memory kills nothing.
     public var oomKillDisabled: Bool?
+    /// Namespaces, devices, groups, and the kernel's parameters.
+    public var options = HostOptions()
 
     /// Nothing said.
     public init() {}
@@ -174,9 +176,7 @@ extension HostConfig {
         cpusetMems = try fields.string("CpusetMems")
         pidsLimit = try fields.optionalInteger("PidsLimit")
         oomKillDisabled = try fields.optionalBool("OomKillDisable")
-        // -1 is Docker's word for "not set".
-        let swappiness = try fields.optionalInteger("MemorySwappiness") ?? -1
-        guard swappiness == -1 else { throw RequestError(.unsupported, "not supported here: HostConfig.MemorySwappiness") }
+        options = try HostOptions(reading: &fields)
     }
 
     private static func mounts(_ fields: inout RequestFields) throws(RequestError) -> [Mount] {
@@ -204,8 +204,7 @@ extension HostConfig {
     /// What can only be what it is here anyway.
     private static func checkFixed(_ fields: inout RequestFields) throws(RequestError) {
         let fixed: [(name: String, allowed: [String])] = [
-            ("Isolation", ["", "default"]), ("CgroupnsMode", ["", "private"]), ("IpcMode", ["", "private"]), ("PidMode", [""]),
-            ("UTSMode", [""]), ("UsernsMode", [""]), ("VolumeDriver", [""]), ("Runtime", ["", "berth", "runc"]),
+            ("VolumeDriver", [""])
         ]
         for (name, allowed) in fixed {
             let text = try fields.string(name)
@@ -242,23 +241,23 @@ extension HostConfig: JSONWritable {
             }
             writer.member("CapAdd", addedCapabilities)
             writer.member("CapDrop", droppedCapabilities)
-            writer.member("CgroupnsMode", "private")
+            writer.member("CgroupnsMode", options.cgroupMode.isEmpty ? "private" : options.cgroupMode)
             writer.member("Dns", nameServers ?? [])
             writer.member("DnsOptions", nameOptions ?? [])
             writer.member("DnsSearch", nameSearch ?? [])
             writer.member("ExtraHosts", extraHosts)
-            writer.nullMember("GroupAdd")
-            writer.member("IpcMode", "private")
+            writer.member("GroupAdd", options.addedGroups)
+            writer.member("IpcMode", options.ipcMode.isEmpty ? "private" : options.ipcMode)
             writer.member("Cgroup", "")
             writer.member("Links", links)
-            writer.member("OomScoreAdj", 0)
-            writer.member("PidMode", "")
+            writer.member("OomScoreAdj", options.outOfMemoryScore)
+            writer.member("PidMode", options.pidMode)
             writer.member("Privileged", privileged)
             writer.member("PublishAllPorts", publishesAllPorts)
             writer.member("ReadonlyRootfs", readOnlyRoot)
             writer.member("SecurityOpt", securityOptions)
-            writer.member("UTSMode", "")
-            writer.member("UsernsMode", "")
+            writer.member("UTSMode", options.utsMode)
+            writer.member("UsernsMode", options.userMode)
             writer.member("ShmSize", sharedMemoryByteCount)
             writer.member("Runtime", "berth")
             writer.member("Isolation", "")
@@ -270,20 +269,15 @@ extension HostConfig: JSONWritable {
         writer.member("CpuShares", cpuShares)
         writer.member("Memory", memory)
         writer.member("NanoCpus", nanoCPUs)
-        writer.member("CgroupParent", "")
-        writer.member("BlkioWeight", 0)
-        for name in ["BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps"] {
-            writer.member(name, [String]())
-        }
+        writer.member("CgroupParent", options.cgroupParent)
+        options.writeBlockLimits(to: &writer)
         writer.member("CpuPeriod", cpuPeriod)
         writer.member("CpuQuota", cpuQuota)
-        writer.member("CpuRealtimePeriod", 0)
-        writer.member("CpuRealtimeRuntime", 0)
+        writer.member("CpuRealtimePeriod", options.realTimePeriod)
+        writer.member("CpuRealtimeRuntime", options.realTimeRuntime)
         writer.member("CpusetCpus", cpusetCPUs)
         writer.member("CpusetMems", cpusetMems)
-        writer.member("Devices", [String]())
-        writer.nullMember("DeviceCgroupRules")
-        writer.nullMember("DeviceRequests")
+        options.writeDevices(to: &writer)
         writer.member("MemoryReservation", memoryReservation)
         writer.member("MemorySwap", memorySwap)
         writer.member("OomKillDisable", oomKillDisabled ?? false)
@@ -299,6 +293,8 @@ extension HostConfig: JSONWritable {
             }
         }
         for name in ["CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"] { writer.member(name, 0) }
-        for name in ["MaskedPaths", "ReadonlyPaths"] { writer.nullMember(name) }
+        writer.member("MaskedPaths", options.maskedPaths)
+        writer.member("ReadonlyPaths", options.readOnlyPaths)
+        options.writeOptional(to: &writer)
     }
 }

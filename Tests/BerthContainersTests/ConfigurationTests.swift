@@ -135,6 +135,17 @@ struct ConfigurationDocumentTests {
             (one.privileged, one.noNewPrivileges, one.readOnlyRoot, one.removesItself) = (true, true, true, true)
             (one.seccomp, one.logDriver, one.sharedMemoryByteCount) = (.profile("{}"), .none, 1)
             (one.initialTerminalRows, one.initialTerminalColumns) = (24, 80)
+            (one.namespaces.ipc, one.namespaces.pid, one.namespaces.uts) = (.shareable, .container("p"), .host)
+            (one.namespaces.user, one.namespaces.cgroup) = (.host, .private)
+            (one.addedGroups, one.kernelParameters, one.outOfMemoryScore, one.runsInit) = (["g"], ["net.a": "1"], -3, false)
+            one.devices = [DeviceMapping(source: "/dev/a", target: "/dev/b", permissions: "r")]
+            (one.deviceRules, one.maskedPaths, one.readOnlyPaths) = (["c 1:3 r"], [], ["/proc/sys"])
+            one.deviceRequests = [DeviceRequest(driver: "cdi", count: 1, deviceIDs: ["a"], capabilities: [["b"]], options: ["c": "d"])]
+            (one.hasWritableControlGroups, one.controlGroupParent, one.annotations) = (true, "/p", ["n": "v"])
+            one.unusedSecurityOptions = ["label=disable"]
+            (one.resources.swappiness, one.resources.realTimePeriod, one.resources.realTimeRuntime) = (5, 6, 7)
+            one.resources.block.weight = 10
+            one.resources.block.readBytes = [BlockLimits.Device(path: "/dev/a", value: 1)]
             one.resourceLimits = [ResourceLimit(name: "nofile", soft: 1, hard: -1)]
             (one.resources.memoryByteCount, one.resources.memorySwapByteCount, one.resources.memoryReservationByteCount) = (1, 2, 3)
             (one.resources.cpuShares, one.resources.cpuQuota, one.resources.cpuPeriod, one.resources.nanoCPUs) = (4, 5, 6, 7)
@@ -156,6 +167,7 @@ struct ConfigurationDocumentTests {
             #"{"image":"x","seccomp":{"kind":"profile"}}"#,
             #"{"image":"x","bindMounts":[{"source":"/a","target":"/b","readOnly":false,"propagation":"sideways","createsSource":true}]}"#,
             #"{"image":"x","logDriver":"syslog"}"#,
+            #"{"image":"x","namespaces":{"pid":"odd"}}"#,
             #"{"image":"x","initialTerminalRows":65536}"#, #"{"image":"x","environment":"A=1"}"#,
         ])
     func damaged(text: String) {

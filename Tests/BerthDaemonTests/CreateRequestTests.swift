@@ -41,7 +41,7 @@ struct CreateRequestTests {
         )
         .resources
         #expect(found.memoryByteCount == 1 && found.memorySwapByteCount == -1 && found.cpuShares == 3 && found.cpuQuota == -1)
-        #expect(found.cpuPeriod == 5 && found.nanoCPUs == 6 && found.pidsLimit == -1 && found.cpusetCPUs == "0")
+        #expect(found.cpuPeriod == 5 && found.nanoCPUs == 6 && found.pidsLimit == nil && found.cpusetCPUs == "0")
     }
 
     @Test(
@@ -62,7 +62,9 @@ struct CreateRequestTests {
         #expect(try host(#"{"SecurityOpt":["seccomp=unconfined"]}"#).seccomp == .unconfined)
         #expect(try host(#"{"SecurityOpt":["seccomp={}"]}"#).seccomp == .profile("{}"))
         #expect(try host(#"{"SecurityOpt":["no-new-privileges:false","label=disable","apparmor=unconfined"]}"#).noNewPrivileges == false)
-        for option in ["x", "no-new-privileges=maybe", "apparmor=p", "label=type:t", "systempaths=unconfined", "y=z"] {
+        #expect(try host(#"{"SecurityOpt":["apparmor=unconfined"]}"#).unusedSecurityOptions == ["apparmor=unconfined"])
+        #expect(try host(#"{"SecurityOpt":["writable-cgroups=true"]}"#).hasWritableControlGroups)
+        for option in ["x", "no-new-privileges=maybe", "systempaths=unconfined", "y=z", "writable-cgroups=maybe"] {
             #expect(throws: APIFailure.self) { try host(#"{"SecurityOpt":["\#(option)"]}"#) }
         }
     }
@@ -71,11 +73,41 @@ struct CreateRequestTests {
         "What cannot be, or does not exist here, is refused",
         arguments: [
             #"{"Memory":-1}"#, #"{"CpuShares":-1}"#, #"{"NanoCpus":-5}"#, #"{"ShmSize":-1}"#, #"{"LogConfig":{"Type":"syslog"}}"#,
-            #"{"LogConfig":{"Config":{"max-size":"1"}}}"#, #"{"RestartPolicy":{"Name":"always"}}"#, #"{"PidMode":"host"}"#,
+            #"{"LogConfig":{"Config":{"max-size":"1"}}}"#, #"{"RestartPolicy":{"Name":"always"}}"#, #"{"PidMode":"odd"}"#,
+            #"{"IpcMode":"container:"}"#, #"{"Runtime":"odd"}"#, #"{"Isolation":"hyperv"}"#, #"{"StorageOpt":{"size":"1G"}}"#,
+            #"{"BlkioWeight":-1}"#, #"{"BlkioDeviceReadBps":[{"Path":"/dev/a","Rate":-1}]}"#, #"{"Devices":[{"Odd":"x"}]}"#,
+            #"{"DeviceRequests":[{"Capabilities":["gpu"]}]}"#, #"{"IOMaximumIOps":1}"#,
             #"{"PortBindings":{"80/tcp":[{"HostIp":"not-one"}]}}"#, #"{"Dns":["name"]}"#, #"{"Mounts":[{"Type":"volume","Target":"/v"}]}"#,
             #"{"Mounts":[{"Type":"bind","Source":"/a","Target":"/b","BindOptions":{"Propagation":"odd"}}]}"#,
         ])
     func refused(json: String) { #expect(throws: (any Error).self) { try host(json) } }
+
+    @Test("Namespaces, devices, groups and kernel parameters arrive as they are said")
+    func options() throws {
+        let made = try host(
+            #"{"IpcMode":"shareable","PidMode":"host","UTSMode":"container:u","UsernsMode":"host","CgroupnsMode":"host","Init":true,"GroupAdd":["g","5"],"Sysctls":{"net.a":"1"},"OomScoreAdj":-7,"Devices":[{"PathOnHost":"/dev/a","PathInContainer":"/dev/b","CgroupPermissions":"r"},{"PathOnHost":"/dev/c"}],"DeviceCgroupRules":["c 1:3 r"],"DeviceRequests":[{"Driver":"cdi","Count":-1,"DeviceIDs":["v/c=n"],"Capabilities":[["gpu"]],"Options":{"o":"p"}}],"MaskedPaths":[],"ReadonlyPaths":["/proc/sys"],"CgroupParent":"/a/b","Annotations":{"n":"v"},"MemorySwappiness":0,"CpuRealtimePeriod":3,"CpuRealtimeRuntime":2,"BlkioWeight":10,"BlkioWeightDevice":[{"Path":"/dev/w","Weight":11}],"BlkioDeviceReadBps":[{"Path":"/dev/w","Rate":12}],"BlkioDeviceWriteBps":[{"Path":"/dev/w","Rate":13}],"BlkioDeviceReadIOps":[{"Path":"/dev/w","Rate":14}],"BlkioDeviceWriteIOps":[{"Path":"/dev/w","Rate":15}]}"#
+        )
+        #expect(made.namespaces.ipc == .shareable && made.namespaces.pid == .host && made.namespaces.uts == .container("u"))
+        #expect(made.namespaces.user == .host && made.namespaces.cgroup == .host)
+        #expect(made.runsInit == true && made.addedGroups == ["g", "5"] && made.kernelParameters == ["net.a": "1"])
+        #expect(made.outOfMemoryScore == -7 && made.deviceRules == ["c 1:3 r"])
+        #expect(made.devices == [DeviceMapping(source: "/dev/a", target: "/dev/b", permissions: "r"), DeviceMapping(source: "/dev/c")])
+        #expect(
+            made.deviceRequests == [
+                DeviceRequest(driver: "cdi", count: -1, deviceIDs: ["v/c=n"], capabilities: [["gpu"]], options: ["o": "p"])
+            ])
+        #expect(made.maskedPaths == [] && made.readOnlyPaths == ["/proc/sys"] && made.controlGroupParent == "/a/b")
+        #expect(made.annotations == ["n": "v"] && made.resources.swappiness == 0)
+        #expect(made.resources.realTimePeriod == 3 && made.resources.realTimeRuntime == 2)
+        let block = made.resources.block
+        #expect(block.weight == 10 && block.weightDevices == [BlockLimits.Device(path: "/dev/w", value: 11)])
+        #expect(
+            [block.readBytes, block.writeBytes, block.readOperations, block.writeOperations].map { $0.map(\.value) } == [
+                [12], [13], [14], [15],
+            ])
+        // What is not said, or said as -1, is not set.
+        #expect(try host(#"{"MemorySwappiness":-1,"Init":null,"Devices":[]}"#) == host("{}"))
+    }
 
     @Test("Ports, names and places in networks arrive as they are said")
     func networking() throws {

@@ -21,6 +21,8 @@ import Testing
         .capabilities(
             effective: CapabilitySet(rawValue: 1), permitted: CapabilitySet(), inheritable: CapabilitySet(), ambient: CapabilitySet()),
         .noNewPrivileges, .seccomp(program: [0, 0, 0], flags: 1), .workingDirectory("/w"), .umask(0o22), .oomScore(-500),
+        .initFile, .bindFrom(namespace: "/n", source: "/dev/shm", target: "/t", attributes: 14),
+        .becomeInit(arguments: ["/sbin/docker-init", "--", "a"], environment: ["A=b"]),
     ]
     static let program = LaunchStep.execute(arguments: ["/bin/sh", ""], environment: ["A=b"], searchPath: "/bin")
 
@@ -45,6 +47,19 @@ import Testing
             ]
             + [0]
         #expect(plan.encoded() == expected)
+    }
+
+    /// The kinds and fields of steps that came later: their numbers are part of the format too.
+    @Test func theBytesOfLaterStepsAreThese() {
+        func string(_ text: String) -> [UInt8] { [UInt8(text.utf8.count), 0, 0, 0, 0, 0, 0, 0] + text.utf8 + [0] }
+        let one: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 0]
+        #expect(LaunchPlan.encode([.initFile]) == [41, 0, 0, 0, 0, 0, 0, 0])
+        #expect(
+            LaunchPlan.encode([.becomeInit(arguments: ["a"], environment: ["b"])])
+                == [42, 0, 0, 0, 36, 0, 0, 0] + one + string("a") + one + string("b"))
+        #expect(
+            LaunchPlan.encode([.bindFrom(namespace: "a", source: "b", target: "c", attributes: 1)])
+                == [43, 0, 0, 0, 38, 0, 0, 0] + string("a") + string("b") + string("c") + one)
     }
 
     @Test func everyStepPassesTheCheckAndKeepsItsBytes() throws {

@@ -179,7 +179,7 @@ struct RuntimeSpecTests {
           "sysctl":{"a.b":"1"},"uidMappings":[{"containerID":0}],"gidMappings":[],"intelRdt":{"closID":"x"},
           "devices":[{"path":"/dev/x","type":"c","major":1,"minor":2,"fileMode":438,"uid":0,"gid":0,"x":1}],
           "resources":{"devices":[{"allow":false,"type":"c","major":1,"minor":2,"access":"rwm","x":1}],"memory":{"limit":1,"reservation":2,"swap":-1,"swappiness":0,
-            "disableOOMKiller":true,"kernel":1},"cpu":{"shares":1,"quota":2,"period":3,"cpus":"0","mems":"0","burst":4},"pids":{"limit":-1,"x":1},"blockIO":{"weight":1}},
+            "disableOOMKiller":true,"kernel":1},"cpu":{"shares":1,"quota":2,"period":3,"realtimeRuntime":5,"realtimePeriod":6,"cpus":"0","mems":"0","burst":4},"pids":{"limit":-1,"x":1},"blockIO":{"weight":10,"leafWeight":2,"weightDevice":[{"major":8,"minor":0,"weight":11,"x":1}],"throttleReadBpsDevice":[{"major":8,"minor":0,"rate":12,"x":1}],"throttleWriteBpsDevice":[],"throttleReadIOPSDevice":[],"throttleWriteIOPSDevice":[]}},
           "seccomp":{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":1,"architectures":["SCMP_ARCH_X86_64"],"flags":[],"listenerPath":"/s",
            "syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","errnoRet":1,"x":1,"args":[{"index":0,"value":18446744073709551615,"valueTwo":1,"op":"SCMP_CMP_EQ","x":1}]}]}}}
         """
@@ -198,7 +198,8 @@ struct RuntimeSpecTests {
                 "solaris", "root.future", "process.apparmorProfile", "process.consoleSize.depth", "process.user.username",
                 "process.capabilities.soon",
                 "process.rlimits[0].x", "mounts[1].uidMappings", "linux.intelRdt", "linux.namespaces[0].x", "linux.devices[0].x",
-                "linux.resources.blockIO",
+                "linux.resources.blockIO.leafWeight", "linux.resources.blockIO.weightDevice[0].x",
+                "linux.resources.blockIO.throttleReadBpsDevice[0].x",
                 "linux.resources.devices[0].x", "linux.resources.memory.kernel", "linux.resources.cpu.burst", "linux.resources.pids.x",
                 "linux.seccomp.listenerPath", "linux.seccomp.syscalls[0].x", "linux.seccomp.syscalls[0].args[0].x",
             ])

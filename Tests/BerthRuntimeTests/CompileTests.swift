@@ -91,6 +91,80 @@ struct CompileTests {
         #expect(plan.steps.contains(.symbolicLink(target: "/proc/kcore", path: "/dev/core")) == hasKernelCore)
     }
 
+    @Test("Another's processes are joined by whoever clones, and its other namespaces by the child")
+    func joining() throws {
+        let plan = try Self.compile(
+            Self.specification { spec in
+                spec.linux?.namespaces = ["mount", "network"].map { RuntimeSpec.Namespace(type: $0) }
+                spec.linux?.namespaces?.append(RuntimeSpec.Namespace(type: "pid", path: "/p"))
+                spec.linux?.namespaces?.append(RuntimeSpec.Namespace(type: "ipc", path: "/i"))
+                spec.mounts?.append(
+                    .init(destination: "/dev/shm", type: "bind", source: "/dev/shm", options: ["bind", "x-berth.namespace=/m", "nosuid"]))
+            })
+        #expect(plan.preparation.last == .enterNamespace(path: "/p", .pid))
+        #expect(!plan.namespaces.contains(.pid) && !plan.namespaces.contains(.uts) && plan.namespaces.contains(.mount))
+        #expect(try index(of: "enterNamespace(path: \"/i\"", in: plan) < index(of: "attachRoot", in: plan))
+        #expect(plan.steps.contains(.bindFrom(namespace: "/m", source: "/dev/shm", target: "/dev/shm", attributes: 2)))
+        // Without a namespace of control groups there is none to be made.
+        #expect(!plan.steps.contains { if case .unshare = $0 { true } else { false } })
+    }
+
+    @Test("With an init the command is its child: the program is made while it can be, and takes over last of all")
+    func initProcess() throws {
+        var input = LaunchInput(
+            specification: Self.specification(), id: "id", cgroups: Self.cgroups, cgroupPath: "parent/id", cgroupParent: "parent",
+            hasInput: false, hasKernelCore: false, hardLimits: [:], filter: [6, 0, 0, 0, 0, 0, 255, 127])
+        #expect(!(try LaunchPlan.compile(input).steps.contains(.initFile)))
+        input.hasInit = true
+        let plan = try LaunchPlan.compile(input)
+        #expect(try index(of: "standardStreams", in: plan) + 1 == index(of: "initFile", in: plan))
+        #expect(try index(of: "initFile", in: plan) < index(of: "seccomp", in: plan))
+        #expect(plan.steps.dropLast().last == .becomeInit(arguments: ["/sbin/docker-init", "--", "true"], environment: []))
+    }
+
+    @Test("Block devices: one line for each, in v1's files and in v2's")
+    func blockDevices() throws {
+        let spec = Self.specification { spec in
+            var resources = RuntimeSpec.Resources()
+            var block = RuntimeSpec.BlockIO()
+            block.weight = 500
+            block.weightDevice = [RuntimeSpec.WeightDevice(major: 8, minor: 0, weight: 10)]
+            block.throttleReadBpsDevice = [RuntimeSpec.ThrottleDevice(major: 8, minor: 0, rate: 1024)]
+            block.throttleWriteIOPSDevice = [RuntimeSpec.ThrottleDevice(major: 8, minor: 16, rate: 7)]
+            resources.blockIO = block
+            spec.linux?.resources = resources
+        }
+        func written(_ cgroups: CgroupLayout, _ change: (inout CgroupAbilities) -> Void = { _ in }) throws -> [LaunchStep] {
+            var input = LaunchInput(
+                specification: spec, id: "id", cgroups: cgroups, cgroupPath: "p/id", cgroupParent: "p", hasInput: false,
+                hasKernelCore: false, hardLimits: [:], filter: nil)
+            change(&input.abilities)
+            return try LaunchPlan.compile(input).preparation.filter { if case .writeFile = $0 { true } else { false } }
+        }
+        let old = CgroupLayout(version1: [.init(controllers: ["blkio"], mountPoint: "/b")], unified: nil, unifiedControllers: [])
+        #expect(
+            try written(old) == [
+                .writeFile(path: "/b/p/id/blkio.weight", contents: "500"),
+                .writeFile(path: "/b/p/id/blkio.weight_device", contents: "8:0 10"),
+                .writeFile(path: "/b/p/id/blkio.throttle.read_bps_device", contents: "8:0 1024"),
+                .writeFile(path: "/b/p/id/blkio.throttle.write_iops_device", contents: "8:16 7"),
+            ])
+        let new = CgroupLayout(version1: [], unified: "/u", unifiedControllers: ["io"])
+        let limits: [LaunchStep] = [
+            .writeFile(path: "/u/p/id/io.max", contents: "8:0 rbps=1024"), .writeFile(path: "/u/p/id/io.max", contents: "8:16 wiops=7"),
+        ]
+        #expect(
+            try written(new) { ($0.blockWeightFile, $0.blockWeightDeviceFile) = ("io.weight", "io.weight") } == [
+                .writeFile(path: "/u/p/id/io.weight", contents: "default 4950"), .writeFile(path: "/u/p/id/io.weight", contents: "8:0 1"),
+            ] + limits)
+        #expect(
+            try written(new) { ($0.blockWeightFile, $0.blockWeightDeviceFile) = ("io.bfq.weight", "io.bfq.weight") } == [
+                .writeFile(path: "/u/p/id/io.bfq.weight", contents: "default 500"),
+                .writeFile(path: "/u/p/id/io.bfq.weight", contents: "8:0 10"),
+            ] + limits)
+        #expect(try written(new) { ($0.blockWeightFile, $0.blockWeightDeviceFile) = (nil, nil) } == limits)
+    }
+
     @Test("What cannot be is named")
     func errors() {
         for (change, reason) in [

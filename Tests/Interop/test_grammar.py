@@ -30,6 +30,17 @@ LINES = [
     ["run", "-d", "-m", "1.5g", "--memory-swap=-1", "--memory-reservation", "64MiB", "box"],
     ["run", "-d", "--cpus", "1.5", "-c", "512", "--cpuset-cpus=0-1", "--cpu-period=1000", "--cpu-quota", "500", "box"],
     ["run", "-d", "--cpus=.5", "--pids-limit", "-1", "--shm-size", "1k", "box"],
+    ["run", "-d", "--init=true", "--group-add", "a", "--group-add=5", "--oom-score-adj", "-5", "--sysctl", "net.core.somaxconn=9", "box"],
+    ["run", "-d", "--device", "/dev/null", "--device=/dev/zero:r", "--device", "/dev/full:/dev/x", "--device", "/dev/full:/dev/y:rw", "box"],
+    ["run", "-d", "--device-cgroup-rule", "c 1:3 r", "--device-cgroup-rule=b *:* rwm", "box"],
+    ["run", "-d", "--device-read-bps", "/dev/a:1mb", "--device-write-bps=/dev/a:5", "--device-read-iops", "/dev/a:7", "--device-write-iops", "/dev/b:8", "box"],
+    ["run", "-d", "--blkio-weight", "100", "--blkio-weight-device", "/dev/a:200", "--memory-swappiness", "0", "box"],
+    ["run", "-d", "--cpu-rt-period", "1000", "--cpu-rt-runtime=500", "--cgroup-parent", "/a/b", "--runtime", "runc", "--isolation=default", "box"],
+    ["run", "-d", "--pid", "host", "--ipc=container:x", "--uts", "host", "--userns=host", "--cgroupns", "private", "box"],
+    ["run", "-d", "--gpus", "all", "box"],
+    ["run", "-d", "--gpus", "2", "box"],
+    ["run", "-d", "--gpus", "device=GPU-1", "box"],
+    ["run", "-d", "--security-opt", "systempaths=unconfined", "--security-opt", "label=disable", "--storage-opt", "size=1G", "box"],
     ["run", "-d", "--pids-limit=77", "--oom-kill-disable", "--stop-timeout", "3", "--stop-signal", "USR1", "box"],
     ["run", "-d", "-h", "here", "box"],
     ["run", "-d", "-hhere", "--domainname", "there.example", "box"],
@@ -158,6 +169,17 @@ MISTAKES = [
     ["run", "--env"],
     ["run", "--cpus", "x", "box"],
     ["run", "--pids-limit", "x", "box"],
+    ["run", "--sysctl", "vm.swappiness=1", "box"],
+    ["run", "--device-cgroup-rule", "nonsense", "box"],
+    ["run", "--device", "/dev/null:x", "box"],
+    ["run", "--device", "/dev/null:/dev/x:q", "box"],
+    ["run", "--device-read-bps", "x", "box"],
+    ["run", "--device-read-bps", "/dev/a:x", "box"],
+    ["run", "--device-write-iops", "/dev/a:x", "box"],
+    ["run", "--blkio-weight-device", "/dev/a:5", "box"],
+    ["run", "--memory-swappiness", "101", "box"],
+    ["run", "--pid", "odd", "box"],
+    ["run", "--gpus", "x=y", "box"],
     ["run", "--ulimit", "nofile", "box"],
     ["run", "--ulimit", "nofile=3:2", "box"],
     ["run", "--mount", "type=bind,source=/a", "box"],
@@ -258,10 +280,7 @@ MISTAKES = [
 
 # Flags of Docker's that are read and then refused by name.
 ABSENT = [
-    (["run", "--oom-score-adj", "5", "box"], "oom-score-adj"),
     (["run", "-d", "--tmpfs=/x", "--rm", "box", "-x"], "tmpfs"),
-    (["run", "--init=true", "box"], "init"),
-    (["run", "--gpus=all", "box"], "gpus"),
 ]
 
 

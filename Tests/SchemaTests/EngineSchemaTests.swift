@@ -28,7 +28,28 @@ struct EngineSchemaTests {
         ]
         (host.publishesAllPorts, host.links, host.extraHosts) = (true, ["a:b"], ["up:host-gateway"])
         (host.nameServers, host.nameOptions, host.nameSearch) = (["9.9.9.9"], ["ndots:2"], ["example.org"])
+        host.options = fullOptions()
         return host
+    }
+    private static func fullOptions() -> HostOptions {
+        var options = HostOptions()
+        (options.ipcMode, options.pidMode, options.utsMode) = ("shareable", "host", "host")
+        (options.userMode, options.cgroupMode, options.runsInit) = ("host", "private", true)
+        (options.addedGroups, options.kernelParameters, options.outOfMemoryScore) = (["video", "5"], ["net.core.somaxconn": "9"], -5)
+        options.devices = [.init(pathOnHost: "/dev/a", pathInContainer: "/dev/b", permissions: "r")]
+        options.deviceRules = ["c 1:3 r"]
+        var request = HostOptions.DeviceRequest()
+        (request.driver, request.count, request.deviceIDs, request.capabilities) = ("nvidia", -1, ["0"], [["gpu", "utility"]])
+        request.options = ["a": "b"]
+        options.deviceRequests = [request]
+        (options.maskedPaths, options.readOnlyPaths, options.cgroupParent) = (["/proc/keys"], ["/proc/sys"], "/a")
+        (options.annotations, options.swappiness) = (["n": "v"], 60)
+        (options.realTimePeriod, options.realTimeRuntime, options.blockWeight) = (1000, 500, 100)
+        let device = HostOptions.BlockDevice(path: "/dev/a", value: 200)
+        options.blockWeightDevices = [device]
+        (options.readBytes, options.writeBytes, options.readOperations, options.writeOperations) = ([device], [device], [device], [device])
+        options.storageOptions = ["size": "1G"]
+        return options
     }
     private static func config() -> ContainerConfig {
         var config = ContainerConfig()

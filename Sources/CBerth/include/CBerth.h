@@ -5,6 +5,7 @@
 
 #include "files.h"
 #include "hook.h"
+#include "init.h"
 #include "internet.h"
 #include "netlink.h"
 #include "performer.h"

@@ -45,6 +45,9 @@ enum berth_step {
     BERTH_STEP_EXECUTE = 38,          // argument count, arguments, environment count, environment, search path
     BERTH_STEP_OOM_SCORE = 39,        // text: as WRITE_FILE to /proc/self/oom_score_adj, but EACCES is fine
     BERTH_STEP_MAKE_TERMINAL = 40,    // rows, columns: from the container's own devpts; goes to the parent
+    BERTH_STEP_INIT_FILE = 41,        // the program of process 1, while it can still be made
+    BERTH_STEP_INIT = 42,             // arguments and environment to show: this process becomes INIT_FILE's program, and its child goes on with the steps
+    BERTH_STEP_BIND_FROM = 43,        // path of a mount namespace, source there, target, attributes set: a directory, without the mounts below
 };
 
 /// What the steps may refer to. -1: not there.
@@ -56,6 +59,7 @@ struct berth_slots {
     int channel;         // to the parent: a terminal's master, and what failed
     int root_directory;  // set by ATTACH_ROOT
     int namespace_root;  // set by PROPAGATION
+    int init;            // set by INIT_FILE
     int is_child;
     uint64_t file_limit; // how many descriptors the child may have, where the plan has nothing else; 0: as many as its parent
 };

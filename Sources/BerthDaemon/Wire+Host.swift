@@ -1,0 +1,106 @@
+internal import Berth
+internal import DockerAPI
+
+extension ContainerConfiguration {
+    /// What a request says of namespaces, devices, groups and the kernel's parameters.
+    mutating func apply(_ options: HostOptions) throws(APIFailure) {
+        func mode(_ text: String, _ kind: String) throws(APIFailure) -> NamespaceMode {
+            guard let mode = NamespaceMode(parsing: text) else { throw .invalid("invalid \(kind) mode: \(text)") }
+            return mode
+        }
+        namespaces.ipc = try mode(options.ipcMode, "IPC")
+        namespaces.pid = try mode(options.pidMode, "PID")
+        namespaces.uts = try mode(options.utsMode, "UTS")
+        namespaces.user = try mode(options.userMode, "user namespace")
+        namespaces.cgroup = try mode(options.cgroupMode, "cgroup namespace")
+        guard (Int64(Int32.min)...Int64(Int32.max)).contains(options.outOfMemoryScore) else {
+            throw .invalid("Invalid value \(options.outOfMemoryScore), range for oom score adj is [-1000, 1000]")
+        }
+        (runsInit, outOfMemoryScore) = (options.runsInit, Int(options.outOfMemoryScore))
+        (addedGroups, kernelParameters, annotations) = (options.addedGroups ?? [], options.kernelParameters, options.annotations)
+        devices = options.devices.map { DeviceMapping(source: $0.pathOnHost, target: $0.pathInContainer, permissions: $0.permissions) }
+        deviceRules = options.deviceRules ?? []
+        deviceRequests = (options.deviceRequests ?? []).map {
+            DeviceRequest(
+                driver: $0.driver, count: Int(clamping: $0.count), deviceIDs: $0.deviceIDs ?? [], capabilities: $0.capabilities ?? [],
+                options: $0.options)
+        }
+        (maskedPaths, readOnlyPaths) = (options.maskedPaths, options.readOnlyPaths)
+        controlGroupParent = options.cgroupParent.isEmpty ? nil : options.cgroupParent
+        guard options.storageOptions.isEmpty else {
+            throw .invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+        }
+        try applyLimits(options)
+    }
+
+    private mutating func applyLimits(_ options: HostOptions) throws(APIFailure) {
+        resources.swappiness = options.swappiness
+        resources.realTimePeriod = options.realTimePeriod == 0 ? nil : options.realTimePeriod
+        resources.realTimeRuntime = options.realTimeRuntime == 0 ? nil : options.realTimeRuntime
+        guard let weight = UInt16(exactly: options.blockWeight) else { throw .invalid("Range of blkio weight is from 10 to 1000") }
+        resources.block.weight = weight == 0 ? nil : weight
+        func limits(_ devices: [HostOptions.BlockDevice]) throws(APIFailure) -> [BlockLimits.Device] {
+            try devices.map { device throws(APIFailure) in
+                guard device.value >= 0 else { throw .invalid("invalid rate or weight for device \(device.path): \(device.value)") }
+                return BlockLimits.Device(path: device.path, value: UInt64(device.value))
+            }
+        }
+        resources.block.weightDevices = try limits(options.blockWeightDevices)
+        (resources.block.readBytes, resources.block.writeBytes) = (try limits(options.readBytes), try limits(options.writeBytes))
+        resources.block.readOperations = try limits(options.readOperations)
+        resources.block.writeOperations = try limits(options.writeOperations)
+    }
+
+    /// What is said to a security module that this kernel lacks is kept and does nothing, as with Docker. One that it has is not spoken to here.
+    mutating func apply(securityModule name: String, _ value: String, _ text: String) throws(APIFailure) {
+        // Neither of the two confines anything here anyway.
+        let isOff = name == "apparmor" ? value == "unconfined" : value == "disable"
+        guard isOff || !SecurityModules.has(name == "apparmor" ? "apparmor" : "selinux") else {
+            throw .invalid("not supported here: --security-opt \(text)")
+        }
+        unusedSecurityOptions.append("\(name)=\(value)")
+    }
+}
+
+extension HostOptions {
+    /// What an inspection says of a container.
+    init(_ configuration: ContainerConfiguration) {
+        self.init()
+        func said(_ texts: [String]) -> [String]? { texts.isEmpty ? nil : texts }
+        func shown(_ mode: NamespaceMode) -> String { mode == .default ? "private" : mode.description }
+        let (namespaces, resources) = (configuration.namespaces, configuration.resources)
+        (ipcMode, cgroupMode) = (shown(namespaces.ipc), shown(namespaces.cgroup))
+        (pidMode, utsMode, userMode) = (namespaces.pid.description, namespaces.uts.description, namespaces.user.description)
+        (runsInit, outOfMemoryScore) = (configuration.runsInit, Int64(configuration.outOfMemoryScore))
+        (addedGroups, deviceRules) = (said(configuration.addedGroups), said(configuration.deviceRules))
+        (kernelParameters, annotations) = (configuration.kernelParameters, configuration.annotations)
+        devices = configuration.devices.map { Device(pathOnHost: $0.source, pathInContainer: $0.target, permissions: $0.permissions) }
+        deviceRequests =
+            configuration.deviceRequests.isEmpty
+            ? nil
+            : configuration.deviceRequests.map { wanted in
+                var request = DeviceRequest()
+                (request.driver, request.count) = (wanted.driver, Int64(wanted.count))
+                (request.deviceIDs, request.capabilities) = (
+                    said(wanted.deviceIDs), wanted.capabilities.isEmpty ? nil : wanted.capabilities
+                )
+                request.options = wanted.options
+                return request
+            }
+        // A privileged container has none of either.
+        if !configuration.privileged {
+            maskedPaths = configuration.maskedPaths ?? ContainerConfiguration.defaultMaskedPaths
+            readOnlyPaths = configuration.readOnlyPaths ?? ContainerConfiguration.defaultReadOnlyPaths
+        }
+        cgroupParent = configuration.controlGroupParent ?? ""
+        swappiness = resources.swappiness
+        (realTimePeriod, realTimeRuntime) = (resources.realTimePeriod ?? 0, resources.realTimeRuntime ?? 0)
+        blockWeight = Int64(resources.block.weight ?? 0)
+        func limits(_ devices: [BlockLimits.Device]) -> [BlockDevice] {
+            devices.map { BlockDevice(path: $0.path, value: Int64(clamping: $0.value)) }
+        }
+        blockWeightDevices = limits(resources.block.weightDevices)
+        (readBytes, writeBytes) = (limits(resources.block.readBytes), limits(resources.block.writeBytes))
+        (readOperations, writeOperations) = (limits(resources.block.readOperations), limits(resources.block.writeOperations))
+    }
+}
