@@ -25,6 +25,13 @@ struct ContainerFlags: ParsableArguments {
     @Option(name: [.short, .long], help: help("Set environment variables", "list")) var env: [String] = []
     @Option(help: help("Read in a file of environment variables", "list")) var envFile: [String] = []
     @Option(help: help("Expose a port or a range of ports", "list")) var expose: [String] = []
+    @Option(help: help("Command to run to check health")) var healthCmd: String?
+    @Option(help: help("Time between running the check (ms|s|m|h)", "duration")) var healthInterval: String?
+    @Option(help: help("What to do when it becomes unhealthy: none, restart, stop or kill")) var healthOnFailure: String?
+    @Option(help: help("Consecutive failures needed to report unhealthy", "int")) var healthRetries: Int64?
+    @Option(help: help("Time between running the check during the start period (ms|s|m|h)", "duration")) var healthStartInterval: String?
+    @Option(help: help("Start period during which failures do not count (ms|s|m|h)", "duration")) var healthStartPeriod: String?
+    @Option(help: help("Maximum time to allow one check to run (ms|s|m|h)", "duration")) var healthTimeout: String?
     @Option(name: [.customShort("h"), .long], help: help("Container host name")) var hostname: String?
     @Flag(name: [.short, .long], help: "Keep STDIN open even if not attached") var interactive = false
     @Option(help: help("IPv4 address (e.g., 172.30.100.104)")) var ip: String?
@@ -50,6 +57,7 @@ struct ContainerFlags: ParsableArguments {
         name: [.customLong("network-alias"), .customLong("net-alias")],
         help: help("Add network-scoped alias for the container", "list"))
     var networkAlias: [String] = []
+    @Flag(help: "Disable any container-specified HEALTHCHECK") var noHealthcheck = false
     @Flag(help: "Disable OOM Killer") var oomKillDisable = false
     @Option(help: help("Tune container pids limit (set -1 for unlimited)", "int")) var pidsLimit: Int64?
     @Option(help: help("Take the image for this platform, as os[/arch[/variant]]")) var platform: String?
@@ -60,7 +68,7 @@ struct ContainerFlags: ParsableArguments {
     @Flag(name: [.short, .long], help: "Suppress the pull output") var quiet = false
     @Flag(inversion: .prefixedNo, help: "Skip image verification") var disableContentTrust = true
     @Flag(help: "Mount the container's root filesystem as read only") var readOnly = false
-    @Option(help: help("Restart policy: only no is there yet")) var restart: String = "no"
+    @Option(help: help("Restart policy to apply when a container exits")) var restart: String = "no"
     @Flag(help: "Automatically remove the container when it exits") var rm = false
     @Option(help: help("no-new-privileges, seccomp=FILE or seccomp=unconfined", "list")) var securityOpt: [String] = []
     @Option(help: help("Size of /dev/shm", "bytes")) var shmSize: String?
@@ -77,12 +85,8 @@ struct ContainerFlags: ParsableArguments {
     static let absent: [AbsentFlag] = [
         .value("volumes-from", why: volumes), .value("volume-driver", why: volumes),
         .value("tmpfs", why: "temporary file systems cannot be mounted yet"),
-        .value("health-cmd", why: health), .value("health-interval", why: health), .value("health-retries", why: health),
-        .value("health-start-period", why: health), .value("health-start-interval", why: health), .value("health-timeout", why: health),
-        .boolean("no-healthcheck", why: health),
         .value("log-opt", why: "the log has no options yet"),
         .boolean("use-api-socket", why: "it cannot be shared yet"),
     ]
     private static let volumes = "there are no volumes yet; -v and --mount take directories of the host's"
-    private static let health = "containers are not checked for their health yet"
 }

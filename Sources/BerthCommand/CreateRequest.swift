@@ -29,8 +29,8 @@ struct CreateRequest {
         attachesInput = streams.contains("stdin") || flags.interactive
         attachesOutput = streams.isEmpty || streams.contains("stdout")
         attachesErrors = streams.isEmpty || streams.contains("stderr")
-        guard flags.restart == "no" || flags.restart.isEmpty else {
-            throw Failure("--restart \(flags.restart) is not available: containers are not restarted yet.", status: 125)
+        guard !flags.rm || flags.restart.isEmpty || flags.restart == "no" else {
+            throw Failure("Conflicting options: --restart and --rm", status: 125)
         }
         switch flags.pull {
         case "missing", "never", "always": break
@@ -56,6 +56,7 @@ struct CreateRequest {
             ("Entrypoint", entrypoint ?? .null), ("MacAddress", networking.macAddress),
             ("Labels", try EnvironmentList.labels(files: flags.labelFile, flags: flags.label)),
             ("StopSignal", flags.stopSignal.map(JSONTree.string)), ("StopTimeout", flags.stopTimeout.map(JSONTree.integer)),
+            ("Healthcheck", try HealthFlags.request(flags)),
         ]
         let host = try hostConfiguration(binds: volumes.binds, networking.portBindings, terminalSize)
         let network: [(String, JSONTree?)] = [("EndpointsConfig", networking.endpoints)]
@@ -65,12 +66,11 @@ struct CreateRequest {
     private func hostConfiguration(binds: [String], _ portBindings: JSONTree, _ terminalSize: TerminalSize?) throws -> JSONTree {
         func bytes(_ text: String?) -> JSONTree { .integer(text.flatMap(ValueKind.bytes) ?? 0) }
         let log: [(String, JSONTree?)] = [("Type", .string(flags.logDriver ?? "")), ("Config", .object([JSONTree.Member]()))]
-        let restart: [(String, JSONTree?)] = [("Name", .string("no")), ("MaximumRetryCount", .integer(0))]
         let size = terminalSize.map { [JSONTree.integer($0.rows), .integer($0.columns)] } ?? [.integer(0), .integer(0)]
         let members: [(String, JSONTree?)] = [
             ("Binds", binds.isEmpty ? .null : .texts(binds)), ("ContainerIDFile", .string(flags.cidfile ?? "")),
             ("LogConfig", .object(log)), ("NetworkMode", .string(names.networks.mode)), ("PortBindings", portBindings),
-            ("RestartPolicy", .object(restart)),
+            ("RestartPolicy", try RestartFlag.policy(flags.restart)),
             ("AutoRemove", .bool(flags.rm)), ("ConsoleSize", .array(size)),
             ("CapAdd", flags.capAdd.isEmpty ? .null : .texts(flags.capAdd)),
             ("CapDrop", flags.capDrop.isEmpty ? .null : .texts(flags.capDrop)), ("Dns", .texts(names.servers)),

@@ -28,9 +28,10 @@ extension ContainerFlags {
         """
         add-host=list attach,a=list cap-add=list cap-drop=list cidfile=string cpu-period=int cpu-quota=int cpu-shares,c=int \
         cpus=decimal cpuset-cpus=string cpuset-mems=string dns=list dns-option|dns-opt=list dns-search=list domainname=string \
-        entrypoint=string env,e=list env-file=list expose=list hostname,h=string interactive,i ip=string ip6=string label,l=list \
+        entrypoint=string env,e=list env-file=list expose=list health-cmd=string health-interval=duration health-on-failure=string health-retries=int health-start-interval=duration \
+        health-start-period=duration health-timeout=duration hostname,h=string interactive,i ip=string ip6=string label,l=list \
         label-file=list link=list link-local-ip=list log-driver=string mac-address=string memory,m=bytes memory-reservation=bytes \
-        memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list oom-kill-disable pids-limit=int \
+        memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list no-healthcheck oom-kill-disable pids-limit=int \
         platform=string privileged publish,p=list publish-all,P pull=string quiet,q disable-content-trust!no-disable-content-trust \
         read-only restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit \
         user,u=string volume,v=list workdir,w=string
@@ -95,10 +96,14 @@ extension Pull {
 extension Push {
     static var writtenFlags: String? { "disable-content-trust!no-disable-content-trust all-tags,a platform=string quiet,q" }
 }
+extension Pause { static var writtenFlags: String? { "" } }
 extension Port { static var writtenFlags: String? { "" } }
+extension PruneContainers { static var writtenFlags: String? { "filter=filter force,f" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
 extension PruneNetworks { static var writtenFlags: String? { "filter=filter force,f" } }
 extension RebaseImage { static var writtenFlags: String? { "from=image onto=image platform=string tag,t=string" } }
+extension Rename { static var writtenFlags: String? { "" } }
+extension Restart { static var writtenFlags: String? { "signal,s=string time|timeout,t=int" } }
 extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
 extension RemoveImage { static var writtenFlags: String? { "force,f no-prune platform=list" } }
 extension RemoveNetwork { static var writtenFlags: String? { "force,f" } }
@@ -114,4 +119,13 @@ extension SquashImage { static var writtenFlags: String? { "from=string platform
 extension Start { static var writtenFlags: String? { "attach,a detach-keys=string interactive,i" } }
 extension Stop { static var writtenFlags: String? { "signal,s=string time|timeout,t=int" } }
 extension Tag { static var writtenFlags: String? { "" } }
+extension Unpause { static var writtenFlags: String? { "" } }
+extension Update {
+    static var writtenFlags: String? {
+        """
+        cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal cpuset-cpus=string cpuset-mems=string memory,m=bytes \
+        memory-reservation=bytes memory-swap=bytes pids-limit=int restart=string
+        """
+    }
+}
 extension Wait { static var writtenFlags: String? { "" } }

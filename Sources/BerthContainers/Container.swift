@@ -62,7 +62,7 @@ public struct Container: Sendable, Hashable {
         case .nextExit: return ExitWaiter(object.state.withLock { $0.end })
         case .notRunning:
             return object.state.withLock { state in
-                guard !state.lifecycle.isRunning else { return ExitWaiter(state.end) }
+                guard !state.lifecycle.isActive else { return ExitWaiter(state.end) }
                 let promise = Promise<ExitStatus>()
                 promise.fulfil(state.lifecycle.lastExit ?? ExitStatus(code: 0))
                 return ExitWaiter(promise)
@@ -145,6 +145,11 @@ extension ContainerStore {
                     return (RuntimeContainer?.none, Promise<Void>?.none)
                 case .starting: return (nil, state.startEnd)
                 case .running: return (state.process, nil)
+                case .paused:
+                    throw ContainerError(.conflict, "container \(object.id) is paused, unpause the container before attach")
+                case .restarting:
+                    throw ContainerError(
+                        .conflict, "container \(object.id) is restarting, wait until the container is running before attach")
                 case .removing, .removed:
                     throw ContainerError(.conflict, "container \(object.id) is being removed: it cannot be attached to")
                 }

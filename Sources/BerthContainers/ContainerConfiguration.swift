@@ -1,4 +1,5 @@
 public import BerthNetworking
+public import BerthOCI
 
 /// What a container is to be: everything that its maker says, before the image's own words and the engine's defaults are added.
 ///
@@ -43,6 +44,12 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var stopSignal: String?
     /// How long a stop waits before it kills, in seconds; -1 is for ever. Default `nil`: 10.
     public var stopTimeoutSeconds: Int?
+    /// How it is checked whether it does well. Default `nil`: as the image says. A test of `NONE` is no check.
+    public var healthcheck: ImageConfiguration.Healthcheck?
+    /// What is done when it does not. Default ``UnhealthyAction/none``.
+    public var unhealthyAction: UnhealthyAction
+    /// Whether it is started again when it has ended. Default ``RestartPolicy/no``.
+    public var restart: RestartPolicy
     /// Directories and files of the host's. Default: none.
     public var bindMounts: [BindMount]
     /// The network. Default ``NetworkMode/default``.
@@ -122,7 +129,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
         (attachesStandardInput, attachesStandardOutput, attachesStandardError) = (false, false, false)
         (privileged, noNewPrivileges, readOnlyRoot, removesItself) = (false, false, false, false)
         (network, seccomp, logDriver, resources) = (.default, .default, .jsonFile, Resources())
-        networking = NetworkingConfiguration()
+        (networking, restart) = (NetworkingConfiguration(), .no)
+        (healthcheck, unhealthyAction) = (nil, .none)
         sharedMemoryByteCount = Self.defaultSharedMemoryByteCount
     }
 }
@@ -137,7 +145,7 @@ extension ContainerConfiguration: Codable {
             readOnlyPaths
         case hasWritableControlGroups, controlGroupParent, annotations, unusedSecurityOptions
         case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, removesItself, sharedMemoryByteCount
-        case initialTerminalRows, initialTerminalColumns
+        case initialTerminalRows, initialTerminalColumns, restart, healthcheck, unhealthyAction
     }
 
     /// Decodes; what is absent has its default. Only `image` must be there.
@@ -198,5 +206,8 @@ extension ContainerConfiguration: Codable {
         try read(.sharedMemoryByteCount, into: &sharedMemoryByteCount)
         try read(.initialTerminalRows, into: &initialTerminalRows)
         try read(.initialTerminalColumns, into: &initialTerminalColumns)
+        try read(.restart, into: &restart)
+        try read(.healthcheck, into: &healthcheck)
+        try read(.unhealthyAction, into: &unhealthyAction)
     }
 }

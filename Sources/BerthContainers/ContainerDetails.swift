@@ -23,6 +23,12 @@ public struct ContainerDetails: Sendable, Hashable {
     public var processID: Int32?
     /// When the last run began.
     public var startedAt: Timestamp?
+    /// How it does; `nil` if it is not checked, or has not run.
+    public var health: Health?
+    /// How it is checked, by its maker's words over its image's; `nil` if nobody says anything of it.
+    public var healthcheck: ImageConfiguration.Healthcheck?
+    /// How often it was started again by its policy since somebody has started it.
+    public var restartCount: Int
     /// How the last run, or the last attempt at one, ended; while it runs, how the one before did.
     public var lastExit: ExitStatus?
     /// The name in its UTS namespace.
@@ -77,13 +83,17 @@ public struct ContainerQuery: Sendable, Hashable {
 
 extension ContainerStore {
     func details(of object: ContainerObject) -> ContainerDetails {
-        let (document, lifecycle, executions) = object.state.withLock { ($0.document, $0.lifecycle, $0.executions) }
+        let (document, lifecycle, executions, backOff, health) = object.state.withLock {
+            ($0.document, $0.lifecycle, $0.executions, $0.backOff, $0.health)
+        }
         let configuration = document.configuration
         let directory = "\(services.root)/containers/\(object.id)"
         return ContainerDetails(
             id: object.id, name: document.name, createdAt: document.createdAt, configuration: configuration, imageID: document.imageID,
             image: document.imageExecution, status: lifecycle.status, processID: lifecycle.processID, startedAt: lifecycle.startedAt,
-            lastExit: lifecycle.lastExit, hostname: hostname(of: document, object.id), domainName: domainName(of: document),
+            health: health, healthcheck: HealthPlan.merged(configuration.healthcheck, image: document.imageExecution.healthcheck),
+            restartCount: backOff.count, lastExit: lifecycle.lastExit, hostname: hostname(of: document, object.id),
+            domainName: domainName(of: document),
             links: links(of: document),
             arguments: configuration.arguments(image: document.imageExecution),
             environment: configuration.mergedEnvironment(image: document.imageExecution),
@@ -139,7 +149,7 @@ private struct ContainerFilter {
     init(_ query: ContainerQuery, in store: ContainerStore) throws(ContainerError) {
         let namesStatus = query.filters["status"] != nil || query.filters["exited"] != nil
         // Docker lists what does not run as soon as a number is asked for, too.
-        if !query.includesAll && !namesStatus && (query.limit ?? 0) <= 0 { tests.append { $0.status == .running } }
+        if !query.includesAll && !namesStatus && (query.limit ?? 0) <= 0 { tests.append { $0.status.isActive } }
         for (key, values) in query.filters where !Self.portKeys.contains(key) { tests.append(try Self.test(key, values, in: store)) }
         let ports = query.filters.filter { Self.portKeys.contains($0.key) }
         if !ports.isEmpty { tests.append(try Self.test(ports: ports)) }
@@ -178,7 +188,6 @@ private struct ContainerFilter {
             }
         case "status":
             let wanted = try values.map { text throws(ContainerError) in
-                if text == "paused" || text == "restarting" { return ContainerStatus?.none }
                 guard let status = ContainerStatus(rawValue: text) else {
                     throw ContainerError(.invalid, "invalid filter 'status=\(text)'")
                 }
@@ -215,8 +224,26 @@ private struct ContainerFilter {
                     }
                 }
             }
-        case "is-task", "volume", "health", "isolation":
-            throw ContainerError(.unsupported, "the filter '\(key)' asks about what does not exist here yet")
+        case "health":
+            let wanted = try values.map { text throws(ContainerError) in
+                guard let status = HealthStatus(rawValue: text.lowercased()) else {
+                    throw ContainerError(.invalid, "Unrecognised filter value for health: \(text)")
+                }
+                return status
+            }
+            return { wanted.contains($0.health?.status ?? .none) }
+        // There are no tasks of a swarm's here.
+        case "is-task":
+            let wanted = try values.map { text throws(ContainerError) in
+                guard ["true", "1", "false", "0"].contains(text.lowercased()) else {
+                    throw ContainerError(.invalid, "invalid filter 'is-task=\(text)'")
+                }
+                return text == "1" || text.lowercased() == "true"
+            }
+            return { _ in wanted.contains(false) }
+        // It belongs to other systems: what is asked is answered as on any Linux.
+        case "isolation": return { _ in values.contains { $0.isEmpty || $0.lowercased() == "default" } }
+        case "volume": throw ContainerError(.unsupported, "the filter '\(key)' asks about what does not exist here yet")
         default: throw ContainerError(.invalid, "invalid filter '\(key)'")
         }
     }

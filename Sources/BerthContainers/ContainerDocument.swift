@@ -18,4 +18,6 @@ struct ContainerDocument: Sendable, Codable {
     var sandboxOwner: String?
     /// Why the last start failed; absent if it did not.
     var startFailure: ExitStatus?
+    /// Whether the policy starts it again; absent without one.
+    var restartMemory: RestartMemory?
 }

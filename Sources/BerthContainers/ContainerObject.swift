@@ -31,6 +31,16 @@ final class ContainerObject: Sendable {
         var executions: [String] = []
         /// Whether somebody has asked for a stop: what then ends was not a failure.
         var isStopping = false
+        /// Whether it is stopped to be started again: it does not remove itself then.
+        var isBetweenRuns = false
+        /// When it is started again by itself.
+        var backOff = RestartBackOff()
+        /// How it does, if it is checked; kept after its end.
+        var health: Health?
+        /// Checks it.
+        var checker: Task<Void, Never>?
+        /// Waits for the next start.
+        var restarter: Task<Void, Never>?
         /// Whether nothing is left outside the root of what ran last.
         var isCleared = false
         /// Whether it is out of its sandbox already, though its end has not been told yet.
@@ -55,10 +65,14 @@ final class ContainerObject: Sendable {
     let state: Mutex<State>
     /// How many commits need its processes to stand still. Held while they are made to, on a thread of a lane.
     let freezeCount = Mutex(0)
+    /// Held while its document is written, on a thread of a lane.
+    let documentTurn = Mutex(())
 
     init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane, lease: Lease) {
         (self.id, self.lane, self.lease) = (id, lane, lease)
-        state = Mutex(State(lifecycle: lifecycle, document: document))
+        var first = State(lifecycle: lifecycle, document: document)
+        first.backOff = RestartBackOff(count: document.restartMemory?.count ?? 0)
+        state = Mutex(first)
     }
 
     var document: ContainerDocument { state.withLock { $0.document } }

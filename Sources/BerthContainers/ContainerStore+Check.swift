@@ -29,6 +29,7 @@ extension ContainerStore {
             throw ContainerError(.invalid, "invalid environment variable: \(variable)")
         }
         try checkHost(&configuration)
+        try checkLife(configuration)
         _ = try configuration.capabilities()
         _ = try configuration.resources.specification(hostProcessorCount: Self.processorCount)
         for limit in configuration.resourceLimits {

@@ -79,7 +79,7 @@ extension ContainerStore {
         switch object.state.withLock({ $0.lifecycle.phase }) {
         case .removing, .removed:
             throw ContainerError(.conflict, "You cannot commit container \(object.id) which is being removed")
-        case .idle, .starting, .running: break
+        case .idle, .starting, .running, .paused, .restarting: break
         }
         let execution = document.configuration.execution(image: document.imageExecution)
         var commit = ImageCommit(
@@ -109,9 +109,9 @@ extension ContainerStore {
     private func group(of object: ContainerObject) -> String { services.runtime.controlGroup(of: object.id) }
 
     /// Freezes its processes, if it runs. Blocks.
-    private func freeze(_ object: ContainerObject) throws(ImageError) {
+    func freeze(_ object: ContainerObject, isKnownToRun: Bool = false) throws(ImageError) {
         try object.freezeCount.withLock { count throws(ImageError) in
-            if count == 0, object.state.withLock({ $0.process != nil }) {
+            if count == 0, isKnownToRun || object.state.withLock({ $0.process != nil }) {
                 do throws(Errno) { try services.runtime.cgroups.freeze(group(of: object)) } catch {
                     // It has ended meanwhile, and stands still for good.
                     guard error == .ENOENT else {
@@ -126,7 +126,7 @@ extension ContainerStore {
         }
     }
 
-    private func unfreeze(_ object: ContainerObject) {
+    func unfreeze(_ object: ContainerObject) {
         object.freezeCount.withLock { count in
             count -= 1
             guard count == 0 else { return }

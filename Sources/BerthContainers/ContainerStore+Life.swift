@@ -23,8 +23,11 @@ extension ContainerStore {
         while true {
             let (decision, pending) = object.state.withLock { ($0.lifecycle.startRequested(), $0.startEnd) }
             switch decision {
-            case .start: return try await begin(object)
+            case .start:
+                object.state.withLock { ($0.backOff, $0.isStopping) = (RestartBackOff(), false) }
+                return try await begin(object)
             case .alreadyRunning: throw ContainerError(.notModified, "container \(object.id) runs already")
+            case .isPaused: throw ContainerError(.conflict, "cannot start a paused container, try unpause instead")
             case .beingRemoved: throw ContainerError(.conflict, "container \(object.id) is being removed: it cannot be started")
             case .alreadyStarting:
                 // Whoever comes second is told what became of the first.
@@ -33,7 +36,8 @@ extension ContainerStore {
         }
     }
 
-    private func begin(_ object: ContainerObject) async throws(ContainerError) {
+    /// Starts what it is said of that it is being started.
+    func begin(_ object: ContainerObject) async throws(ContainerError) {
         // A start that has begun is brought to its end, whoever asked for it and has gone.
         let outcome: Result<Void, ContainerError> = await Task.detached { () async -> Result<Void, ContainerError> in
             do throws(ContainerError) {
@@ -56,6 +60,7 @@ extension ContainerStore {
         let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
             try requireStillLayers(document)
+            try await rememberStart(object)
             // Its root and its sandbox have nothing to do with each other.
             async let preparing = prepare(object, document)
             let attachment = await attached(object, document)
@@ -65,7 +70,6 @@ extension ContainerStore {
             for (attachment, stream) in zip(pending, streams) { attachment.bind(stream) }
             object.state.withLock { state in
                 state.process = process
-                state.isStopping = false
                 state.hasLeftNetworks = false
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
             }
@@ -85,21 +89,19 @@ extension ContainerStore {
             let failure = ExitStatus(code: code, finishedAt: .now, reason: error.description)
             // That it failed is worth keeping, and not worth failing for. Until it is written, nobody removes what it is written to.
             try? await remember(object, failure: failure)
-            object.state.withLock { $0.lifecycle.startFailed(failure) }
+            let delay = object.state.withLock { $0.startFailed(failure, isWorthAnother: error.isWorthAnotherStart) }
+            if let delay { scheduleRestart(object, after: delay) }
             if document.configuration.removesItself { try? await remove(object, force: true) }  // kept, it can still be removed
             throw error
         }
     }
 
     private func remember(_ object: ContainerObject, failure: ExitStatus?) async throws(ContainerError) {
-        let document = object.state.withLock { state in
-            state.document.startFailure = failure
-            return state.document
-        }
-        try await object.lane.run { () throws(ContainerError) in
-            do throws(StateError) { try self.documents.write(document, id: object.id) } catch {
-                throw Self.storage("cannot write the container's document", error)
-            }
+        let isAgain = object.state.withLock { $0.lifecycle.isStartedAgain }
+        try await save(object) { document in
+            document.startFailure = failure
+            // What has never run is not started by the next engine.
+            if failure != nil, !isAgain { document.restartMemory?.isWanted = false }
         }
     }
 
@@ -222,6 +224,7 @@ extension ContainerStore {
 
     /// Follows a process to its end.
     func watch(_ object: ContainerObject, _ process: RuntimeContainer) {
+        beginChecking(object, process)
         let watcher = Task.detached {
             // Only when the engine closes there is no record: the next one finds it again.
             guard let record = await self.follow(object, process) else { return }
@@ -266,6 +269,7 @@ extension ContainerStore {
         let watchers = objects.compactMap { object in object.state.withLock { $0.watcher } }
         for watcher in watchers { watcher.cancel() }
         for watcher in watchers { await watcher.value }
+        await closeRestarts(objects)
         for erased in index.withLock({ Array($0.erasing.values) }) { _ = await erased.value() }
         await closeKeepers()
         for object in objects { object.state.withLock { $0.process }?.close() }
@@ -281,19 +285,20 @@ extension ContainerStore {
             warn(object, error.description)
         }
         await detachNetwork(object)
-        let (executions, end) = object.state.withLock { state -> ([String], Promise<ExitStatus>) in
-            _ = state.lifecycle.exited(exit)
-            state.process = nil
+        await releasePause(object)
+        let (executions, end, delay, removesItself) = object.state.withLock {
+            state -> ([String], Promise<ExitStatus>, Duration?, Bool) in
+            let delay = state.exited(exit)
             defer {
                 state.executions = []
                 state.end = Promise()
             }
-            return (state.executions, state.end)
+            return (state.executions, state.end, delay, state.document.configuration.removesItself && !state.isBetweenRuns)
         }
         index.withLock { index in for id in executions { index.executions[id]?.containerEnded() } }
         if exit.outOfMemory { publish("oom", object) }
         publish("die", object, ["exitCode": String(exit.code)])
-        let removesItself = object.document.configuration.removesItself
+        if let delay { scheduleRestart(object, after: delay) }
         end.fulfil(exit)
         index.withLock { index in for id in executions { index.executions[id] = nil } }
         if removesItself {
@@ -316,21 +321,34 @@ extension ContainerStore {
     func kill(_ object: ContainerObject, signal text: String) async throws(ContainerError) {
         let signal = try text.isEmpty ? .kill : SignalNumber(parsing: text)
         // The end is that of the process which gets the signal: taken together, whatever comes after it.
-        let (running, end) = try await whatRuns(object)
+        let stopSignal = try stopSignal(of: object.document)
+        let isMeantToEnd = signal == .kill || signal == stopSignal
+        let (running, end) = isMeantToEnd ? try await claimStop(object) : try await whatRuns(object)
         let notRunning = ContainerError(
             .conflict, "Cannot kill container: \(object.name): Container \(object.id) is not running")
-        guard let process = running else { throw notRunning }
+        guard let process = running else {
+            // One that is to be started again is not, after a signal that ends it; any other finds nobody.
+            if isMeantToEnd {
+                guard try await cancelRestart(object) else { throw notRunning }
+            } else {
+                guard object.state.withLock({ $0.lifecycle.isActive }) else { throw notRunning }
+            }
+            return
+        }
+        if isMeantToEnd { try await rememberStop(object) }
         do throws(RuntimeError) { try process.signal(signal.rawValue) } catch {
             guard error.code != .notRunning else { throw notRunning }
             throw ContainerError(error)
         }
+        // What stands still does not end.
+        if isMeantToEnd { await endPause(object) }
         publish("kill", object, ["signal": String(signal.rawValue)])
         // Docker answers when the container is gone.
         if signal == .kill { try await killed(object, end) }
     }
 
     /// The process, if there is one, and the promise of its end. One that is being started is waited for.
-    private func whatRuns(_ object: ContainerObject) async throws(ContainerError) -> (RuntimeContainer?, Promise<ExitStatus>) {
+    func whatRuns(_ object: ContainerObject) async throws(ContainerError) -> (RuntimeContainer?, Promise<ExitStatus>) {
         try object.requireKnown()
         while true {
             let (process, end, starting) = object.state.withLock { state in
@@ -375,25 +393,33 @@ extension ContainerStore {
         return value
     }
 
-    func stop(_ object: ContainerObject, signal: String?, timeoutSeconds: Int?) async throws(ContainerError) {
+    func stop(
+        _ object: ContainerObject, signal: String?, timeoutSeconds: Int?, isLasting: Bool = true
+    ) async throws(ContainerError) {
         let document = object.document
-        let name = [signal, document.configuration.stopSignal, document.imageExecution.stopSignal].lazy.compactMap { $0 }.first {
-            !$0.isEmpty
-        }
-        let number = try name.map { text throws(ContainerError) in try SignalNumber(parsing: text) } ?? .terminate
+        let number = try stopSignal(of: document, signal)
         let seconds = timeoutSeconds ?? document.configuration.stopTimeoutSeconds ?? 10
-        let (running, end) = try await whatRuns(object)
-        guard let process = running else { throw ContainerError(.notModified, "container \(object.id) does not run") }
-        object.state.withLock { state in if state.process === process { state.isStopping = true } }
+        let (running, end) = try await claimStop(object)
+        guard let process = running else {
+            guard try await cancelRestart(object, isLasting: isLasting) else {
+                throw ContainerError(.notModified, "container \(object.id) does not run")
+            }
+            return publish("stop", object)
+        }
+        // The next engine must not start what has been told to end.
+        if isLasting { try await rememberStop(object) }
 
         // A stop that has begun goes on when whoever asked for it has gone.
         let work = Task.detached { [self] () -> Result<Void, ContainerError> in
             do throws(ContainerError) {
                 send(number.rawValue, to: process, of: object)
+                // What stands still cannot do as it is told.
+                await endPause(object)
                 if seconds < 0 {
                     guard await end.value() != nil else { throw .cancelled }
                 } else if try await value(of: end, within: .seconds(seconds)) == nil {
                     send(9, to: process, of: object)
+                    await endPause(object)
                     try await killed(object, end)
                 }
                 return .success(())
@@ -426,10 +452,13 @@ extension ContainerStore {
             }
             switch decision {
             case .remove: return try await perform(object)
-            case .refuseRunning:
+            case .refuse:
+                let status = object.state.withLock { $0.lifecycle.status }
                 throw ContainerError(
                     .conflict,
-                    "You cannot remove a running container \(object.id). Stop the container before attempting removal or force remove")
+                    "You cannot remove a \(status.rawValue) container \(object.id). \(status == .paused ? "Unpause and then stop" : "Stop") the container before attempting removal or force remove"
+                )
+            case .cancelRestartFirst: _ = try await cancelRestart(object)
             case .alreadyInProgress:
                 throw ContainerError(.conflict, "removal of container \(object.id) is already in progress")
             case .wait:
@@ -443,9 +472,11 @@ extension ContainerStore {
                 try await lane.run { () throws(ContainerError) in runtime.killProcesses(of: object.id) }
                 hasKilledStart = true
             case .killFirst:
+                object.state.withLock { state in if state.process === process { state.isStopping = true } }
                 do throws(RuntimeError) { try process?.signal(9) } catch {
                     guard error.code == .notRunning else { throw ContainerError(error) }
                 }
+                await releasePause(object)
                 try await killed(object, end)
             }
         }

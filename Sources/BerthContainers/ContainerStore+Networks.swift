@@ -240,7 +240,7 @@ extension ContainerStore {
         try object.requireKnown()
         let process = try object.state.withLock { (state) throws(ContainerError) in
             switch state.lifecycle.phase {
-            case .idle, .running: return state.hasLeftNetworks ? nil : state.process
+            case .idle, .running, .paused, .restarting: return state.hasLeftNetworks ? nil : state.process
             case .starting: throw ContainerError(.conflict, "container \(object.id) is being started: try again when it runs")
             case .removing, .removed:
                 throw ContainerError(
@@ -250,16 +250,10 @@ extension ContainerStore {
         return (process, process != nil || services.sandboxes.isShared(object.id))
     }
 
-    private func keep(_ object: ContainerObject, _ change: @Sendable (inout ContainerConfiguration) -> Void) async throws(ContainerError) {
-        let document = object.state.withLock { state in
-            change(&state.document.configuration)
-            return state.document
-        }
-        try await object.lane.run { () throws(ContainerError) in
-            do throws(StateError) { try self.documents.write(document, id: object.id) } catch {
-                throw Self.storage("cannot write the container's document", error)
-            }
-        }
+    private func keep(
+        _ object: ContainerObject, _ change: @escaping @Sendable (inout ContainerConfiguration) -> Void
+    ) async throws(ContainerError) {
+        try await save(object) { change(&$0.configuration) }
     }
 
     /// Tells of a container's coming and going where it has no interfaces: in the networks `host` and `none`.

@@ -32,6 +32,7 @@ extension ContainerStore {
         for object in objects where object.document.configuration.removesItself && object.state.withLock({ !$0.lifecycle.isRunning }) {
             try? await remove(object, force: true)  // tried again at the next start
         }
+        restartWhatIsWanted(objects)
     }
 
     /// What documents say of a sandbox whose record cannot be read.
@@ -72,7 +73,10 @@ extension ContainerStore {
                 object.state.withLock { $0.unknown = unknown }
                 continue
             }
-            if object.state.withLock({ !$0.lifecycle.isRunning }) { await detachNetwork(object) }
+            if object.state.withLock({ !$0.lifecycle.isRunning }) {
+                await detachNetwork(object)
+                restartWhatIsWanted([object])
+            }
             return await mendNetworks(of: object)
         }
     }
@@ -91,13 +95,16 @@ extension ContainerStore {
         let found = try await services.runtime.reconnect(id: object.id, stateDirectory: directory, in: object.lane)
         switch found {
         case .running(let process):
-            try await thaw(object)
+            let isPaused = try await recoverPause(object)
             object.state.withLock { state in
                 state.process = process
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
+                if isPaused { _ = state.lifecycle.paused() }
                 state.unknown = nil
             }
             try await recoverSandbox(of: object, by: process)
+            // An engine that was killed in the middle of a rename has not told its networks.
+            if let known = services.sandboxes.name(of: object.id), known != object.name { await renameInNetworks(object) }
             watch(object, process)
         case .ended(let record), .lost(let record):
             object.state.withLock { state in

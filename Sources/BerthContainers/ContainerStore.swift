@@ -59,6 +59,7 @@ public final class ContainerStore: Sendable {
     let documents: DocumentStore<ContainerDocument>
     let index = Mutex(Index())
     let networkTurns = NetworkTurns()
+    let isPruning = Atomic<Bool>(false)
     /// By shared sandboxes.
     let keepers = Mutex<[String: Keeper]>([:])
     /// For what concerns more than one container: directories and layers come and go here.

@@ -140,6 +140,27 @@ public final class Execution: Sendable {
         do throws(RuntimeError) { try await process?.resize(rows: rows, columns: columns) } catch { throw ContainerError(error) }
     }
 
+    /// Kills its process, and waits until that is gone. One that was not started, or has ended, is gone.
+    func end() async {
+        // What it is just being started as is killed when it is there.
+        while true {
+            let (phase, process) = state.withLock { ($0.phase, $0.process) }
+            switch phase {
+            case .created, .ended: return
+            case .starting:
+                do throws(ReactorError) { try await store.services.reactor.sleep(for: .milliseconds(20)) } catch { return }
+            case .running:
+                // It has just ended.
+                do throws(RuntimeError) { try await process?.signal(9) } catch {
+                    guard error.code != .notRunning else { break }
+                    store.warn(object, "execution \(id.prefix(12)) cannot be ended: \(error.description)")
+                }
+                _ = await end.value()
+                return
+            }
+        }
+    }
+
     private func finish(_ code: Int32) {
         let isFirst = state.withLock { state in
             if case .ended = state.phase { return false }
@@ -174,7 +195,7 @@ extension ContainerStore {
         if let directory = configuration.workingDirectory, !directory.isEmpty, !directory.hasPrefix("/") {
             throw ContainerError(.invalid, "the working directory '\(directory)' is invalid, it needs to be an absolute path")
         }
-        _ = try object.runningProcess()
+        try requireExecutable(object)
         let execution = Execution(id: RandomID.make(), object, self, configuration)
         let count = object.state.withLock { state in
             guard state.executions.count < Self.executionLimit else { return -1 }
@@ -209,6 +230,7 @@ extension ContainerStore {
         _ execution: ExecutionConfiguration, in object: ContainerObject, _ streams: MonitorRequest.StreamChoice, _ rows: UInt16?,
         _ columns: UInt16?
     ) async throws(ContainerError) -> RuntimeExecution {
+        try requireExecutable(object)
         let process = try object.runningProcess()
         let document = object.document
         let configuration = document.configuration

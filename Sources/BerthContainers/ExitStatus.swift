@@ -27,12 +27,19 @@ public enum ContainerStatus: String, Hashable, Sendable, Codable, CaseIterable {
     case created
     /// Its process runs.
     case running
+    /// Its process is there and stands still.
+    case paused
+    /// Its process has ended, and is started again in a moment.
+    case restarting
     /// Its process has ended.
     case exited
     /// It is being removed.
     case removing
     /// Its document cannot be read: it is set aside, keeps its name and files, and can only be looked at. Docker's word for what cannot be used is `dead`.
     case unreadable = "dead"
+
+    /// Whether it has a process, or will have one by itself: what a list shows that does not ask for all.
+    public var isActive: Bool { self == .running || self == .paused || self == .restarting }
 }
 
 /// What a wait is for.

@@ -9,6 +9,10 @@ struct Lifecycle: Hashable, Sendable {
         case starting
         /// One runs.
         case running(processID: Int32)
+        /// One is there and stands still.
+        case paused(processID: Int32)
+        /// None; it is started again in a moment.
+        case restarting
         /// On its way out.
         case removing
         /// Gone.
@@ -21,6 +25,8 @@ struct Lifecycle: Hashable, Sendable {
     private(set) var startedAt: Timestamp?
     /// How the last run, or the last attempt at one, ended. Kept while the next one runs.
     private(set) var lastExit: ExitStatus?
+    /// Whether the start that is under way is a policy's.
+    private(set) var isStartedAgain = false
 
     init() {}
 
@@ -31,23 +37,36 @@ struct Lifecycle: Hashable, Sendable {
 
     var status: ContainerStatus {
         switch phase {
+        case .starting where isStartedAgain: .restarting
         case .idle, .starting: hasRun ? .exited : .created
         case .running: .running
+        case .paused: .paused
+        case .restarting: .restarting
         case .removing, .removed: .removing
         }
     }
+    /// Whether there is a process, moving or not.
     var isRunning: Bool { processID != nil }
-    var processID: Int32? { if case .running(let id) = phase { id } else { nil } }
+    /// Whether there is a process, or is going to be one without anybody's doing: what Docker's `Running` says.
+    var isActive: Bool { isRunning || phase == .restarting || (phase == .starting && isStartedAgain) }
+    var isPaused: Bool { if case .paused = phase { true } else { false } }
+    var processID: Int32? {
+        switch phase {
+        case .running(let id), .paused(let id): id
+        default: nil
+        }
+    }
 
-    enum StartDecision: Hashable { case start, alreadyRunning, alreadyStarting, beingRemoved }
+    enum StartDecision: Hashable { case start, alreadyRunning, alreadyStarting, isPaused, beingRemoved }
 
     mutating func startRequested() -> StartDecision {
         switch phase {
         case .idle:
-            phase = .starting
+            (phase, isStartedAgain) = (.starting, false)
             return .start
         case .starting: return .alreadyStarting
-        case .running: return .alreadyRunning
+        case .running, .restarting: return .alreadyRunning
+        case .paused: return .isPaused
         case .removing, .removed: return .beingRemoved
         }
     }
@@ -55,24 +74,65 @@ struct Lifecycle: Hashable, Sendable {
     /// The process runs, also one found running.
     mutating func started(processID: Int32, at time: Timestamp) {
         phase = .running(processID: processID)
-        (hasRun, startedAt) = (true, time)
+        (hasRun, startedAt, isStartedAgain) = (true, time, false)
     }
 
     /// It could not be started. A container that has never run stays one that has never run, with the code that says why.
     mutating func startFailed(_ exit: ExitStatus) {
-        phase = .idle
+        (phase, isStartedAgain) = (.idle, false)
         lastExit = exit
     }
 
     /// The process has ended. `false`: nothing of the kind ran, and nothing changes.
     mutating func exited(_ exit: ExitStatus) -> Bool {
-        guard case .running = phase else { return false }
+        guard isRunning else { return false }
         phase = .idle
         lastExit = exit
         return true
     }
 
-    enum RemovalDecision: Hashable { case remove, killFirst, refuseRunning, wait, alreadyInProgress }
+    // MARK: Starting again
+
+    /// It is to be started again in a moment. `false`: it is not at rest, and nothing changes.
+    mutating func awaitRestart() -> Bool {
+        guard phase == .idle else { return false }
+        phase = .restarting
+        return true
+    }
+
+    /// The moment has come. `false`: it is not to be started again any more.
+    mutating func restartDue() -> Bool {
+        guard phase == .restarting else { return false }
+        (phase, isStartedAgain) = (.starting, true)
+        return true
+    }
+
+    /// It is not to be started again after all. `false`: it was not to be.
+    mutating func restartCancelled() -> Bool {
+        guard phase == .restarting else { return false }
+        phase = .idle
+        return true
+    }
+
+    // MARK: Standing still
+
+    /// Its process stands still. `false`: none runs, and nothing changes.
+    mutating func paused() -> Bool {
+        guard case .running(let id) = phase else { return false }
+        phase = .paused(processID: id)
+        return true
+    }
+
+    /// Its process goes on. `false`: none stood still, and nothing changes.
+    mutating func unpaused() -> Bool {
+        guard case .paused(let id) = phase else { return false }
+        phase = .running(processID: id)
+        return true
+    }
+
+    // MARK: Removing
+
+    enum RemovalDecision: Hashable { case remove, killFirst, cancelRestartFirst, refuse, wait, alreadyInProgress }
 
     mutating func removalRequested(force: Bool) -> RemovalDecision {
         switch phase {
@@ -80,7 +140,8 @@ struct Lifecycle: Hashable, Sendable {
             phase = .removing
             return .remove
         case .starting: return .wait
-        case .running: return force ? .killFirst : .refuseRunning
+        case .running, .paused: return force ? .killFirst : .refuse
+        case .restarting: return force ? .cancelRestartFirst : .refuse
         case .removing, .removed: return .alreadyInProgress
         }
     }

@@ -39,6 +39,7 @@ public final class Daemon: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let router = Router(
             SystemRoutes(engine: engine, isDebugging: configuration.isDebugging).routes + ContainerRoutes(engine: engine).routes
+                + ContainerLifeRoutes(engine: engine).routes
                 + StreamRoutes(engine: engine).routes + ExecutionRoutes(engine: engine).routes
                 + NetworkRoutes(engine: engine).routes
                 + ImageRoutes(engine: engine, group: group).routes + ImageArchiveRoutes(engine: engine, group: group).routes

@@ -24,7 +24,10 @@ extension ContainerDetails {
     fileprivate func statusText(now: Timestamp) -> String {
         func since(_ time: Timestamp) -> String { HumanText.duration(seconds: max(0, now.nanoseconds - time.nanoseconds) / 1_000_000_000) }
         switch status {
-        case .running: return "Up \(startedAt.map(since) ?? "Less than a second")"
+        case .running: return "Up \(startedAt.map(since) ?? "Less than a second")\(healthText)"
+        case .paused: return "Up \(startedAt.map(since) ?? "Less than a second") (Paused)"
+        case .restarting:
+            return "Restarting (\(lastExit?.code ?? 0)) \(lastExit?.finishedAt.map(since) ?? "Less than a second") ago"
         case .exited:
             guard let exit = lastExit else { return "Exited" }
             return "Exited (\(exit.code))" + (exit.finishedAt.map { " \(since($0)) ago" } ?? "")
@@ -48,7 +51,7 @@ extension ContainerDetails {
 
     /// Its ports while it runs and is in a network, and where each is published.
     fileprivate var portMap: PortMap {
-        guard status == .running, !endpoints.isEmpty else { return [:] }
+        guard processID != nil, !endpoints.isEmpty else { return [:] }
         var map: PortMap = [:]
         for port in openPorts { map[ContainerPort(port)] = [] }
         for port in endpoints.flatMap(\.ports) {
@@ -59,7 +62,7 @@ extension ContainerDetails {
     }
 
     fileprivate var portSummaries: [PortSummary] {
-        guard status == .running, !endpoints.isEmpty else { return [] }
+        guard processID != nil, !endpoints.isEmpty else { return [] }
         let published = endpoints.flatMap(\.ports)
         let bare = openPorts.filter { port in !published.contains { Port($0.containerPort, $0.transport) == port } }
         return bare.sorted().map { PortSummary(ContainerPort($0)) }
@@ -92,6 +95,7 @@ extension ContainerInspect {
         self.init()
         (changedByteCount, rootByteCount) = (usage?.changedByteCount, usage?.rootByteCount)
         (id, name, created) = (container.id, container.name, container.createdAt.rfc3339)
+        restartCount = container.restartCount
         (path, arguments) = (container.arguments.first ?? "", Array(container.arguments.dropFirst()))
         state = ContainerState(container)
         image = container.imageID.description
@@ -112,14 +116,16 @@ extension ContainerInspect {
 extension ContainerState {
     fileprivate init(_ container: ContainerDetails) {
         self.init()
-        (status, isRunning) = (container.status.rawValue, container.status == .running)
+        (status, isRunning) = (container.status.rawValue, container.status.isActive)
+        (isPaused, isRestarting) = (container.status == .paused, container.status == .restarting)
         isDead = container.status == .unreadable
         processID = container.processID ?? 0
         startedAt = container.startedAt?.rfc3339 ?? Self.zeroTime
+        health = container.health.map { HealthState($0) }
         guard let exit = container.lastExit else { return }
         // Of the run before, only its end is told while another runs.
         finishedAt = exit.startedAt == nil ? Self.zeroTime : exit.finishedAt?.rfc3339 ?? Self.zeroTime
-        guard !isRunning else { return }
+        guard container.processID == nil else { return }
         (exitCode, outOfMemory, error) = (exit.code, exit.outOfMemory, exit.reason ?? "")
     }
 }
@@ -148,6 +154,7 @@ extension ContainerConfig {
         labels = container.labels
         exposedPorts = Set(
             (configuration.networking.exposedPorts + execution.exposedPorts.compactMap { Port($0) }).map { ContainerPort($0) })
+        healthcheck = HealthConfig(container)
         stopSignal = configuration.stopSignal ?? execution.stopSignal
         stopTimeoutSeconds = configuration.stopTimeoutSeconds.map { Int64($0) }
     }
@@ -195,6 +202,7 @@ extension HostConfig {
         nameServers = networking.nameServers.map(\.description)
         (nameOptions, nameSearch) = (networking.nameOptions, networking.nameSearch)
         extraHosts = networking.extraHosts.isEmpty ? nil : networking.extraHosts
+        restartPolicy = RestartPolicy(configuration.restart)
         (autoRemove, privileged, readOnlyRoot) = (configuration.removesItself, configuration.privileged, configuration.readOnlyRoot)
         consoleSize = (Int64(configuration.initialTerminalRows ?? 0), Int64(configuration.initialTerminalColumns ?? 0))
         addedCapabilities = configuration.addedCapabilities.isEmpty ? nil : configuration.addedCapabilities

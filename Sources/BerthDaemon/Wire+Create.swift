@@ -29,6 +29,8 @@ extension ContainerConfiguration {
         bindMounts += try host.mounts.map { mount throws(APIFailure) in try BindMount(mount) }
         (addedCapabilities, droppedCapabilities) = (host.addedCapabilities ?? [], host.droppedCapabilities ?? [])
         (privileged, readOnlyRoot, removesItself) = (host.privileged, host.readOnlyRoot, host.autoRemove)
+        restart = try RestartPolicy(host.restartPolicy)
+        try take(config.healthcheck)
         for option in host.securityOptions ?? [] { try apply(securityOption: option) }
         logDriver = try Self.logDriver(host)
         guard host.sharedMemoryByteCount >= 0 else { throw .invalid("SHM size can not be less than 0") }
@@ -125,7 +127,8 @@ extension ContainerPort.Transport {
 }
 
 extension Resources {
-    fileprivate init(_ host: HostConfig) throws(APIFailure) {
+    /// What of limits a client says.
+    init(_ host: HostConfig) throws(APIFailure) {
         self.init()
         func positive(_ value: Int64, _ name: String) throws(APIFailure) -> Int64? {
             guard value >= 0 else { throw .invalid("\(name) can not be less than 0: \(value)") }

@@ -7,6 +7,7 @@ extension SystemInfo {
         self.init()
         (id, root, driver) = (facts.id, facts.root, facts.snapshotter)
         (containerCount, runningContainerCount, imageCount) = (facts.containerCount, facts.runningContainerCount, facts.imageCount)
+        pausedContainerCount = facts.pausedContainerCount
         if let obstacle = facts.snapshotterObstacle { driverStatus = [("Instead of overlay2", obstacle)] }
         (networkDrivers, logDrivers) = (facts.networkDrivers, LogDriver.allCases.map(\.rawValue))
         let has = { (name: String) in facts.cgroupControllers.contains(name) }

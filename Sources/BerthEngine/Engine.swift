@@ -167,7 +167,7 @@ public final class Engine: Sendable {
 
     /// The containers that are made of an image, for those who want to remove it.
     public func uses(ofImage id: BerthOCI.Digest) -> [ImageUse] {
-        containers.uses(ofImage: id).map { ImageUse(containerID: $0.id, isRunning: $0.status == .running) }
+        containers.uses(ofImage: id).map { ImageUse(containerID: $0.id, isRunning: $0.status.isActive) }
     }
 
     /// Checks everything that is kept of images and of containers' layers, and repairs what can be: ``ImageStore/check(repairing:uses:)``.

@@ -23,6 +23,8 @@ public struct EngineInformation: Sendable, Hashable {
     public var containerCount: Int
     /// How many of them run.
     public var runningContainerCount: Int
+    /// Those that stand still.
+    public var pausedContainerCount: Int
     /// How many images there are.
     public var imageCount: Int
     /// The network drivers.
@@ -88,7 +90,8 @@ extension Engine {
         let kibibytes = memory.flatMap { line in UInt64(line.drop { !$0.isNumber }.prefix { $0.isNumber }) } ?? 0
         return EngineInformation(
             id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
-            containerCount: all.count, runningContainerCount: all.count { $0.status == .running }, imageCount: images.count,
+            containerCount: all.count, runningContainerCount: all.count { $0.status == .running },
+            pausedContainerCount: all.count { $0.status == .paused }, imageCount: images.count,
             networkDrivers: networks.drivers.names, cgroupVersion: groups.version,
             cgroupControllers: Set(groups.version1.flatMap(\.controllers) + groups.unifiedControllers),
             limitsSwap: memoryGroup.map { HostFile.exists("\($0)/\(swapLimit)") } ?? false,

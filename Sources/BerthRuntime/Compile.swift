@@ -59,6 +59,13 @@ extension LaunchPlan {
     public static func compileExecution(_ input: LaunchInput) throws(RuntimeError) -> LaunchPlan {
         try PlanCompiler(input: input).executionPlan()
     }
+
+    /// The files of a container's control groups that say its limits, and what they are to say, in the order in which a start writes them.
+    static func limits(_ input: LaunchInput) -> [(path: String, value: String)] {
+        let resources = input.specification.linux?.resources ?? RuntimeSpec.Resources()
+        let compiler = PlanCompiler(input: input)
+        return input.cgroups.version == 1 ? compiler.version1Limits(resources) : compiler.version2Limits(resources)
+    }
 }
 
 private struct PlanCompiler {
@@ -174,7 +181,7 @@ private struct PlanCompiler {
         return steps
     }
 
-    private func version1Limits(_ resources: RuntimeSpec.Resources) -> [(path: String, value: String)] {
+    func version1Limits(_ resources: RuntimeSpec.Resources) -> [(path: String, value: String)] {
         var limits: [(String, String)] = []
         func set(_ controller: String, _ file: String, _ value: (some CustomStringConvertible)?) {
             guard let value, let directory = input.cgroups.directory(of: controller, input.cgroupPath) else { return }
@@ -210,7 +217,7 @@ private struct PlanCompiler {
         return limits
     }
 
-    private func version2Limits(_ resources: RuntimeSpec.Resources) -> [(path: String, value: String)] {
+    func version2Limits(_ resources: RuntimeSpec.Resources) -> [(path: String, value: String)] {
         var limits: [(String, String)] = []
         func set(_ file: String, _ value: String?) {
             guard let value, let unified = input.cgroups.unified else { return }

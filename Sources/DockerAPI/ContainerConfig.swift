@@ -34,6 +34,8 @@ public struct ContainerConfig: Sendable, Hashable {
     public var macAddress = ""
     /// Names and values.
     public var labels: [String: String] = [:]
+    /// How it is checked; `nil` is as the image says.
+    public var healthcheck: HealthConfig?
     /// What a stop sends.
     public var stopSignal: String?
     /// How long a stop waits, in seconds.
@@ -61,6 +63,10 @@ public struct ContainerConfig: Sendable, Hashable {
         entrypoint = try fields.commandWords("Entrypoint")
         macAddress = try fields.string("MacAddress")
         labels = try fields.stringMap("Labels")
+        if fields.has("Healthcheck") {
+            var check = try fields.fields("Healthcheck")
+            healthcheck = try HealthConfig(reading: &check)
+        }
         stopSignal = try fields.optionalString("StopSignal")
         stopTimeoutSeconds = try fields.optionalInteger("StopTimeout")
         // Only said of images, never done by a container.
@@ -85,6 +91,7 @@ extension ContainerConfig: JSONWritable {
             writer.member("StdinOnce", standardInputOnce)
             writer.member("Env", environment)
             writer.member("Cmd", command)
+            if let healthcheck { writer.member("Healthcheck", healthcheck) }
             writer.member("Image", image)
             writer.nullMember("Volumes")
             writer.member("WorkingDir", workingDirectory)

@@ -4,6 +4,10 @@ public struct ContainerState: JSONWritable, Hashable {
     public var status = ""
     /// Whether it runs.
     public var isRunning = false
+    /// Whether it stands still.
+    public var isPaused = false
+    /// Whether it is about to be started again.
+    public var isRestarting = false
     /// Whether it can only be looked at.
     public var isDead = false
     /// Whether want of memory killed something in it.
@@ -19,6 +23,9 @@ public struct ContainerState: JSONWritable, Hashable {
     /// When it ended, likewise.
     public var finishedAt = zeroTime
 
+    /// How it does, if it is checked.
+    public var health: HealthState?
+
     /// Go's zero time: "never".
     public static var zeroTime: String { "0001-01-01T00:00:00Z" }
 
@@ -30,8 +37,8 @@ public struct ContainerState: JSONWritable, Hashable {
         writer.object { writer in
             writer.member("Status", status)
             writer.member("Running", isRunning)
-            writer.member("Paused", false)
-            writer.member("Restarting", false)
+            writer.member("Paused", isPaused)
+            writer.member("Restarting", isRestarting)
             writer.member("OOMKilled", outOfMemory)
             writer.member("Dead", isDead)
             writer.member("Pid", processID)
@@ -39,6 +46,7 @@ public struct ContainerState: JSONWritable, Hashable {
             writer.member("Error", error)
             writer.member("StartedAt", startedAt)
             writer.member("FinishedAt", finishedAt)
+            if let health { writer.member("Health", health) }
         }
     }
 }
@@ -63,6 +71,8 @@ public struct ContainerInspect: JSONWritable, Hashable {
     public var logPath = ""
     /// Its name, without the slash that the answer has.
     public var name = ""
+    /// How often its policy has started it again.
+    public var restartCount = 0
     /// Which snapshotter keeps its layer.
     public var driver = ""
     /// Facts of the snapshotter's about its layer.
@@ -99,7 +109,7 @@ public struct ContainerInspect: JSONWritable, Hashable {
             writer.member("HostsPath", directory + "/hosts")
             writer.member("LogPath", logPath)
             writer.member("Name", "/" + name)
-            writer.member("RestartCount", 0)
+            writer.member("RestartCount", restartCount)
             writer.member("Driver", driver)
             writer.member("Platform", "linux")
             for empty in ["MountLabel", "ProcessLabel", "AppArmorProfile"] { writer.member(empty, "") }

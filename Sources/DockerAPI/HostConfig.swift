@@ -59,8 +59,8 @@ public struct HostConfig: Sendable, Hashable {
     public var extraHosts: [String]?
     /// Other containers by the names they have in the default network, as `name:alias`.
     public var links: [String]?
-    /// When it is started again; empty and `no` are never.
-    public var restartPolicy = ""
+    /// When it is started again.
+    public var restartPolicy = RestartPolicy()
     /// Whether it is removed when it ends.
     public var autoRemove = false
     /// The terminal's rows and columns at the start; 0 is unknown.
@@ -123,16 +123,7 @@ extension HostConfig {
         logOptions = try log.stringMap("Config")
         try log.refuseUnread()
         try readNetworking(&fields)
-        var restart = try fields.fields("RestartPolicy")
-        restartPolicy = try restart.string("Name")
-        let retryCount = try restart.integer("MaximumRetryCount")
-        try restart.refuseUnread()
-        guard restartPolicy == "" || restartPolicy == "no" else {
-            throw RequestError(.unsupported, "the restart policy '\(restartPolicy)' does not exist here yet: use 'no'")
-        }
-        guard retryCount == 0 else {
-            throw RequestError(.invalid, "invalid restart policy: maximum retry count can only be used with 'on-failure'")
-        }
+        restartPolicy = try RestartPolicy(reading: &fields)
         autoRemove = try fields.bool("AutoRemove")
         let console = try fields.integers("ConsoleSize") ?? []
         guard console.isEmpty || console.count == 2 else {
@@ -164,7 +155,7 @@ extension HostConfig {
         links = try fields.strings("Links")
     }
 
-    private mutating func readResources(_ fields: inout RequestFields) throws(RequestError) {
+    mutating func readResources(_ fields: inout RequestFields) throws(RequestError) {
         memory = try fields.integer("Memory")
         memorySwap = try fields.integer("MemorySwap")
         memoryReservation = try fields.integer("MemoryReservation")
@@ -227,10 +218,7 @@ extension HostConfig: JSONWritable {
             }
             writer.member("NetworkMode", networkMode)
             writer.member("PortBindings", ports: portBindings ?? [:], unpublished: .emptyList)
-            writer.member("RestartPolicy") { writer in
-                writer.member("Name", restartPolicy.isEmpty ? "no" : restartPolicy)
-                writer.member("MaximumRetryCount", 0)
-            }
+            writer.member("RestartPolicy", restartPolicy)
             writer.member("AutoRemove", autoRemove)
             writer.member("VolumeDriver", "")
             writer.nullMember("VolumesFrom")

@@ -6,6 +6,8 @@ public struct SystemInfo: JSONWritable, Hashable {
     public var containerCount = 0
     /// How many of them run.
     public var runningContainerCount = 0
+    /// Those that stand still.
+    public var pausedContainerCount = 0
     /// How many images there are.
     public var imageCount = 0
     /// The snapshotter.
@@ -79,8 +81,8 @@ public struct SystemInfo: JSONWritable, Hashable {
             writer.member("ID", id)
             writer.member("Containers", containerCount)
             writer.member("ContainersRunning", runningContainerCount)
-            writer.member("ContainersPaused", 0)
-            writer.member("ContainersStopped", containerCount - runningContainerCount)
+            writer.member("ContainersPaused", pausedContainerCount)
+            writer.member("ContainersStopped", containerCount - runningContainerCount - pausedContainerCount)
             writer.member("Images", imageCount)
             writer.member("Driver", driver)
             writer.name("DriverStatus")

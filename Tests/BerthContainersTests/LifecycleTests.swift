@@ -9,7 +9,7 @@ private typealias Ended = BerthContainers.ExitStatus
 struct LifecycleTests {
     /// What a shell that keeps to the decisions has under way, and what must be true because of it.
     private struct Model {
-        enum Work { case none, starting, running(Int32), removing, gone }
+        enum Work: Equatable { case none, starting(again: Bool), running(Int32), paused(Int32), restarting, removing, gone }
         var work = Work.none
         var hasRun = false
         var lastExit: Ended?
@@ -17,6 +17,8 @@ struct LifecycleTests {
         var status: ContainerStatus {
             switch work {
             case .running: .running
+            case .paused: .paused
+            case .restarting, .starting(again: true): .restarting
             case .removing, .gone: .removing
             case .none, .starting: hasRun ? .exited : .created
             }
@@ -29,13 +31,14 @@ struct LifecycleTests {
         var (life, model) = (Lifecycle(), Model())
         for step in 0..<2000 {
             let exit = Ended(code: Int32(step))
-            switch Int.random(in: 0..<8, using: &random) {
+            switch Int.random(in: 0..<12, using: &random) {
             case 0:
                 let expected: Lifecycle.StartDecision
                 switch model.work {
-                case .none: (expected, model.work) = (.start, .starting)
+                case .none: (expected, model.work) = (.start, .starting(again: false))
                 case .starting: expected = .alreadyStarting
-                case .running: expected = .alreadyRunning
+                case .running, .restarting: expected = .alreadyRunning
+                case .paused: expected = .isPaused
                 case .removing, .gone: expected = .beingRemoved
                 }
                 let decision = life.startRequested()
@@ -51,7 +54,7 @@ struct LifecycleTests {
                 (model.work, model.lastExit) = (.none, exit)
             case 3, 4:
                 // An end may be reported at any time, also of what is known to have ended.
-                if case .running = model.work {
+                if life.isRunning {
                     let hasEnded = life.exited(exit)
                     #expect(hasEnded)
                     (model.work, model.lastExit) = (.none, exit)
@@ -67,7 +70,8 @@ struct LifecycleTests {
                 switch model.work {
                 case .none: (expected, model.work) = (.remove, .removing)
                 case .starting: expected = .wait
-                case .running: expected = force ? .killFirst : .refuseRunning
+                case .running, .paused: expected = force ? .killFirst : .refuse
+                case .restarting: expected = force ? .cancelRestartFirst : .refuse
                 case .removing, .gone: expected = .alreadyInProgress
                 }
                 let decision = life.removalRequested(force: force)
@@ -76,6 +80,32 @@ struct LifecycleTests {
                 // A failure that is reported late, when the container is gone, brings nothing back.
                 life.removalFailed()
                 if case .removing = model.work { model.work = .none }
+            case 7:
+                let waits = life.awaitRestart()
+                #expect(waits == (model.work == .none))
+                if waits { model.work = .restarting }
+            case 8:
+                let isDue = life.restartDue()
+                #expect(isDue == (model.work == .restarting))
+                if isDue { model.work = .starting(again: true) }
+            case 9:
+                let isCancelled = life.restartCancelled()
+                #expect(isCancelled == (model.work == .restarting))
+                if isCancelled { model.work = .none }
+            case 10:
+                if case .running(let process) = model.work {
+                    let stands = life.paused()
+                    #expect(stands)
+                    model.work = .paused(process)
+                } else if case .paused(let process) = model.work {
+                    let moves = life.unpaused()
+                    #expect(moves)
+                    model.work = .running(process)
+                } else {
+                    let before = life
+                    let changes = (life.paused(), life.unpaused())
+                    #expect(changes == (false, false) && life == before)
+                }
             default:
                 // Seldom, for it ends the walk's interesting part.
                 guard case .removing = model.work, step % 7 == 0 else { continue }
@@ -85,10 +115,13 @@ struct LifecycleTests {
             #expect(life.status == model.status)
             #expect(life.hasRun == model.hasRun)
             #expect(life.lastExit == model.lastExit)
-            if case .running(let process) = model.work {
-                #expect(life.processID == process && life.isRunning)
-            } else {
+            switch model.work {
+            case .running(let process), .paused(let process):
+                #expect(life.processID == process && life.isRunning && life.isActive)
+                #expect(life.isPaused == (life.status == .paused))
+            default:
                 #expect(life.processID == nil && !life.isRunning)
+                #expect(life.isActive == (life.status == .restarting))
             }
             if case .gone = model.work { (life, model) = (Lifecycle(), Model()) }
         }

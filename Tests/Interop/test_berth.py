@@ -7,8 +7,8 @@ import pytest
 from conftest import BIN
 
 COMMANDS = [
-    "attach", "commit", "create", "diff", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "port", "ps", "rm",
-    "login", "logout", "pull", "push", "rmi", "run", "save", "search", "start", "stop", "tag", "version", "wait", "completion", "container run", "container ls", "container inspect", "image history",
+    "attach", "commit", "create", "diff", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "pause", "port", "ps", "rename", "restart", "rm",
+    "login", "logout", "pull", "push", "rmi", "run", "save", "search", "start", "stop", "tag", "unpause", "update", "version", "wait", "completion", "container run", "container ls", "container inspect", "container prune", "image history",
     "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash",
     "network connect", "network create", "network disconnect", "network inspect", "network ls", "network prune", "network rm", "system check", "system info", "system jobs",
     "image pull", "image push", "image copy", "jobs ls", "jobs follow", "jobs cancel", "manifest inspect", "registry ls", "registry rm", "registry tags",
@@ -75,7 +75,7 @@ def test_completion_in_bash():
 
 
 @pytest.mark.parametrize("command, words", [
-    ("trust", "nothing is signed"), ("build", "berth import"), ("volume", "-v and --mount"), ("restart", "berth stop"),
+    ("trust", "nothing is signed"), ("build", "berth import"), ("volume", "-v and --mount"), ("cp", "cannot be copied"),
     ("nothing", "is not a berth command"), ("strat", "Did you mean 'berth start'?"),
 ])
 def test_commands_that_are_not_there_say_why(command, words):

@@ -16,7 +16,7 @@ struct EngineSchemaTests {
         host.binds = ["/a:/b:ro"]
         host.mounts = [.init(type: "bind", source: "/a", target: "/b", readOnly: true, propagation: "rslave", createsSource: true)]
         host.logOptions = ["max-size": "1m"]
-        (host.restartPolicy, host.autoRemove, host.consoleSize) = ("no", true, (24, 80))
+        (host.restartPolicy, host.autoRemove, host.consoleSize) = (HostConfig.RestartPolicy(name: "no"), true, (24, 80))
         (host.addedCapabilities, host.droppedCapabilities, host.securityOptions) = (["CAP_NET_ADMIN"], ["ALL"], ["no-new-privileges"])
         (host.privileged, host.readOnlyRoot, host.sharedMemoryByteCount) = (true, true, 1 << 26)
         host.ulimits = [.init(name: "nofile", soft: 1024, hard: -1)]

@@ -20,6 +20,11 @@ struct SandboxMembers: Hashable, Sendable, Codable {
         if !ids.contains(id) { ids.append(id) }
     }
 
+    /// Is called otherwise from now on. One that is not in it is not.
+    mutating func rename(_ id: String, to name: String) {
+        if ids.contains(id) { names = (names ?? [:]).merging([id: name]) { $1 } }
+    }
+
     enum Departure: Hashable { case wasNotIn, othersStay, wasLast }
 
     /// Goes. With the last one the sandbox ends; one that is not in it ends nothing.
