@@ -60,6 +60,7 @@ let rooms: [Target] = [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     room("BerthTar", uses: ["BerthLinux"]),
     room("BerthArchive", uses: ["BerthTar", "BerthReactor", "BerthLinux", "CZlib", "CISAL", "CZstd", "CArchive"]),
     room("BerthState", uses: ["BerthOCI", "BerthReactor", "BerthLinux"]),
@@ -87,7 +88,7 @@ let rooms: [Target] = [
         uses: [
             "BerthImages", "BerthLayers", "BerthContent", "BerthTar", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState",
             "BerthOCI", "BerthNetlink",
-            "BerthLaunch", "BerthReactor", "BerthLinux",
+            "BerthLaunch", "BerthReactor", "BerthLinux", "CYaml",
         ]),
     // Engine
     room(

@@ -80,7 +80,7 @@ struct DeviceDescriptions: Sendable {
     private static func read(_ path: String) throws -> Specification {
         let bytes = try HostFile.read(path, limit: maximumByteCount)
         if path.hasSuffix(".json") { return try JSONDecoder().decode(Specification.self, from: Data(bytes)) }
-        let value = try PlainYAML.parse(String(decoding: bytes, as: UTF8.self))
+        let value = try YAML.parse(String(decoding: bytes, as: UTF8.self))
         return try JSONDecoder().decode(Specification.self, from: try JSONEncoder().encode(value))
     }
 

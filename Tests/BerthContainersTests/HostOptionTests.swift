@@ -233,9 +233,9 @@ struct DeviceDescriptionTests {
 
     @Test("What nobody describes, what cannot be read, and hooks are refused with the reason")
     func refused() throws {
-        let described = try described(["a.yaml": Self.text, "b.json": "{", "c.yaml": "a: &b c"])
+        let described = try described(["a.yaml": Self.text, "b.json": "{", "c.yaml": "a: ]"])
         #expect { _ = try described.edits(for: ["vendor.com/thing=1"]) } throws: { error in
-            ["unresolvable CDI devices vendor.com/thing=1", "b.json", "c.yaml: line 1: '&'"].allSatisfy { "\(error)".contains($0) }
+            ["unresolvable CDI devices vendor.com/thing=1", "b.json", "c.yaml: line 1: "].allSatisfy { "\(error)".contains($0) }
         }
         #expect { _ = try described.edits(for: ["vendor.com/thing=hooked"]) } throws: {
             "\($0)".contains("createContainer hook '/bin/hook'")
@@ -244,27 +244,40 @@ struct DeviceDescriptionTests {
     }
 
     @Test(
-        "YAML that programs do not write is an error with its line",
+        "YAML that cannot be read is an error with its line",
         arguments: [
-            "a: |\n  b", "a: [1, 2]", "a:\n\tb: c", "a: b\na: c", "a\n", "- a\nb: c", "a: \"b\" c", "a: 'b", "a:\n  b: c\n d: e",
+            "a: [1, 2", "a:\n\tb: c", "a: b\na: c", "- a\nb: c", "a: \"b\" c", "a: 'b", "a:\n  b: c\n d: e", "a: *b", "? [a]\n: b",
+            "a: 1\n---\nb: 2",
+            "a: &b [c]\nd: [*b, *b]\ne: \u{1}",
         ])
     func mistakes(text: String) {
-        #expect { _ = try PlainYAML.parse(text) } throws: { "\($0)".hasPrefix("line ") }
+        #expect { _ = try YAML.parse(text) } throws: { "\($0)".hasPrefix("line ") }
     }
 
-    @Test("Scalars")
+    @Test("Scalars, flows, blocks and aliases")
     func scalars() throws {
         #expect(
-            try PlainYAML.parse("a: 1\nb: 'x: y'\nc: true\nd: ~\ne: p:q # r\nf:\n- {}\n-\n  g: h\n\"i\": -2")
+            try YAML.parse(
+                "a: 1\nb: 'x: y'\nc: true\nd: ~\ne: p:q # r\nf:\n- {}\n-\n  g: &z [h, 0x1F, 1.5]\n\"i\": -2\nj: |\n  k\nl: *z\nm: \"7\"")
                 == .object([
                     "a": .integer(1), "b": .string("x: y"), "c": .bool(true), "d": .null, "e": .string("p:q"),
-                    "f": .array([.object([:]), .object(["g": .string("h")])]), "i": .integer(-2),
+                    "f": .array([.object([:]), .object(["g": .array([.string("h"), .integer(31), .number(1.5)])])]), "i": .integer(-2),
+                    "j": .string("k\n"), "l": .array([.string("h"), .integer(31), .number(1.5)]), "m": .string("7"),
                 ]))
+        #expect(try YAML.parse("") == .null && YAML.parse("a") == .string("a"))
+    }
+
+    @Test("Aliases of aliases are counted as often as they are met")
+    func aliases() {
+        let text = (1...20).reduce("a0: &a0 [x]") {
+            "\($0)\na\($1): &a\($1) [\((0..<10).map { _ in "*a\($1 - 1)" }.joined(separator: ", "))]"
+        }
+        #expect { _ = try YAML.parse(text) } throws: { "\($0)".contains("more than \(YAML.maximumCount) values") }
     }
 
     @Test("Lists in lists cannot lie too deep")
     func depth() {
         let text = (0..<100).map { String(repeating: " ", count: $0) + "a:" }.joined(separator: "\n")
-        #expect { _ = try PlainYAML.parse(text) } throws: { "\($0)".contains("lie in each other") }
+        #expect { _ = try YAML.parse(text) } throws: { "\($0)".contains("lie in each other") }
     }
 }

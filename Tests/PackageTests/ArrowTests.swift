@@ -7,7 +7,8 @@ import Testing
 private let rooms: [(name: String, group: Group)] = [
     ("CBerth", .kernel), ("BerthLinux", .kernel), ("BerthReactor", .kernel), ("BerthNetlink", .kernel),
     ("BerthLaunch", .kernel), ("BerthMonitor", .kernel),
-    ("BerthOCI", .storage), ("CZlib", .storage), ("CISAL", .storage), ("CZstd", .storage), ("CArchive", .storage), ("BerthTar", .storage),
+    ("BerthOCI", .storage), ("CZlib", .storage), ("CISAL", .storage), ("CZstd", .storage), ("CArchive", .storage), ("CYaml", .storage),
+    ("BerthTar", .storage),
     ("BerthArchive", .storage),
     ("BerthState", .storage), ("BerthContent", .storage), ("BerthSnapshots", .storage), ("BerthLayers", .storage),
     ("BerthCredentials", .storage), ("BerthImages", .storage), ("BerthRegistry", .storage),
