@@ -76,6 +76,7 @@ let rooms: [Target] = [
             "BerthReactor",
             "BerthLinux",
         ]),
+    room("BerthVolumes", uses: ["BerthSnapshots", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux"]),
     room("BerthCredentials", uses: ["BerthLinux"]),
     room(
         "BerthRegistry",
@@ -86,8 +87,8 @@ let rooms: [Target] = [
     room(
         "BerthContainers",
         uses: [
-            "BerthImages", "BerthLayers", "BerthContent", "BerthTar", "BerthRuntime", "BerthNetworking", "BerthSnapshots", "BerthState",
-            "BerthOCI", "BerthNetlink",
+            "BerthImages", "BerthLayers", "BerthContent", "BerthTar", "BerthVolumes", "BerthRuntime", "BerthNetworking", "BerthSnapshots",
+            "BerthState", "BerthOCI", "BerthNetlink",
             "BerthLaunch", "BerthReactor", "BerthLinux", "CYaml",
         ]),
     // Engine
@@ -95,14 +96,14 @@ let rooms: [Target] = [
         "BerthEngine",
         uses: [
             "BerthContainers", "BerthImages", "BerthRegistry", "BerthCredentials", "BerthArchive", "BerthContent", "BerthLayers",
-            "BerthSnapshots", "BerthRuntime",
+            "BerthSnapshots", "BerthRuntime", "BerthVolumes",
             "BerthNetworking", "BerthNetlink", "BerthState", "BerthOCI", "BerthReactor", "BerthLinux",
         ]),
     room(
         "Berth",
         uses: [
             "BerthEngine", "BerthContainers", "BerthRegistry", "BerthCredentials", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar",
-            "BerthNetworking", "BerthNetlink",
+            "BerthNetworking", "BerthNetlink", "BerthVolumes",
             "BerthRuntime", "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
         ]),
     // Edges
@@ -157,8 +158,10 @@ let testTargets: [Target] = [
     tests(
         "CrashTests",
         of: [
-            "BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux", "BerthRegistryServer",
+            "BerthVolumes", "BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux",
+            "BerthRegistryServer",
         ] + nio),
+    tests("BerthVolumesTests", of: ["BerthVolumes", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthCredentialsTests", of: ["BerthCredentials", "BerthLinux"]),
     tests(
         "BerthRegistryTests",
@@ -183,7 +186,8 @@ let testTargets: [Target] = [
     tests(
         "KernelTests",
         of: [
-            "Berth", "BerthContainers", "BerthNetworking", "BerthNetlink", "BerthRuntime", "BerthOCI", "BerthLaunch", "BerthLinux",
+            "Berth", "BerthContainers", "BerthVolumes", "BerthNetworking", "BerthNetlink", "BerthRuntime", "BerthOCI", "BerthLaunch",
+            "BerthLinux",
             "BerthReactor", "BerthTar", "BerthArchive", "BerthContent", "BerthSnapshots", "BerthLayers",
             "BerthImages", "BerthState", "BerthContracts",
         ]),

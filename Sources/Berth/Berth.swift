@@ -16,6 +16,7 @@ internal import BerthMonitor
 @_exported import BerthSnapshots
 @_exported import BerthState
 @_exported import BerthTar
+@_exported import BerthVolumes
 
 /// Keeps the linker from leaving the monitor out.
 @usableFromInline let monitorEntryIsLinked: @convention(c) () -> Void = monitorEntry

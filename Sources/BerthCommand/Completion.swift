@@ -84,6 +84,7 @@ struct Completion: Verb {
             default: return []
             }
         }
+        if first == "volume" { return ["inspect", "rm", "update"].contains(entry.names[0]) ? try volumeNames(daemon) : [] }
         if before.last == "--network" || before.last == "--net" { return try networkNames(daemon) }
         switch entry.names[0] {
         case "attach", "commit", "diff", "exec", "export", "kill", "logs", "port", "rm", "start", "stop", "wait", "inspect":
@@ -102,6 +103,10 @@ struct Completion: Verb {
 
     private static func networkNames(_ daemon: Daemon) throws -> [String] {
         try daemon.call("GET", "/networks").elements.compactMap { $0["Name"]?.text }
+    }
+
+    private static func volumeNames(_ daemon: Daemon) throws -> [String] {
+        (try daemon.call("GET", "/volumes")["Volumes"]?.elements ?? []).compactMap { $0["Name"]?.text }
     }
 
     private static func imageNames(_ daemon: Daemon) throws -> [String] {

@@ -46,7 +46,7 @@ struct ContainerFlags: ParsableArguments {
     @Option(name: [.short, .long], help: help("Memory limit: a number of bytes, or one with k, m or g", "bytes")) var memory: String?
     @Option(help: help("Memory soft limit", "bytes")) var memoryReservation: String?
     @Option(help: help("Swap limit equal to memory plus swap: '-1' to enable unlimited swap", "bytes")) var memorySwap: String?
-    @Option(help: help("Attach a filesystem mount to the container: type=bind,source=PATH,target=PATH[,readonly]", "mount"))
+    @Option(help: help("Attach a filesystem mount to the container: type=volume,source=NAME,target=PATH[,readonly]", "mount"))
     var mount: [String] = []
     @Option(help: help("Assign a name to the container")) var name: String?
     @Option(
@@ -74,19 +74,20 @@ struct ContainerFlags: ParsableArguments {
     @Option(help: help("Size of /dev/shm", "bytes")) var shmSize: String?
     @Option(help: help("Signal to stop the container")) var stopSignal: String?
     @Option(help: help("Timeout (in seconds) to stop a container", "int")) var stopTimeout: Int64?
+    @Option(help: help("Mount a tmpfs directory: PATH[:OPTIONS]", "list")) var tmpfs: [String] = []
     @Flag(name: [.short, .long], help: "Allocate a pseudo-TTY") var tty = false
     @Option(help: help("A limit of setrlimit(2): NAME=SOFT[:HARD]", "ulimit")) var ulimit: [String] = []
     @Option(name: [.short, .long], help: help("Username or UID (format: <name|uid>[:<group|gid>])")) var user: String?
-    @Option(name: [.short, .long], help: help("Bind mount a directory or file: SOURCE:TARGET[:ro]", "list")) var volume: [String] = []
+    @Option(name: [.short, .long], help: help("Bind mount a volume, directory or file: SOURCE:TARGET[:ro]", "list")) var volume: [String] =
+        []
+    @Option(help: help("Optional volume driver for the container")) var volumeDriver: String?
+    @Option(help: help("Mount volumes from the specified container(s)", "list")) var volumesFrom: [String] = []
     @Option(name: [.short, .long], help: help("Working directory inside the container")) var workdir: String?
     @OptionGroup var host: HostFlags
 
     /// What Docker has besides.
     static let absent: [AbsentFlag] = [
-        .value("volumes-from", why: volumes), .value("volume-driver", why: volumes),
-        .value("tmpfs", why: "temporary file systems cannot be mounted yet"),
         .value("log-opt", why: "the log has no options yet"),
         .boolean("use-api-socket", why: "it cannot be shared yet"),
     ]
-    private static let volumes = "there are no volumes yet; -v and --mount take directories of the host's"
 }

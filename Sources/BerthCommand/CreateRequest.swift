@@ -87,6 +87,9 @@ struct CreateRequest {
             ("PidsLimit", .integer(flags.pidsLimit ?? 0)),
             ("Ulimits", flags.ulimit.isEmpty ? .null : .array(try flags.ulimit.map(Self.limit))),
             ("Mounts", flags.mount.isEmpty ? nil : .array(try flags.mount.map(Self.mount))),
+            ("Tmpfs", flags.tmpfs.isEmpty ? nil : MountFlags.temporary(flags.tmpfs)),
+            ("VolumesFrom", flags.volumesFrom.isEmpty ? nil : .texts(flags.volumesFrom)),
+            ("VolumeDriver", .string(flags.volumeDriver ?? "")),
         ]
         return .object(members + (try hostRequest.members()))
     }
@@ -125,38 +128,14 @@ struct CreateRequest {
         return .object(members)
     }
 
-    /// `type=bind,source=/a,target=/b,readonly`.
+    /// `type=volume,source=data,target=/data,readonly`.
     private static func mount(_ text: String) throws(Failure) -> JSONTree {
-        func wrong(_ reason: String) -> Failure { Failure("invalid argument \"\(text)\" for \"--mount\" flag: \(reason)", status: 125) }
-        var (kind, source, target, readOnly, propagation) = ("volume", "", "", false, String?.none)
-        for field in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            let key = parts[0].lowercased()
-            if parts.count == 1 {
-                guard key == "readonly" || key == "ro" else { throw wrong("invalid field '\(field)' must be a key=value pair") }
-                readOnly = true
-                continue
-            }
-            switch key {
-            case "type": kind = parts[1].lowercased()
-            case "source", "src": source = parts[1]
-            case "target", "dst", "destination": target = parts[1]
-            case "readonly", "ro":
-                guard let value = ValueKind.boolean(parts[1]) else { throw wrong("invalid value for \(key): \(parts[1])") }
-                readOnly = value
-            case "bind-propagation": propagation = parts[1].lowercased()
-            default: throw wrong("unexpected key '\(key)' in '\(field)'")
-            }
+        do throws(ValueMistake) {
+            // A directory that cannot be told is found out about by the daemon, which is not told it.
+            return try MountFlags.mount(text) { (try? Surroundings.absolute($0)) ?? $0 }
+        } catch {
+            throw Failure("invalid argument \(ValueKind.quoted(text)) for \"--mount\" flag: \(error.description)", status: 125)
         }
-        guard kind == "bind" else { throw Failure("--mount of type \(kind) is not available: only bind is there yet.", status: 125) }
-        guard !target.isEmpty else { throw wrong("target is required") }
-        if source.hasPrefix(".") { source = try Surroundings.absolute(source) }
-        let options: [(String, JSONTree?)] = [("Propagation", propagation.map(JSONTree.string))]
-        let members: [(String, JSONTree?)] = [
-            ("Type", .string(kind)), ("Source", .string(source)), ("Target", .string(target)), ("ReadOnly", .bool(readOnly)),
-            ("BindOptions", propagation == nil ? nil : .object(options)),
-        ]
-        return .object(members)
     }
 }
 

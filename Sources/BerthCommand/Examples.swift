@@ -83,6 +83,35 @@ extension Create {
     static let examples = ["berth create --name web --network none debian sleep infinity", "berth create -it --network none debian bash"]
 }
 
+extension CreateVolume {
+    static let examples = [
+        "berth volume create data", "berth volume create -o type=tmpfs -o device=tmpfs -o o=size=64m cache",
+        "berth volume create -o type=none -o o=bind -o device=/srv/www www",
+    ]
+}
+
+extension InspectVolume {
+    static let examples = ["berth volume inspect data", "berth volume inspect --format '{{.Mountpoint}}' data"]
+}
+
+extension ListVolumes {
+    static let examples = [
+        "berth volume ls", "berth volume ls -q --filter dangling=true", "berth volume ls --format 'table {{.Name}}\\t{{.Mountpoint}}'",
+    ]
+}
+
+extension PruneVolumes {
+    static let examples = ["berth volume prune", "berth volume prune -a -f --filter label=of=web"]
+}
+
+extension RemoveVolume {
+    static let examples = ["berth volume rm data", "berth volume rm -f data cache"]
+}
+
+extension UpdateVolume {
+    static let examples = ["berth volume update --availability drain data       # volumes of a swarm only"]
+}
+
 extension Events {
     static let examples = ["berth events --since 10m --until 0s", "berth events --filter container=web --format '{{.Action}}'"]
 }
@@ -207,6 +236,7 @@ extension Run {
     static let examples = [
         "berth run --rm -it --network none debian bash", "berth run -d --name web --network host -v /srv/www:/www:ro debian sleep infinity",
         "berth run -d --network back --network-alias www -p 127.0.0.1:8080:80 debian sleep 1h",
+        "berth run -d -v data:/var/lib/data --tmpfs /run --mount type=volume,src=logs,dst=/logs,ro debian sleep 1h",
         "tar -c . | berth run --rm -i --network none -m 256m debian tar -t",
     ]
 }

@@ -33,8 +33,8 @@ extension ContainerFlags {
         label-file=list link=list link-local-ip=list log-driver=string mac-address=string memory,m=bytes memory-reservation=bytes \
         memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list no-healthcheck oom-kill-disable pids-limit=int \
         platform=string privileged publish,p=list publish-all,P pull=string quiet,q disable-content-trust!no-disable-content-trust \
-        read-only restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tty,t ulimit=ulimit \
-        user,u=string volume,v=list workdir,w=string
+        read-only restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tmpfs=list tty,t ulimit=ulimit \
+        user,u=string volume,v=list volume-driver=string volumes-from=list workdir,w=string
         """ + " " + HostFlags.written
     }
 }
@@ -52,6 +52,12 @@ extension CreateNetwork {
     }
 }
 extension Create { static var writtenFlags: String? { ContainerFlags.written } }
+extension CreateVolume { static var writtenFlags: String? { "driver,d=string label=list name=string opt,o=map" } }
+extension InspectVolume { static var writtenFlags: String? { "format,f=string" } }
+extension ListVolumes { static var writtenFlags: String? { "filter,f=filter format=string quiet,q" } }
+extension PruneVolumes { static var writtenFlags: String? { "all,a filter=filter force,f" } }
+extension RemoveVolume { static var writtenFlags: String? { "force,f" } }
+extension UpdateVolume { static var writtenFlags: String? { "availability=string" } }
 extension Diff { static var writtenFlags: String? { "" } }
 extension DisconnectNetwork { static var writtenFlags: String? { "force,f" } }
 extension DiskUsage { static var writtenFlags: String? { "format=string verbose,v" } }

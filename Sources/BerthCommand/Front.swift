@@ -100,6 +100,14 @@ enum Front {
                 Entry(names: ["info"], type: Info.self), Entry(names: ["jobs"], type: Jobs.self),
             ]
         ),
+        (
+            "volume", "Manage volumes",
+            [
+                Entry(names: ["create"], type: CreateVolume.self), Entry(names: ["inspect"], type: InspectVolume.self),
+                Entry(names: ["ls", "list"], type: ListVolumes.self), Entry(names: ["prune"], type: PruneVolumes.self),
+                Entry(names: ["rm", "remove"], type: RemoveVolume.self), Entry(names: ["update"], type: UpdateVolume.self),
+            ]
+        ),
     ]
 
     /// What a group does when no command of it is named. Elsewhere it explains itself.
@@ -109,7 +117,6 @@ enum Front {
     private static let absent: [(names: [String], why: String)] = [
         (["trust"], "nothing is signed, and no signature is looked at"),
         (["build", "builder", "buildx"], "images cannot be built yet; make one with `berth import` or `berth commit`"),
-        (["volume"], "there are no volumes yet; -v and --mount take directories of the host's"),
         (["cp"], "files cannot be copied yet; a directory of the host's can be mounted with -v"),
         (["stats", "top"], "what a container uses cannot be asked yet"),
         (["context"], "there are no contexts; name the daemon with -H"),

@@ -11,23 +11,26 @@ struct InspectFlags: ParsableArguments {
 /// `berth inspect`.
 struct Inspect: Verb {
     static let configuration = CommandConfiguration(
-        commandName: "inspect", abstract: "Return low-level information on containers, images and networks", helpNames: .customLong("help"))
+        commandName: "inspect", abstract: "Return low-level information on containers, images, networks and volumes",
+        helpNames: .customLong("help"))
     static let synopsis = "[OPTIONS] NAME|ID [NAME|ID...]"
     static let wordCount = WordCount.atLeast(1)
 
     @OptionGroup var flags: InspectFlags
-    @Option(help: help("Return JSON for specified type: container, image or network")) var type: String?
+    @Option(help: help("Return JSON for specified type: container, image, network or volume")) var type: String?
     @Argument var names: [String]
 
     func perform(_ session: Session) throws -> Int32 {
         switch type {
-        case nil, "": return try Inspection(kinds: [.container, .image, .network], flags: flags).show(names, session)
+        case nil, "": return try Inspection(kinds: [.container, .image, .network, .volume], flags: flags).show(names, session)
         case "container": return try Inspection(kinds: [.container], flags: flags).show(names, session)
         case "image": return try Inspection(kinds: [.image], flags: flags).show(names, session)
         case "network": return try Inspection(kinds: [.network], flags: flags).show(names, session)
+        case "volume": return try Inspection(kinds: [.volume], flags: flags).show(names, session)
         case let other?:
             throw Failure(
-                "\"\(other)\" is not a valid value for --type: there are containers, images and networks, and nothing else yet", status: 1)
+                "\"\(other)\" is not a valid value for --type: there are containers, images, networks and volumes, and nothing else yet",
+                status: 1)
         }
     }
 }
@@ -66,7 +69,7 @@ struct InspectImage: Verb {
 
 /// Looks objects up and shows them.
 struct Inspection {
-    enum Kind: String { case container, image, network }
+    enum Kind: String { case container, image, network, volume }
 
     let kinds: [Kind]
     let flags: InspectFlags
@@ -95,6 +98,7 @@ struct Inspection {
                 case .container: ("/containers/\(Daemon.escaped(name))/json", flags.size ? [("size", "1")] : [])
                 case .image: ("/images/\(Daemon.escapedPath(name))/json", imageQuery)
                 case .network: ("/networks/\(Daemon.escaped(name))", networkQuery)
+                case .volume: ("/volumes/\(Daemon.escaped(name))", [])
                 }
             do throws(ClientError) { return try daemon.call("GET", path, query: query) } catch {
                 // That an image is there for other platforms only is to be told.

@@ -61,7 +61,7 @@ public enum ValueKind {
     }
 
     /// A text in double quotes, with what would break a line escaped.
-    static func quoted(_ text: String) -> String {
+    public static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

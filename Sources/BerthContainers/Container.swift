@@ -48,9 +48,13 @@ public struct Container: Sendable, Hashable {
 
     /// Removes it: process, layer, log and name. Nothing of it is listed when this returns, and its name is free.
     ///
-    /// - Parameter force: whether it may be killed first.
+    /// - Parameters:
+    ///   - force: whether it may be killed first.
+    ///   - removingVolumes: whether the volumes that nobody has named and no other container has go too. Those of one that removes itself always do.
     /// - Throws: `conflict` if it runs and may not be killed, or is being removed already; `storage`: it can be tried again.
-    public func remove(force: Bool = false) async throws(ContainerError) { try await store.remove(object(), force: force) }
+    public func remove(force: Bool = false, removingVolumes: Bool = false) async throws(ContainerError) {
+        try await store.remove(object(), force: force, removingVolumes: removingVolumes)
+    }
 
     /// Registers a wait, now; the exit that it is for is not missed however long its value is waited for later.
     ///

@@ -52,6 +52,14 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var restart: RestartPolicy
     /// Directories and files of the host's. Default: none.
     public var bindMounts: [BindMount]
+    /// Volumes, memory, images, and directories of the host's with more said of them than ``bindMounts`` can. Default: none.
+    public var mounts: [Mount]
+    /// Places at which there are to be volumes without a name, unless something else is there; beside those that the image names. Default: none.
+    public var volumes: Set<String>
+    /// Containers whose volumes and directories it has too, by name or id, each perhaps with `:ro`. Default: none.
+    public var volumesFrom: [String]
+    /// The driver of volumes that are made for it without more being said. Default `nil`: the local one.
+    public var volumeDriver: String?
     /// The network. Default ``NetworkMode/default``.
     public var network: NetworkMode
     /// Its places in networks. What the mode names is the first of them, said or not; with the modes `host` and `none` there can be no other, with
@@ -125,6 +133,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
         (stopSignal, stopTimeoutSeconds, initialTerminalRows, initialTerminalColumns) = (nil, nil, nil, nil)
         (environment, addedCapabilities, droppedCapabilities) = ([], [], [])
         (bindMounts, endpoints, resourceLimits, labels) = ([], [], [], [:])
+        (mounts, volumes, volumesFrom, volumeDriver) = ([], [], [], nil)
         (terminal, openStandardInput, standardInputOnce) = (false, false, false)
         (attachesStandardInput, attachesStandardOutput, attachesStandardError) = (false, false, false)
         (privileged, noNewPrivileges, readOnlyRoot, removesItself) = (false, false, false, false)
@@ -146,6 +155,7 @@ extension ContainerConfiguration: Codable {
         case hasWritableControlGroups, controlGroupParent, annotations, unusedSecurityOptions
         case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, removesItself, sharedMemoryByteCount
         case initialTerminalRows, initialTerminalColumns, restart, healthcheck, unhealthyAction
+        case mounts, volumes, volumesFrom, volumeDriver
     }
 
     /// Decodes; what is absent has its default. Only `image` must be there.
@@ -176,6 +186,10 @@ extension ContainerConfiguration: Codable {
         try read(.stopSignal, into: &stopSignal)
         try read(.stopTimeoutSeconds, into: &stopTimeoutSeconds)
         try read(.bindMounts, into: &bindMounts)
+        try read(.mounts, into: &mounts)
+        try read(.volumes, into: &volumes)
+        try read(.volumesFrom, into: &volumesFrom)
+        try read(.volumeDriver, into: &volumeDriver)
         try read(.network, into: &network)
         try read(.endpoints, into: &endpoints)
         try read(.networking, into: &networking)

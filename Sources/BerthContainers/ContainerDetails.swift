@@ -55,6 +55,8 @@ public struct ContainerDetails: Sendable, Hashable {
     public var networkIDs: [String: String]
     /// Further processes that can be asked about.
     public var executionIDs: [String]
+    /// What it has at places of its file system.
+    public var mounts: [ContainerMount]
 }
 
 extension ContainerDetails {
@@ -101,7 +103,7 @@ extension ContainerStore {
             logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil, snapshotter: document.snapshotter,
             // What others have kept of it is theirs, until it runs again.
             endpoints: services.sandboxes.isAttached(object.id) ? services.sandboxes.endpoints(of: object.id) : [],
-            networkIDs: networkIDs(of: configuration), executionIDs: executions)
+            networkIDs: networkIDs(of: configuration), executionIDs: executions, mounts: shownMounts(of: document))
     }
 
     private func networkIDs(of configuration: ContainerConfiguration) -> [String: String] {
@@ -243,7 +245,12 @@ private struct ContainerFilter {
             return { _ in wanted.contains(false) }
         // It belongs to other systems: what is asked is answered as on any Linux.
         case "isolation": return { _ in values.contains { $0.isEmpty || $0.lowercased() == "default" } }
-        case "volume": throw ContainerError(.unsupported, "the filter '\(key)' asks about what does not exist here yet")
+        case "volume":
+            return { container in
+                container.mounts.contains { mount in
+                    values.contains { $0 == mount.volume ?? mount.source || $0 == mount.target }
+                }
+            }
         default: throw ContainerError(.invalid, "invalid filter '\(key)'")
         }
     }

@@ -16,6 +16,8 @@ struct ContainerDocument: Sendable, Codable {
     var snapshotter: String
     /// Of `--network container:`, whose sandbox it shares: its id, found at create.
     var sandboxOwner: String?
+    /// What it has at places of its file system; absent in what engines wrote that had no volumes.
+    var mounts: [ContainerMount]?
     /// Why the last start failed; absent if it did not.
     var startFailure: ExitStatus?
     /// Whether the policy starts it again; absent without one.

@@ -10,12 +10,6 @@ extension ContainerStore {
     /// - Returns: the container whose sandbox it shares.
     func check(_ configuration: inout ContainerConfiguration, _ image: ImageRecord) throws(ContainerError) -> String? {
         let execution = image.configuration.execution
-        guard execution.volumes.isEmpty else {
-            throw ContainerError(
-                .unsupported,
-                "the image has volumes (\(execution.volumes.joined(separator: ", "))), and volumes do not exist here yet: bind-mount directories of the host's at these places with -v, on an image without VOLUME"
-            )
-        }
         guard let first = configuration.arguments(image: execution).first, !first.isEmpty else {
             throw ContainerError(.invalid, "No command specified")
         }
@@ -41,7 +35,6 @@ extension ContainerStore {
                     .invalid, "ulimit soft limit must be less than or equal to hard limit: \(limit.soft) > \(limit.hard)")
             }
         }
-        try checkMounts(configuration.bindMounts)
         try checkSeccomp(configuration.seccomp)
         do throws(ContainerError) {
             try checkNames(configuration)
@@ -64,33 +57,6 @@ extension ContainerStore {
                 }
             }
         guard isValid else { throw ContainerError(.invalid, "invalid hostname: \(name)") }
-    }
-
-    private func checkMounts(_ mounts: [BindMount]) throws(ContainerError) {
-        var targets: Set<String> = []
-        for mount in mounts {
-            guard mount.source.hasPrefix("/") else {
-                throw ContainerError(
-                    .invalid,
-                    "invalid mount config for type \"bind\": invalid mount path: '\(mount.source)' mount path must be absolute")
-            }
-            guard mount.target.hasPrefix("/") else {
-                throw ContainerError(
-                    .invalid,
-                    "invalid mount config for type \"bind\": invalid mount path: '\(mount.target)' mount path must be absolute")
-            }
-            guard mount.target.split(separator: "/").contains(where: { $0 != "." }) else {
-                throw ContainerError(.invalid, "invalid specification: destination can't be '/'")
-            }
-            guard targets.insert(mount.target).inserted else { throw ContainerError(.invalid, "Duplicate mount point: \(mount.target)") }
-        }
-    }
-
-    /// Whether the sources that are not made are there. Blocks.
-    static func checkSources(_ mounts: [BindMount]) throws(ContainerError) {
-        for mount in mounts where !mount.createsSource && !HostFile.exists(mount.source) {
-            throw ContainerError(.invalid, "invalid mount config for type \"bind\": bind source path does not exist: \(mount.source)")
-        }
     }
 
     /// Whether ports, names and links can be what is said of them.

@@ -75,6 +75,7 @@ extension ContainerStore {
             }
             // Before it can end and be removed. If it cannot be written, the next start forgets it as well.
             if document.startFailure != nil { try? await remember(object, failure: nil) }
+            publishMounts("mount", of: document, object)
             publish("start", object)
             watch(object, process)
         } catch {
@@ -178,11 +179,12 @@ extension ContainerStore {
             id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id),
             network: attachment.namespace,
             files: ContainerFiles.names.map { ("/etc/\($0)", "\(directory)/\($0)") }, hostDevices: [],
-            seccomp: try seccomp(of: configuration), joined: try join(configuration.namespaces))
+            seccomp: try seccomp(of: configuration), joined: try join(configuration.namespaces), mounts: document.placedMounts,
+            mountSources: try await mountSources(object, document))
         try await object.lane.run { () throws(ContainerError) in
             try self.restoreFiles(document, id)
             if let files = attachment.files { try self.write(files, id) }
-            do throws(SnapshotError) { try Self.makeSources(configuration.bindMounts) } catch {
+            do throws(SnapshotError) { try Self.makeSources(document.placedMounts) } catch {
                 throw Self.storage("cannot mount the root of container \(id.prefix(12))", error)
             }
         }
@@ -212,8 +214,8 @@ extension ContainerStore {
     }
 
     /// As Docker's `-v` does: a source that is not there is made a directory.
-    private static func makeSources(_ mounts: [BindMount]) throws(SnapshotError) {
-        for mount in mounts where mount.createsSource && !HostFile.exists(mount.source) {
+    private static func makeSources(_ mounts: [ContainerMount]) throws(SnapshotError) {
+        for mount in mounts where mount.createsSource == true && !HostFile.exists(mount.source) {
             do throws(Errno) { _ = try Directory.open("/").makeDirectories(try PathBytes(mount.source), permissions: 0o755) } catch {
                 throw SnapshotError(.storage, "error while creating mount source path '\(mount.source)': \(error)", underlying: error)
             }
@@ -285,6 +287,7 @@ extension ContainerStore {
             warn(object, error.description)
         }
         await detachNetwork(object)
+        publishMounts("unmount", of: object.document, object)
         await releasePause(object)
         let (executions, end, delay, removesItself) = object.state.withLock {
             state -> ([String], Promise<ExitStatus>, Duration?, Bool) in
@@ -443,7 +446,7 @@ extension ContainerStore {
 
     // MARK: Removing
 
-    func remove(_ object: ContainerObject, force: Bool) async throws(ContainerError) {
+    func remove(_ object: ContainerObject, force: Bool, removingVolumes: Bool = false) async throws(ContainerError) {
         try object.requireKnown()
         var hasKilledStart = false
         while true {
@@ -451,7 +454,7 @@ extension ContainerStore {
                 (state.lifecycle.removalRequested(force: force), state.startEnd, state.process, state.end)
             }
             switch decision {
-            case .remove: return try await perform(object)
+            case .remove: return try await perform(object, removingVolumes)
             case .refuse:
                 let status = object.state.withLock { $0.lifecycle.status }
                 throw ContainerError(
@@ -482,10 +485,10 @@ extension ContainerStore {
         }
     }
 
-    private func perform(_ object: ContainerObject) async throws(ContainerError) {
+    private func perform(_ object: ContainerObject, _ removingVolumes: Bool) async throws(ContainerError) {
         let outcome = await Task.detached { () async -> ContainerError? in
             do throws(ContainerError) {
-                try await self.erase(object)
+                try await self.erase(object, removingVolumes)
                 return nil
             } catch {
                 return error
@@ -497,7 +500,7 @@ extension ContainerStore {
         }
     }
 
-    private func erase(_ object: ContainerObject) async throws(ContainerError) {
+    private func erase(_ object: ContainerObject, _ removingVolumes: Bool) async throws(ContainerError) {
         if !object.state.withLock({ $0.isCleared }) {
             do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
                 throw ContainerError(error)
@@ -506,6 +509,8 @@ extension ContainerStore {
         // One that removes itself is removed by the next engine if a loss of power brings it back. Whoever waits for that is told when the container is gone, and
         // its files follow; unless very many are on their way already.
         let removesItself = object.document.configuration.removesItself
+        // Before its document: as long as that is there, somebody knows of them.
+        if removingVolumes || removesItself { await removeAnonymousVolumes(of: object) }
         let filesFollow = removesItself && index.withLock { $0.erasing.count < Self.followingFilesLimit }
         try await lane.run { () throws(ContainerError) in
             // Without its document it does not exist: what is left from here on belongs to nobody.
@@ -514,6 +519,7 @@ extension ContainerStore {
             }
             if !filesFollow { try self.eraseFiles(of: object) }
         }
+        releaseMounts(of: object.document, object.id)
         await forgetSandboxOwner(object)
         let (pending, exit, removal) = object.state.withLock { state in
             state.lifecycle.removed()

@@ -8,6 +8,7 @@ public import BerthReactor
 public import BerthRuntime
 public import BerthSnapshots
 public import BerthState
+public import BerthVolumes
 internal import Synchronization
 
 /// The containers of an engine: made, found, listed; each is a ``Container``.
@@ -33,14 +34,17 @@ public final class ContainerStore: Sendable {
         public var images: ImageStore
         /// Reads their layers.
         public var layers: LayerStore
+        /// What they have that outlives them.
+        public var volumes: VolumeStore
 
         /// All of them.
         public init(
             root: String, runtime: Runtime, snapshots: any Snapshotter, sandboxes: SandboxStore, reactor: Reactor, events: EventHub,
-            images: ImageStore, layers: LayerStore
+            images: ImageStore, layers: LayerStore, volumes: VolumeStore
         ) {
             (self.root, self.runtime, self.snapshots, self.sandboxes) = (root, runtime, snapshots, sandboxes)
             (self.reactor, self.events, self.images, self.layers) = (reactor, events, images, layers)
+            self.volumes = volumes
         }
     }
 
@@ -76,13 +80,14 @@ public final class ContainerStore: Sendable {
         claim = services.images.leases.begin()
         do throws(StateError) {
             documents = try DocumentStore<ContainerDocument>(
-                directory: services.root + "/containers", layout: .directories(fileName: "container.json"))
+                directory: services.root + "/containers", layout: .directories(fileName: "container.json"), version: Self.mountsVersion)
             let loaded = try documents.load()
             index.withLock { index in
                 for (id, document) in loaded.found where RandomID.isValid(id) {
                     let lease = services.images.leases.begin()
                     if let layer = document.topLayer { lease.hold(layer) }
                     services.runtime.setControlGroupParent(document.configuration.controlGroupParent, of: id)
+                    holdMounts(of: document, id, lease)
                     index.containers[id] = ContainerObject(
                         id: id, document: document, lifecycle: Lifecycle(), lane: Self.lane(of: id), lease: lease)
                     index.names[document.name] = id
@@ -90,6 +95,7 @@ public final class ContainerStore: Sendable {
                 for aside in loaded.setAside { index.setAside[aside.id] = aside.reason }
             }
             if !loaded.setAside.isEmpty { claim.hold(.everyLayer) }
+            for aside in loaded.setAside { services.volumes.holdAll(for: aside.id) }
         } catch {
             throw ContainerError(.storage, error.description, underlying: error.underlying)
         }
@@ -168,18 +174,23 @@ public final class ContainerStore: Sendable {
         let owner = try check(&configuration, image)
         let id = RandomID.make()
         // Sources may lie on a file system that does not answer: only this container waits for it.
-        let (own, mounts) = (Self.lane(of: id), configuration.bindMounts)
-        if mounts.contains(where: { !$0.createsSource }) {
+        let (own, mounts) = (Self.lane(of: id), try mounts(of: configuration, image.configuration.execution, lease))
+        if mounts.contains(where: { $0.kind == .bind && $0.createsSource != true }) {
             try await own.run { () throws(ContainerError) in try Self.checkSources(mounts) }
         }
         let name = try reserveName(configuration.name, for: id)
         configuration.name = name
-        let document = ContainerDocument(
+        var document = ContainerDocument(
             name: name, createdAt: .now, configuration: configuration, imageID: image.id, imageExecution: image.configuration.execution,
             topLayer: image.topLayer, snapshotter: services.snapshots.name, sandboxOwner: owner)
+        document.mounts = mounts.isEmpty ? nil : mounts
         do throws(ContainerError) {
+            let document = document
+            holdMounts(of: document, id, nil)
             try await lane.run { () throws(ContainerError) in try self.make(id, document, on: image.topLayer) }
+            if document.mounts != nil { try await makeVolumes(of: document, id, in: own) }
         } catch {
+            if document.mounts != nil { await forgetMounts(of: document, id) }
             index.withLock { $0.names[name] = nil }
             throw error
         }
@@ -241,7 +252,7 @@ public final class ContainerStore: Sendable {
             let name = try PathBytes(id)
             try directory.makeDirectory(name, permissions: 0o710)
             try writeFiles(document, id, in: try directory.openDirectory(name))
-            try documents.write(document, id: id, durability: durability)
+            try write(document, id, durability)
             // The name of the directory itself.
             if durability == .synchronized { try directory.synchronize() }
         } catch {

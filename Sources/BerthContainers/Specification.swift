@@ -19,6 +19,10 @@ struct SpecificationInput: Sendable {
     var joined = JoinedNamespaces()
     /// What devices of the host's mean on this machine.
     var devices = ResolvedDevices()
+    /// What it has at places of its file system.
+    var mounts: [ContainerMount] = []
+    /// Where that is found.
+    var mountSources = MountSources()
 
     /// The specification of a container of Docker's kind. Pure.
     ///
@@ -30,7 +34,7 @@ struct SpecificationInput: Sendable {
         spec.annotations = configuration.annotations.isEmpty ? nil : configuration.annotations
         spec.root = RuntimeSpec.Root(path: "rootfs", readonly: configuration.readOnlyRoot ? true : nil)
         spec.process = try process(runningAs: user)
-        spec.mounts = mounts()
+        spec.mounts = try allMounts()
 
         var linux = RuntimeSpec.Linux()
         linux.namespaces = namespaces()
@@ -54,9 +58,10 @@ struct SpecificationInput: Sendable {
         if !configuration.kernelParameters.isEmpty {
             linux.sysctl = (linux.sysctl ?? [:]).merging(configuration.kernelParameters) { $1 }
         }
-        if configuration.bindMounts.contains(where: { $0.propagation == .rshared || $0.propagation == .shared }) {
+        let travelling = Set(mounts.compactMap(\.propagation))
+        if !travelling.isDisjoint(with: [.rshared, .shared]) {
             linux.rootfsPropagation = "shared"
-        } else if configuration.bindMounts.contains(where: { $0.propagation == .rslave || $0.propagation == .slave }) {
+        } else if !travelling.isDisjoint(with: [.rslave, .slave]) {
             linux.rootfsPropagation = "slave"
         }
         spec.linux = linux
@@ -74,7 +79,7 @@ struct SpecificationInput: Sendable {
         return all
     }
 
-    private func mounts() -> [RuntimeSpec.Mount] {
+    private func allMounts() throws(ContainerError) -> [RuntimeSpec.Mount] {
         let kernelAccess = configuration.privileged ? "rw" : "ro"
         let groupAccess = configuration.hasWritableControlGroups ? "rw" : kernelAccess
         let kernel: [RuntimeSpec.Mount] = [
@@ -89,12 +94,7 @@ struct SpecificationInput: Sendable {
             .init(destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
         ]
         let base = kernel + joined.sharedMemory(configuration.namespaces.ipc, byteCount: configuration.sharedMemoryByteCount)
-        let chosen =
-            configuration.bindMounts.map { mount in
-                RuntimeSpec.Mount(
-                    destination: mount.target, type: "bind", source: mount.source,
-                    options: ["rbind", mount.propagation.rawValue] + (mount.readOnly ? ["ro"] : []))
-            } + devices.mounts
+        let chosen = try mounts.map { (mount) throws(ContainerError) in try mount.specification(mountSources) } + devices.mounts
         // As the root is, so are they.
         let access = configuration.readOnlyRoot ? ["ro"] : []
         let own = files.filter { file in !chosen.contains { $0.destination == file.target } }.map {

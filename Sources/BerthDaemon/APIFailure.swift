@@ -19,6 +19,7 @@ struct APIFailure: Error {
         case let error as ContainerError: self.init(Self.status(of: error.code), error.description)
         case let error as ImageError: self.init(Self.status(of: error.code), error.description)
         case let error as NetworkError: self.init(Self.status(of: error.code), error.description)
+        case let error as VolumeError: self.init(Self.status(of: error.code), error.description)
         case let error as TransferError: self.init(Self.status(of: error.code), error.description)
         case let error as ImageReference.ParseError: self.init(.badRequest, error.description)
         // What is asked for and does not exist here is a request that makes no sense here.
@@ -48,6 +49,16 @@ struct APIFailure: Error {
         case .conflict: .conflict
         case .forbidden: .forbidden
         case .invalid, .unsupported: .badRequest
+        case .busy: .serviceUnavailable
+        default: .internalServerError
+        }
+    }
+
+    private static func status(of code: VolumeError.Code) -> HTTPResponseStatus {
+        switch code {
+        case .notFound: .notFound
+        case .invalid: .badRequest
+        case .conflict, .inUse: .conflict
         case .busy: .serviceUnavailable
         default: .internalServerError
         }

@@ -10,8 +10,7 @@ enum AbsentRoutes {
     /// Clients that look a name up everywhere are told that it is not here, and go on.
     private static var lookups: [Route] {
         [
-            Route(.GET, "/volumes/{name}") { throw APIFailure.notFound("get \($0.subject): no such volume") },
-            Route(.GET, "/plugins/{name}/json") { throw APIFailure.notFound("plugin \"\($0.subject)\" not found") },
+            Route(.GET, "/plugins/{name}/json") { throw APIFailure.notFound("plugin \"\($0.subject)\" not found") }
         ]
             + ["services", "nodes", "tasks", "secrets", "configs"].map { kind in
                 Route(.GET, "/\(kind)/{id}") { _ in
@@ -30,8 +29,6 @@ enum AbsentRoutes {
         (.GET, "/containers/{id}/attach/ws", "attaching over WebSocket: POST /containers/{id}/attach"),
         (.HEAD, "/containers/{id}/archive", "copying files"), (.GET, "/containers/{id}/archive", "copying files"),
         (.PUT, "/containers/{id}/archive", "copying files"),
-        (.GET, "/volumes", "volumes"), (.POST, "/volumes/create", "volumes"),
-        (.DELETE, "/volumes/{name}", "volumes"), (.POST, "/volumes/prune", "volumes"),
         (.GET, "/plugins", "plugins"),
         (.GET, "/swarm", "swarms"), (.POST, "/swarm/init", "swarms"), (.POST, "/swarm/join", "swarms"), (.POST, "/swarm/leave", "swarms"),
         (.GET, "/nodes", "swarms"), (.GET, "/services", "swarms"), (.GET, "/tasks", "swarms"), (.GET, "/secrets", "swarms"),

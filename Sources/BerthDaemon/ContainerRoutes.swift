@@ -141,7 +141,7 @@ struct ContainerRoutes: Sendable {
     private func remove(_ call: Call) async throws {
         try call.query.refuse("link", "links do not exist here")
         // `v` asks for volumes to be removed as well; a container has none here.
-        try await container(call).remove(force: call.query.bool("force"))
+        try await container(call).remove(force: call.query.bool("force"), removingVolumes: call.query.bool("v"))
         try await call.reply.empty(.noContent)
     }
 }

@@ -42,6 +42,7 @@ public final class Daemon: Sendable {
                 + ContainerLifeRoutes(engine: engine).routes
                 + StreamRoutes(engine: engine).routes + ExecutionRoutes(engine: engine).routes
                 + NetworkRoutes(engine: engine).routes
+                + VolumeRoutes(engine: engine).routes
                 + ImageRoutes(engine: engine, group: group).routes + ImageArchiveRoutes(engine: engine, group: group).routes
                 + RegistryRoutes(engine: engine).routes + CopyRoutes(engine: engine, group: group).routes
                 + RegistryQuestions(engine: engine).routes

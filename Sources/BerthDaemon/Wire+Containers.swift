@@ -15,7 +15,7 @@ extension ContainerSummary {
         networkMode = container.configuration.network.description
         networks = container.networks.mapValues(\.summary)
         ports = container.portSummaries
-        mounts = container.configuration.bindMounts.map { MountPoint($0) }
+        mounts = container.mounts.compactMap { MountPoint($0) }
     }
 }
 
@@ -81,14 +81,6 @@ extension ContainerDetails {
     }
 }
 
-extension MountPoint {
-    fileprivate init(_ mount: BindMount) {
-        self.init(
-            type: "bind", source: mount.source, destination: mount.target, mode: mount.readOnly ? "ro" : "", isWritable: !mount.readOnly,
-            propagation: mount.propagation.rawValue)
-    }
-}
-
 extension ContainerInspect {
     /// All that is known of a container.
     init(_ container: ContainerDetails, usage: ContainerUsage? = nil) {
@@ -104,7 +96,7 @@ extension ContainerInspect {
         host = HostConfig(container.configuration)
         host.links = container.links.isEmpty ? nil : container.links
         config = ContainerConfig(container)
-        mounts = container.configuration.bindMounts.map { MountPoint($0) }
+        mounts = container.mounts.compactMap { MountPoint($0) }
         // One that shares another's has none of its own.
         network.sandboxKey = container.configuration.sharesNetwork ? "" : container.processID.map { "/proc/\($0)/ns/net" } ?? ""
         network.sandboxID = network.sandboxKey.isEmpty ? "" : container.id
@@ -150,6 +142,7 @@ extension ContainerConfig {
             command = configuration.command.flatMap { $0.isEmpty ? nil : $0 } ?? execution.command
         }
         image = configuration.image
+        volumes = configuration.volumes.union(execution.volumes)
         workingDirectory = configuration.workingDirectory.flatMap { $0.isEmpty ? nil : $0 } ?? execution.workingDirectory ?? ""
         labels = container.labels
         exposedPorts = Set(
@@ -183,13 +176,7 @@ extension ContainerPort {
 extension HostConfig {
     fileprivate init(_ configuration: ContainerConfiguration) {
         self.init()
-        let binds = configuration.bindMounts.filter(\.createsSource)
-        self.binds = binds.isEmpty ? nil : binds.map(\.text)
-        mounts = configuration.bindMounts.filter { !$0.createsSource }.map {
-            Mount(
-                type: "bind", source: $0.source, target: $0.target, readOnly: $0.readOnly, propagation: $0.propagation.rawValue,
-                createsSource: false)
-        }
+        showMounts(configuration)
         (logDriver, networkMode) = (configuration.logDriver.rawValue, configuration.network.description)
         let networking = configuration.networking
         var bindings: PortMap = [:]
@@ -218,14 +205,6 @@ extension HostConfig {
         (cpusetCPUs, cpusetMems) = (limits.cpusetCPUs ?? "", limits.cpusetMems ?? "")
         (pidsLimit, oomKillDisabled) = (limits.pidsLimit, limits.oomKillDisabled)
         options = HostOptions(configuration)
-    }
-}
-
-extension BindMount {
-    /// As `-v` takes it.
-    fileprivate var text: String {
-        let options = (readOnly ? ["ro"] : []) + (propagation == .rprivate ? [] : [propagation.rawValue])
-        return "\(source):\(target)" + (options.isEmpty ? "" : ":" + options.joined(separator: ","))
     }
 }
 

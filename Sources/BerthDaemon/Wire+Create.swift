@@ -25,8 +25,7 @@ extension ContainerConfiguration {
             try EndpointConfiguration(settings, network: name == "default" ? "bridge" : name)
         }
         networking = try NetworkingConfiguration(request)
-        bindMounts = try (host.binds ?? []).map { text throws(APIFailure) in try BindMount(parsing: text) }
-        bindMounts += try host.mounts.map { mount throws(APIFailure) in try BindMount(mount) }
+        try takeMounts(config, host, version: version)
         (addedCapabilities, droppedCapabilities) = (host.addedCapabilities ?? [], host.droppedCapabilities ?? [])
         (privileged, readOnlyRoot, removesItself) = (host.privileged, host.readOnlyRoot, host.autoRemove)
         restart = try RestartPolicy(host.restartPolicy)
@@ -144,42 +143,5 @@ extension Resources {
         (cpusetCPUs, cpusetMems) = (host.cpusetCPUs.isEmpty ? nil : host.cpusetCPUs, host.cpusetMems.isEmpty ? nil : host.cpusetMems)
         pidsLimit = host.pidsLimit.flatMap { $0 <= 0 ? nil : $0 }
         oomKillDisabled = host.oomKillDisabled ?? false
-    }
-}
-
-extension BindMount {
-    /// `/source:/target[:options]`, as `-v` has it.
-    fileprivate init(parsing text: String) throws(APIFailure) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard (2...3).contains(parts.count), !parts[0].isEmpty, !parts[1].isEmpty else {
-            throw .invalid("invalid volume specification: '\(text)'")
-        }
-        guard parts[0].hasPrefix("/") else {
-            throw .invalid(
-                "volumes do not exist here yet: '\(parts[0])' in '\(text)' names one: say a directory of the host's, from its root on")
-        }
-        self.init(source: String(parts[0]), target: String(parts[1]))
-        var hasMode = false
-        for option in parts.count == 3 ? parts[2].split(separator: ",", omittingEmptySubsequences: false) : [] {
-            switch option {
-            case "ro", "rw":
-                guard !hasMode else { throw .invalid("invalid mode: \(parts[2])") }
-                (hasMode, readOnly) = (true, option == "ro")
-            // Labels are SELinux's, which is not spoken here; the others mean something on other systems only.
-            case "z", "Z", "consistent", "cached", "delegated": break
-            default:
-                guard let propagation = Propagation(rawValue: String(option)) else { throw .invalid("invalid mode: \(parts[2])") }
-                self.propagation = propagation
-            }
-        }
-    }
-
-    fileprivate init(_ mount: HostConfig.Mount) throws(APIFailure) {
-        self.init(source: mount.source, target: mount.target, readOnly: mount.readOnly, createsSource: mount.createsSource)
-        guard !mount.propagation.isEmpty else { return }
-        guard let propagation = Propagation(rawValue: mount.propagation) else {
-            throw .invalid("invalid mount config for type \"bind\": invalid propagation mode: \(mount.propagation)")
-        }
-        self.propagation = propagation
     }
 }

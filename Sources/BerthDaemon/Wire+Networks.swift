@@ -191,7 +191,7 @@ struct NetworkPruning: Sendable {
 
 extension [String: String] {
     /// Whether all of these are among the labels: `name`, or `name=value`.
-    fileprivate func match(_ wanted: [String]) -> Bool {
+    func match(_ wanted: [String]) -> Bool {
         wanted.allSatisfy { text in
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let value = self[String(parts[0])] else { return false }

@@ -27,7 +27,7 @@ extension SystemInfo {
         securityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"]
         warnings = [
             ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
-            ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks),
+            ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks), ("volume", facts.unreadableVolumes),
             ("the record of the networks of container", facts.unreadableSandboxes),
         ].flatMap { kind, all in
             all.sorted { $0.key < $1.key }.map { "WARNING: \(kind) \($0.key) is unreadable: \($0.value)" }

@@ -17,7 +17,14 @@ extension DataUsage {
         if asked.contains(.container) {
             containers = usage.containers.map { ContainerSummary($0.container, now: now, usage: $0.usage) }
         }
-        (asksForVolumes, asksForBuildCache) = (asked.contains(.volume), asked.contains(.buildCache))
+        if asked.contains(.volume) {
+            volumes = usage.volumes.map { entry in
+                VolumeResource(
+                    entry.volume,
+                    usage: .init(containerCount: Int64(entry.containerIDs.count), byteCount: Int64(clamping: entry.byteCount)))
+            }
+        }
+        asksForBuildCache = asked.contains(.buildCache)
     }
 }
 

@@ -1,6 +1,7 @@
 public import BerthContainers
 public import BerthImages
 internal import BerthOCI
+public import BerthVolumes
 
 /// How much space an engine takes, and what keeps it taken: `berth system df`.
 public struct EngineUsage: Sendable, Hashable {
@@ -11,10 +12,21 @@ public struct EngineUsage: Sendable, Hashable {
         /// What it takes.
         public var usage: ContainerUsage
     }
+    /// One volume's part.
+    public struct Volume: Sendable, Hashable {
+        /// The volume.
+        public var volume: BerthVolumes.Volume
+        /// The containers that have it.
+        public var containerIDs: [String]
+        /// How many bytes its files have.
+        public var byteCount: UInt64
+    }
     /// The images, their layers and their blobs.
     public var images: ImageUsage
     /// The containers, the newest first.
     public var containers: [Container]
+    /// The volumes, by name.
+    public var volumes: [Volume]
 }
 
 extension Engine {
@@ -26,7 +38,21 @@ extension Engine {
         do throws(ImageError) { images = try await self.images.usage() } catch {
             throw EngineError(.storage, error.description, underlying: error.underlying)
         }
-        return EngineUsage(images: images, containers: try await containerUsage())
+        return EngineUsage(images: images, containers: try await containerUsage(), volumes: try await volumeUsage())
+    }
+
+    private func volumeUsage() async throws(EngineError) -> [EngineUsage.Volume] {
+        var found: [EngineUsage.Volume] = []
+        for volume in volumes.all() {
+            do throws(VolumeError) {
+                let byteCount = try await volumes.byteCount(of: volume.name)
+                found.append(.init(volume: volume, containerIDs: volumes.users(of: volume.name), byteCount: byteCount))
+            } catch {
+                // Removed meanwhile.
+                guard error.code == .notFound else { throw EngineError(.storage, error.description, underlying: error.underlying) }
+            }
+        }
+        return found
     }
 
     private func containerUsage() async throws(EngineError) -> [EngineUsage.Container] {

@@ -11,6 +11,7 @@ internal import BerthReactor
 internal import BerthRuntime
 internal import BerthSnapshots
 public import BerthState
+public import BerthVolumes
 internal import FoundationEssentials
 internal import Synchronization
 
@@ -23,6 +24,8 @@ public final class Engine: Sendable {
     public let images: ImageStore
     /// The containers.
     public let containers: ContainerStore
+    /// The volumes.
+    public let volumes: VolumeStore
     /// The networks.
     public let networks: NetworkStore
     /// What happens.
@@ -113,11 +116,12 @@ public final class Engine: Sendable {
                 root: configuration.root, execRoot: execRoot, engineID: document.id, reactor: reactor, events: events,
                 protection: firewall.protection, publishDefault: configuration.publishDefault, hostGateway: configuration.hostGateway)
             sandboxes = try SandboxStore(networks: networks, execRoot: execRoot, reactor: reactor)
+            volumes = try VolumeStore(root: configuration.root, events: events)
             containers = try ContainerStore(
                 .init(
                     root: configuration.root, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes, reactor: reactor,
                     events: events,
-                    images: images, layers: layers))
+                    images: images, layers: layers, volumes: volumes))
         } catch {
             throw EngineError(
                 error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")

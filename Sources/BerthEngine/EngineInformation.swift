@@ -6,6 +6,7 @@ internal import BerthOCI
 internal import BerthRuntime
 internal import BerthSnapshots
 internal import BerthState
+internal import BerthVolumes
 
 /// What an engine says of itself and of the machine: `berth info`.
 public struct EngineInformation: Sendable, Hashable {
@@ -65,6 +66,8 @@ public struct EngineInformation: Sendable, Hashable {
     public var unreadableLayers: [String: String]
     /// Documents that could not be read, by network.
     public var unreadableNetworks: [String: String]
+    /// Documents that could not be read, by volume.
+    public var unreadableVolumes: [String: String]
     /// Records of what a container has in its networks that could not be read, by container.
     public var unreadableSandboxes: [String: String]
 }
@@ -102,7 +105,8 @@ extension Engine {
             architecture: Platform.host.architecture == "arm64" ? "aarch64" : "x86_64", processorCount: HostFile.processorCount(),
             memoryByteCount: kibibytes * 1024, unreadableContainers: containers.unreadable,
             unreadableImages: images.unreadable, unreadableReferences: images.unreadableReferences,
-            unreadableLayers: images.unreadableLayers, unreadableNetworks: networks.unreadable, unreadableSandboxes: sandboxes.unreadable)
+            unreadableLayers: images.unreadableLayers, unreadableNetworks: networks.unreadable, unreadableVolumes: volumes.unreadable,
+            unreadableSandboxes: sandboxes.unreadable)
     }
 
     private static func descriptorCount() -> Int {

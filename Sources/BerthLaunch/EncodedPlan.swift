@@ -131,6 +131,7 @@ private let stepShapes: [UInt16: StepShape] = Dictionary(
         (BERTH_STEP_ATTACH_ROOT, shape([], "attach the root file system")),
         (BERTH_STEP_MOUNT, shape([.string, .string, .string, .number, .string], "mount", subject: 2)),
         (BERTH_STEP_BIND, shape([.string, .string, .number, .number, .number], "bind", subject: 0)),
+        (BERTH_STEP_BIND_BENEATH, shape([.string, .string, .string, .number, .number, .number], "bind the subpath", subject: 1)),
         (BERTH_STEP_DIRECTORY, shape([.string, .number, .number, .number], "make the directory", subject: 0)),
         (BERTH_STEP_DEVICE, shape([.string, .number, .number, .number, .number, .number], "make the device", subject: 0)),
         (BERTH_STEP_SYMLINK, shape([.string, .string], "make the symbolic link", subject: 1)),

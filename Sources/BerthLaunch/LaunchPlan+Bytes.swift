@@ -87,11 +87,17 @@ struct PlanWriter {
             number(flags)
             string(data)
             return BERTH_STEP_MOUNT
-        case .bind(let source, let target, let recursive, let attributes, let propagation):
+        case .bind(let source, let target, let recursive, let attributes, let propagation, let attributesBelow):
             string(source)
             string(target)
-            for value in [recursive ? 1 : 0, attributes, propagation] { number(value) }
+            let how: UInt64 = (recursive ? 1 : 0) | (attributesBelow ? 2 : 0)
+            for value in [how, attributes, propagation] { number(value) }
             return BERTH_STEP_BIND
+        case .bindBeneath(let source, let path, let target, let recursive, let attributes, let propagation, let attributesBelow):
+            for text in [source, path, target] { string(text) }
+            let how: UInt64 = (recursive ? 1 : 0) | (attributesBelow ? 2 : 0)
+            for value in [how, attributes, propagation] { number(value) }
+            return BERTH_STEP_BIND_BENEATH
         case .directory(let path, let permissions, let userID, let groupID):
             string(path)
             for value in [permissions, userID, groupID] { number(UInt64(value)) }

@@ -23,7 +23,13 @@ public enum LaunchStep: Hashable, Sendable {
     /// Mounts a file system; the target is made where missing.
     case mount(type: String, source: String, target: String, flags: UInt64, data: String)
     /// Binds a path of the host's; the target is made where missing. `attributes` are mount_setattr(2)'s.
-    case bind(source: String, target: String, recursive: Bool, attributes: UInt64, propagation: UInt64)
+    /// With `attributesBelow` the mounts that come along have them as well.
+    case bind(
+        source: String, target: String, recursive: Bool, attributes: UInt64, propagation: UInt64, attributesBelow: Bool = false)
+    /// Binds what is at a path below a directory of the host's, or, if that is empty, below what is mounted at the target. No link in the path leads out of
+    /// it, whoever may change it meanwhile.
+    case bindBeneath(
+        source: String, path: String, target: String, recursive: Bool, attributes: UInt64, propagation: UInt64, attributesBelow: Bool)
     /// Makes a directory with its parents where missing.
     case directory(path: String, permissions: UInt32, userID: UInt32, groupID: UInt32)
     /// Makes a device node; an existing one is fine. `mode` has the type.

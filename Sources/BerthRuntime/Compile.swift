@@ -287,18 +287,30 @@ private struct PlanCompiler {
                 let path = String(space.dropFirst(MountOptions.namespacePrefix.count))
                 return [.bindFrom(namespace: path, source: source, target: mount.destination, attributes: options.attributes)]
             }
+            guard options.beneath.isEmpty else { return [beneath(options, of: source, at: mount.destination)] }
             return [
                 .bind(
                     source: source, target: mount.destination, recursive: options.isRecursive, attributes: options.attributes,
-                    propagation: options.propagation)
+                    propagation: options.propagation, attributesBelow: options.isReadOnlyBelow)
             ]
         }
         guard let type = mount.type else { throw RuntimeError(.invalid, "the mount at '\(mount.destination)' has no type") }
         if type == "cgroup" || type == "cgroup2" { return cgroupMounts(at: mount.destination, options) }
-        let made = LaunchStep.mount(
-            type: type, source: mount.source ?? type, target: mount.destination, flags: options.flags,
-            data: options.data.joined(separator: ","))
-        return [made]
+        var made: [LaunchStep] = [
+            .mount(
+                type: type, source: mount.source ?? type, target: mount.destination, flags: options.flags,
+                data: options.data.joined(separator: ","))
+        ]
+        // A part of what has just been mounted, on top of it.
+        if !options.beneath.isEmpty { made.append(beneath(options, of: "", at: mount.destination)) }
+        if options.isReadOnlyView { made.append(.readOnly(mount.destination)) }
+        return made
+    }
+
+    private func beneath(_ options: MountOptions, of source: String, at target: String) -> LaunchStep {
+        .bindBeneath(
+            source: source, path: options.beneath, target: target, recursive: options.isRecursive, attributes: options.attributes,
+            propagation: options.propagation, attributesBelow: options.isReadOnlyBelow)
     }
 
     /// What a container sees of the control groups: its own, as the roots of their hierarchies.

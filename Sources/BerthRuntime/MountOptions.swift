@@ -13,6 +13,12 @@ struct MountOptions {
 
     /// Begins the option of a bind mount whose source is of another mount namespace, which the rest of it leads to.
     static let namespacePrefix = "x-berth.namespace="
+    /// Whether the attributes are for the mounts below as well.
+    var isReadOnlyBelow = false
+    /// Whether what is mounted can only be read here, and is as it is elsewhere.
+    var isReadOnlyView = false
+    /// A path below the root of what is mounted, which is mounted instead; empty for all of it.
+    var beneath = ""
 
     var isReadOnly: Bool { flags & 1 != 0 }
 
@@ -38,6 +44,12 @@ struct MountOptions {
             } else if let found = table[option] {
                 flags = found.sets ? flags | found.flag : flags & ~found.flag
                 attributes = found.sets ? attributes | found.attribute : attributes & ~found.attribute
+            } else if option == "rro" {
+                (flags, attributes, isReadOnlyBelow) = (flags | 1, attributes | 1, true)
+            } else if option.hasPrefix("X-berth.beneath=") {
+                beneath = String(option.dropFirst("X-berth.beneath=".count))
+            } else if option == "X-berth.ro" {
+                isReadOnlyView = true
             } else if let found = propagations[option] {
                 propagation = found
             } else {

@@ -1,10 +1,10 @@
-internal import BerthLinux
+public import BerthLinux
 
 /// Copies what is in a directory into an empty one, with all that files have: owners, modes, times, extended attributes, devices, holes, and
 /// which names are of one file. No link is followed.
 ///
 /// However deep the tree is, few directories are open at a time.
-final class TreeCopy {
+public final class TreeCopy {
     private let source: Directory
     private let target: Directory
     /// The first name of each file that has several.
@@ -13,13 +13,14 @@ final class TreeCopy {
     /// Set when nothing is put into them any more.
     private var directories: [(path: [PathBytes], status: FileStatus)] = []
 
-    init(of source: consuming Directory, to target: consuming Directory) {
+    /// A copy of what is in `source` to `target`, which is empty.
+    public init(of source: consuming Directory, to target: consuming Directory) {
         self.source = source
         self.target = target
     }
 
     /// Copies. On failure part of it is there.
-    func run() throws(Errno) {
+    public func run() throws(Errno) {
         let own = try source.status("")
         try Self.copyAttributes(of: "", own, from: source, to: target)
         directories.append(([], own))
@@ -30,7 +31,7 @@ final class TreeCopy {
     }
 
     /// What a directory is itself, without anything that is in it.
-    static func copyAttributes(from: borrowing Directory, to: borrowing Directory) throws(Errno) {
+    public static func copyAttributes(from: borrowing Directory, to: borrowing Directory) throws(Errno) {
         let status = try from.status("")
         try copyAttributes(of: "", status, from: from, to: to)
         try to.setTimes("", access: status.accessTime, modification: status.modificationTime)

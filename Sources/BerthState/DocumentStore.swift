@@ -150,12 +150,16 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
     }
 
     /// Writes a document whole, replacing the one before. In the layout of directories the object's directory must exist.
-    public func write(_ document: Document, id: String, durability: Directory.Durability = .synchronized) throws(StateError) {
+    ///
+    /// - Parameter written: the version that it gets: an earlier one than the store's where whoever reads only up to that misses nothing in it. `nil` is the store's.
+    public func write(
+        _ document: Document, id: String, durability: Directory.Durability = .synchronized, version written: Int? = nil
+    ) throws(StateError) {
         let data: Data
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            data = try encoder.encode(Versioned(version: version, document: document))
+            data = try encoder.encode(Versioned(version: written ?? version, document: document))
         } catch {
             throw StateError(.invalid, "the document of '\(id)' cannot be encoded: \(error)")
         }

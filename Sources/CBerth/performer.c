@@ -306,12 +306,11 @@ static int set_attributes(int tree, int recursive, uint64_t set, uint64_t clear,
     return (int)syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attributes, sizeof attributes);
 }
 
-static int bind_at(const struct berth_slots *slots, const char *source, const char *target, int recursive, uint64_t set, uint64_t propagation) {
-    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
-    if (tree < 0) return -1;
+// Attaches a copy of mounts, which is used up.
+static int attach_tree(const struct berth_slots *slots, int tree, const char *target, uint64_t how, uint64_t set, uint64_t propagation) {
     struct stat status;
     if (fstat(tree, &status) < 0) return close_keeping_errno(tree, -1);
-    if (set && set_attributes(tree, 0, set, 0, 0) < 0) return close_keeping_errno(tree, -1);
+    if (set && set_attributes(tree, (how & 2) != 0, set, 0, 0) < 0) return close_keeping_errno(tree, -1);
     if (propagation && set_attributes(tree, 1, 0, 0, propagation) < 0) return close_keeping_errno(tree, -1);
     int place = open_or_create(slots, target, S_ISDIR(status.st_mode), S_ISDIR(status.st_mode) ? 0755 : 0644);
     if (place < 0) return close_keeping_errno(tree, -1);
@@ -356,6 +355,28 @@ static int bind_from(const struct berth_slots *slots, const char *space, const c
     long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
     close_keeping_errno(place, 0);
     return close_keeping_errno(tree, (int)result);
+}
+
+static int bind_at(const struct berth_slots *slots, const char *source, const char *target, uint64_t how, uint64_t set, uint64_t propagation) {
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (how & 1 ? AT_RECURSIVE : 0));
+    return tree < 0 ? -1 : attach_tree(slots, tree, target, how, set, propagation);
+}
+
+// What lies below the source is somebody else's to change: it is resolved in one go, and no link in it leads anywhere but below.
+static int bind_beneath(const struct berth_slots *slots, const char *source, const char *path, const char *target, uint64_t how, uint64_t set, uint64_t propagation) {
+    int directory = *source ? open(source, O_PATH | O_DIRECTORY | O_CLOEXEC) : open_in_root(slots, target, O_PATH | O_DIRECTORY);
+    if (directory < 0) return -1;
+    struct open_how resolution = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    int found = -1;
+    for (int tries = 0;; tries++) {
+        found = (int)syscall(SYS_openat2, directory, path, &resolution, sizeof resolution);
+        if (found >= 0 || errno != EAGAIN || tries == 128) break;
+    }
+    close_keeping_errno(directory, 0);
+    if (found < 0) return -1;
+    int tree = (int)syscall(SYS_open_tree, found, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (how & 1 ? AT_RECURSIVE : 0));
+    close_keeping_errno(found, 0);
+    return tree < 0 ? -1 : attach_tree(slots, tree, target, how, set, propagation);
 }
 
 static int make_directory(const struct berth_slots *slots, const char *path, mode_t permissions, uid_t user, gid_t group) {
@@ -772,8 +793,13 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
     }
     case BERTH_STEP_BIND: {
         const char *source = string(f), *target = string(f);
-        uint64_t recursive = number(f), set = number(f);
-        return bind_at(slots, source, target, recursive != 0, set, number(f));
+        uint64_t how = number(f), set = number(f);
+        return bind_at(slots, source, target, how, set, number(f));
+    }
+    case BERTH_STEP_BIND_BENEATH: {
+        const char *source = string(f), *path = string(f), *target = string(f);
+        uint64_t how = number(f), set = number(f);
+        return bind_beneath(slots, source, path, target, how, set, number(f));
     }
     case BERTH_STEP_DIRECTORY: {
         const char *path = string(f);

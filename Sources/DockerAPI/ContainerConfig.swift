@@ -26,6 +26,8 @@ public struct ContainerConfig: Sendable, Hashable {
     public var command: [String]?
     /// The image, as the maker named it.
     public var image = ""
+    /// Places of volumes without a name.
+    public var volumes: Set<String> = []
     /// The directory in which it starts.
     public var workingDirectory = ""
     /// What stands before the command.
@@ -59,6 +61,7 @@ public struct ContainerConfig: Sendable, Hashable {
         environment = try fields.strings("Env")
         command = try fields.commandWords("Cmd")
         image = try fields.string("Image")
+        volumes = Set(try fields.fieldsMap("Volumes").keys)
         workingDirectory = try fields.string("WorkingDir")
         entrypoint = try fields.commandWords("Entrypoint")
         macAddress = try fields.string("MacAddress")
@@ -93,7 +96,7 @@ extension ContainerConfig: JSONWritable {
             writer.member("Cmd", command)
             if let healthcheck { writer.member("Healthcheck", healthcheck) }
             writer.member("Image", image)
-            writer.nullMember("Volumes")
+            writer.member("Volumes", set: volumes.isEmpty ? nil : volumes.sorted())
             writer.member("WorkingDir", workingDirectory)
             writer.member("Entrypoint", entrypoint)
             if !macAddress.isEmpty { writer.member("MacAddress", macAddress) }

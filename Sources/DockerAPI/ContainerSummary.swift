@@ -1,7 +1,11 @@
 /// A mount of a container, as lists and inspections show it (`MountPoint`).
 public struct MountPoint: JSONWritable, Hashable {
-    /// `bind`.
+    /// `bind`, `volume`, `tmpfs`, `image`.
     public var type: String
+    /// The volume's name; empty for others.
+    public var name = ""
+    /// The volume's driver; empty for others.
+    public var driver = ""
     /// What of the host's.
     public var source: String
     /// Where in the container.
@@ -23,8 +27,10 @@ public struct MountPoint: JSONWritable, Hashable {
     public func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("Type", type)
+            if !name.isEmpty { writer.member("Name", name) }
             writer.member("Source", source)
             writer.member("Destination", destination)
+            if !driver.isEmpty { writer.member("Driver", driver) }
             writer.member("Mode", mode)
             writer.member("RW", isWritable)
             writer.member("Propagation", propagation)

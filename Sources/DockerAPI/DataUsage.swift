@@ -18,8 +18,8 @@ public struct DataUsage: Sendable, Hashable {
     public var images: [ImageSummary]?
     /// Containers, with their sizes.
     public var containers: [ContainerSummary]?
-    /// Whether volumes were asked for: there are none.
-    public var asksForVolumes = false
+    /// Volumes, with their sizes.
+    public var volumes: [VolumeResource]?
     /// Whether the build cache was asked for: there is none.
     public var asksForBuildCache = false
 
@@ -33,7 +33,7 @@ public struct DataUsage: Sendable, Hashable {
             writer.member("LayersSize", layersByteCount ?? 0)
             if let images { writer.member("Images", list: images) } else { writer.nullMember("Images") }
             if let containers { writer.member("Containers", list: containers) } else { writer.nullMember("Containers") }
-            writer.member("Volumes", asksForVolumes ? [String]() : nil)
+            if let volumes { writer.member("Volumes", list: volumes) } else { writer.nullMember("Volumes") }
             if version < APIVersion(1, 42) { writer.member("BuilderSize", 0) }
             writer.member("BuildCache", asksForBuildCache ? [String]() : nil)
         }

@@ -13,32 +13,16 @@ public struct HostConfig: Sendable, Hashable {
         public init(name: String, soft: Int64, hard: Int64) { (self.name, self.soft, self.hard) = (name, soft, hard) }
     }
 
-    /// A mount that `--mount` asks for.
-    public struct Mount: Sendable, Hashable {
-        /// `bind`; others are the engine's to refuse.
-        public var type: String
-        /// What of the host's.
-        public var source: String
-        /// Where in the container.
-        public var target: String
-        /// Whether the container can only read.
-        public var readOnly: Bool
-        /// How mounts below travel; empty is the default.
-        public var propagation: String
-        /// Whether a source that is missing is made.
-        public var createsSource: Bool
-
-        /// A mount of these.
-        public init(type: String, source: String, target: String, readOnly: Bool, propagation: String, createsSource: Bool) {
-            (self.type, self.source, self.target) = (type, source, target)
-            (self.readOnly, self.propagation, self.createsSource) = (readOnly, propagation, createsSource)
-        }
-    }
-
     /// `/source:/target[:options]`, one for each `-v`.
     public var binds: [String]?
     /// One for each `--mount`.
     public var mounts: [Mount] = []
+    /// Options of memory, by its place: one for each `--tmpfs`.
+    public var tmpfs: [String: String] = [:]
+    /// Containers whose volumes it has too, each perhaps with `:ro`.
+    public var volumesFrom: [String]?
+    /// The driver of volumes that are made for it; empty is the default.
+    public var volumeDriver = ""
     /// Where output is kept; empty is the default.
     public var logDriver = ""
     /// How.
@@ -108,7 +92,7 @@ public struct HostConfig: Sendable, Hashable {
     public init() {}
 
     /// Two are equal if all that they say is.
-    public static func == (a: Self, b: Self) -> Bool { a.json == b.json && a.mounts == b.mounts }
+    public static func == (a: Self, b: Self) -> Bool { a.json == b.json }
     /// By what it says.
     public func hash(into hasher: inout Hasher) { hasher.combine(json) }
 }
@@ -117,7 +101,7 @@ extension HostConfig {
     /// Takes what it knows from a request, and refuses what would be lost.
     public init(reading fields: inout RequestFields) throws(RequestError) {
         binds = try fields.strings("Binds")
-        mounts = try Self.mounts(&fields)
+        try readMounts(&fields)
         var log = try fields.fields("LogConfig")
         logDriver = try log.string("Type")
         logOptions = try log.stringMap("Config")
@@ -141,7 +125,8 @@ extension HostConfig {
             try limit.refuseUnread()
         }
         try readResources(&fields)
-        try Self.checkFixed(&fields)
+        // Where the client wrote the id on its own side: nothing is asked for.
+        _ = fields.value("ContainerIDFile")
     }
 
     private mutating func readNetworking(_ fields: inout RequestFields) throws(RequestError) {
@@ -169,41 +154,6 @@ extension HostConfig {
         oomKillDisabled = try fields.optionalBool("OomKillDisable")
         options = try HostOptions(reading: &fields)
     }
-
-    private static func mounts(_ fields: inout RequestFields) throws(RequestError) -> [Mount] {
-        var result: [Mount] = []
-        for var mount in try fields.fieldsList("Mounts") {
-            let type = try mount.string("Type")
-            guard type == "bind" else {
-                throw RequestError(
-                    .unsupported, "mounts of type '\(type)' do not exist here yet: use a bind mount of a directory of the host's")
-            }
-            var options = try mount.fields("BindOptions")
-            // A mount's source is not made unless asked for; `Consistency` means something on other systems only.
-            result.append(
-                Mount(
-                    type: type, source: try mount.string("Source"), target: try mount.string("Target"),
-                    readOnly: try mount.bool("ReadOnly"),
-                    propagation: try options.string("Propagation"), createsSource: try options.bool("CreateMountpoint")))
-            _ = mount.value("Consistency")
-            try options.refuseUnread()
-            try mount.refuseUnread()
-        }
-        return result
-    }
-
-    /// What can only be what it is here anyway.
-    private static func checkFixed(_ fields: inout RequestFields) throws(RequestError) {
-        let fixed: [(name: String, allowed: [String])] = [
-            ("VolumeDriver", [""])
-        ]
-        for (name, allowed) in fixed {
-            let text = try fields.string(name)
-            guard allowed.contains(text) else { throw RequestError(.unsupported, "not supported here: HostConfig.\(name) '\(text)'") }
-        }
-        // Where the client wrote the id on its own side: nothing is asked for.
-        _ = fields.value("ContainerIDFile")
-    }
 }
 
 extension HostConfig: JSONWritable {
@@ -220,8 +170,8 @@ extension HostConfig: JSONWritable {
             writer.member("PortBindings", ports: portBindings ?? [:], unpublished: .emptyList)
             writer.member("RestartPolicy", restartPolicy)
             writer.member("AutoRemove", autoRemove)
-            writer.member("VolumeDriver", "")
-            writer.nullMember("VolumesFrom")
+            writer.member("VolumeDriver", volumeDriver)
+            writer.member("VolumesFrom", volumesFrom)
             writer.name("ConsoleSize")
             writer.array { writer in
                 writer.value(consoleSize.rows)
@@ -238,6 +188,7 @@ extension HostConfig: JSONWritable {
             writer.member("IpcMode", options.ipcMode.isEmpty ? "private" : options.ipcMode)
             writer.member("Cgroup", "")
             writer.member("Links", links)
+            writeMounts(to: &writer)
             writer.member("OomScoreAdj", options.outOfMemoryScore)
             writer.member("PidMode", options.pidMode)
             writer.member("Privileged", privileged)

@@ -95,7 +95,7 @@ public struct SystemInfo: JSONWritable, Hashable {
                 }
             }
             writer.member("Plugins") { writer in
-                writer.member("Volume", [String]())
+                writer.member("Volume", ["local"])
                 writer.member("Network", networkDrivers)
                 writer.nullMember("Authorization")
                 writer.member("Log", logDrivers)

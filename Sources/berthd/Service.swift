@@ -27,7 +27,7 @@ final class Service: Sendable {
         let facts = engine.information()
         for (kind, unreadable) in [
             ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
-            ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks),
+            ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks), ("volume", facts.unreadableVolumes),
             ("the record of the networks of container", facts.unreadableSandboxes),
         ] {
             for (id, reason) in unreadable { log.warning("\(kind) \(id) is unreadable, and is left as it is: \(reason)") }

@@ -131,6 +131,13 @@ struct ConfigurationDocumentTests {
             one.bindMounts = BindMount.Propagation.allCases.map {
                 BindMount(source: "/a", target: "/\($0)", readOnly: true, propagation: $0, createsSource: false)
             }
+            one.mounts = [.bind, .volume, .tmpfs, .image].map { Mount($0, source: "s", target: "/t") }
+            (one.mounts[1].subpath, one.mounts[1].copiesUp, one.mounts[1].volumeOptions) = ("p", false, ["a": "b"])
+            (one.mounts[0].recursion, one.mounts[0].propagation, one.mounts[0].notation) = (
+                .writable, .slave, .volume(options: "z", text: "t")
+            )
+            (one.mounts[2].options, one.mounts[2].notation) = (["size=1"], .tmpfs(options: "size=1"))
+            (one.volumes, one.volumesFrom, one.volumeDriver) = (["/v"], ["c:ro"], "local")
             (one.network, one.addedCapabilities, one.droppedCapabilities) = (.container("c"), ["ALL"], ["KILL"])
             (one.privileged, one.noNewPrivileges, one.readOnlyRoot, one.removesItself) = (true, true, true, true)
             (one.seccomp, one.logDriver, one.sharedMemoryByteCount) = (.profile("{}"), .none, 1)

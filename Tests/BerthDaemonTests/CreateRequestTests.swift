@@ -45,16 +45,61 @@ struct CreateRequestTests {
     }
 
     @Test(
-        "Bind mounts as -v has them",
+        "Mounts as -v has them",
         arguments: [
-            ("/a:/b", BindMount(source: "/a", target: "/b")), ("/a:/b:ro", BindMount(source: "/a", target: "/b", readOnly: true)),
-            ("/a:/b:rw,rshared", BindMount(source: "/a", target: "/b", propagation: .rshared)),
-            ("/a:/b:z", BindMount(source: "/a", target: "/b")),
+            ("/a:/b", Mount.Kind.bind, false, BindMount.Propagation?.none, true), ("/a:/b:ro", .bind, true, nil, true),
+            ("/a:/b:rw,rshared", .bind, false, .rshared, true), ("/a:/b:z", .bind, false, nil, true), ("/a:/b:", .bind, false, nil, true),
+            ("name:/b:nocopy,Z", .volume, false, nil, false), ("name:/b:ro,cached", .volume, true, nil, true),
         ])
-    func binds(text: String, mount: BindMount) throws { #expect(try host(#"{"Binds":["\#(text)"]}"#).bindMounts == [mount]) }
+    func binds(text: String, kind: Mount.Kind, readOnly: Bool, propagation: BindMount.Propagation?, copiesUp: Bool) throws {
+        let mounts = try host(#"{"Binds":["\#(text)"]}"#).mounts
+        let mount = try #require(mounts.first)
+        #expect(mounts.count == 1 && mount.kind == kind && mount.readOnly == readOnly && mount.propagation == propagation)
+        #expect(mount.copiesUp == copiesUp && mount.createsSource == (kind == .bind) && mount.target == "/b")
+        let options = text.split(separator: ":", omittingEmptySubsequences: false).dropFirst(2).joined()
+        #expect(mount.notation == .volume(options: options, text: text))
+    }
 
-    @Test("What is no bind mount", arguments: ["", "/a", ":/b", "/a:", "name:/b", "/a:/b:ro,rw", "/a:/b:x", "/a:/b:ro:c", "/a:/b:"])
-    func noBinds(text: String) { #expect(throws: APIFailure.self) { try host(#"{"Binds":["\#(text)"]}"#) } }
+    @Test("A place alone has a volume without a name")
+    func places() throws {
+        #expect(try host(#"{"Binds":["/a"]}"#).volumes == ["/a"])
+        #expect(try configuration(#"{"Image":"i","Volumes":{"/v":{}}}"#).volumes == ["/v"])
+    }
+
+    @Test(
+        "What is no mount",
+        arguments: [
+            ("", "invalid volume specification: ''"), (":/b", "invalid volume specification: ':/b'"),
+            ("/a:ro", "invalid volume specification: '/a:ro'"), ("/a:", "invalid volume specification: '/a:'"),
+            ("/a:/b:ro:c", "invalid volume specification: '/a:/b:ro:c'"), ("/a:/b:ro,rw", "invalid mode: ro,rw"),
+            ("/a:/b:x", "invalid mode: x"), ("n:/b:z,Z", "invalid mode: z,Z"), ("n:/b:private,shared", "invalid mode: private,shared"),
+        ])
+    func noBinds(text: String, words: String) {
+        let failure = #expect(throws: APIFailure.self) { try host(#"{"Binds":["\#(text)"]}"#) }
+        #expect(failure?.message == words && failure?.status == .badRequest)
+    }
+
+    @Test("Mounts as --mount has them, of a version of the API")
+    func mounts() throws {
+        let bind = #"{"Type":"bind","Source":"/a","Target":"/b","ReadOnly":true}"#
+        #expect(try host(#"{"Mounts":[\#(bind)]}"#).mounts[0].recursion == .enabled)
+        let older = try ContainerConfiguration(
+            try ContainerCreateRequest(parsing: Array(#"{"Image":"i","HostConfig":{"Mounts":[\#(bind)]}}"#.utf8)),
+            version: APIVersion(1, 43))
+        #expect(older.mounts[0].recursion == .writable)
+        let volume = try host(
+            #"{"VolumeDriver":"d","VolumesFrom":["c:ro"],"Mounts":[{"Type":"volume","Source":"v","Target":"/v","VolumeOptions":{"NoCopy":true,"Subpath":"s","Labels":{"a":"b"},"DriverConfig":{"Name":"x","Options":{"o":"p"}}}}]}"#
+        )
+        let mount = volume.mounts[0]
+        #expect(mount.kind == .volume && !mount.copiesUp && mount.subpath == "s" && mount.volumeLabels == ["a": "b"])
+        #expect(
+            mount.volumeDriver == "x" && mount.volumeOptions == ["o": "p"] && volume.volumeDriver == "d" && volume.volumesFrom == ["c:ro"])
+        let memory = try host(
+            #"{"Tmpfs":{"/t":"size=1m,exec"},"Mounts":[{"Type":"tmpfs","Target":"/m","TmpfsOptions":{"SizeBytes":4096,"Mode":448,"Options":[["exec"],["uid","5"]]}}]}"#
+        ).mounts
+        #expect(memory.map(\.options) == [["size=1m", "exec"], ["mode=700", "size=4096", "exec", "uid=5"]])
+        #expect(memory[0].notation == .tmpfs(options: "size=1m,exec"))
+    }
 
     @Test("Security options")
     func security() throws {
@@ -77,7 +122,11 @@ struct CreateRequestTests {
             #"{"IpcMode":"container:"}"#, #"{"Runtime":"odd"}"#, #"{"Isolation":"hyperv"}"#, #"{"StorageOpt":{"size":"1G"}}"#,
             #"{"BlkioWeight":-1}"#, #"{"BlkioDeviceReadBps":[{"Path":"/dev/a","Rate":-1}]}"#, #"{"Devices":[{"Odd":"x"}]}"#,
             #"{"DeviceRequests":[{"Capabilities":["gpu"]}]}"#, #"{"IOMaximumIOps":1}"#,
-            #"{"PortBindings":{"80/tcp":[{"HostIp":"not-one"}]}}"#, #"{"Dns":["name"]}"#, #"{"Mounts":[{"Type":"volume","Target":"/v"}]}"#,
+            #"{"PortBindings":{"80/tcp":[{"HostIp":"not-one"}]}}"#, #"{"Dns":["name"]}"#, #"{"Mounts":[{"Type":"cluster","Target":"/v"}]}"#,
+            #"{"Mounts":[{"Type":"npipe","Target":"/v"}]}"#, #"{"Mounts":[{"Type":"odd","Target":"/v"}]}"#,
+            #"{"Mounts":[{"Type":"volume","Target":"/v","BindOptions":{}}]}"#,
+            #"{"Mounts":[{"Type":"tmpfs","Target":"/v","TmpfsOptions":{"SizeBytes":-1}}]}"#,
+            #"{"Mounts":[{"Type":"bind","Source":"/a","Target":"/v","BindOptions":{"NonRecursive":true,"ReadOnlyForceRecursive":true}}]}"#,
             #"{"Mounts":[{"Type":"bind","Source":"/a","Target":"/b","BindOptions":{"Propagation":"odd"}}]}"#,
         ])
     func refused(json: String) { #expect(throws: (any Error).self) { try host(json) } }

@@ -11,6 +11,9 @@ import Testing
         .attachRoot,
         .mount(type: "proc", source: "proc", target: "/proc", flags: 14, data: "x=y"),
         .bind(source: "/s", target: "/t", recursive: true, attributes: 1, propagation: 2),
+        .bind(source: "/s", target: "/t", recursive: true, attributes: 1, propagation: 2, attributesBelow: true),
+        .bindBeneath(
+            source: "/s", path: "a/b", target: "/t", recursive: false, attributes: 1, propagation: 0, attributesBelow: true),
         .directory(path: "/g", permissions: 0o755, userID: 1, groupID: 2),
         .device(path: "/h", mode: 0o020666, major: 1, minor: 3, userID: 4, groupID: 5), .symbolicLink(target: "t", path: "/i"), .mask("/j"),
         .readOnly("/k"),
@@ -60,6 +63,16 @@ import Testing
         #expect(
             LaunchPlan.encode([.bindFrom(namespace: "a", source: "b", target: "c", attributes: 1)])
                 == [43, 0, 0, 0, 38, 0, 0, 0] + string("a") + string("b") + string("c") + one)
+    }
+
+    @Test func theBytesOfAPlaceBelowAnotherAreThese() {
+        let text = { (text: String) -> [UInt8] in [UInt8(text.utf8.count), 0, 0, 0, 0, 0, 0, 0] + text.utf8 + [0] }
+        let number = { (value: UInt8) -> [UInt8] in [value, 0, 0, 0, 0, 0, 0, 0] }
+        let fields = text("/s") + text("a") + text("/t") + number(3) + number(1) + number(0)
+        #expect(
+            LaunchPlan.encode([
+                .bindBeneath(source: "/s", path: "a", target: "/t", recursive: true, attributes: 1, propagation: 0, attributesBelow: true)
+            ]) == [44, 0, 0, 0, UInt8(fields.count), 0, 0, 0] + fields)
     }
 
     @Test func everyStepPassesTheCheckAndKeepsItsBytes() throws {

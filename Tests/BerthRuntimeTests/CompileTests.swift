@@ -39,6 +39,35 @@ struct CompileTests {
         try #require(plan.steps.firstIndex { "\($0)".hasPrefix(step) }, "\(step) in \(plan.steps)")
     }
 
+    @Test("Mounts with what no file system is told: a place below, a view for reading, and the mounts below")
+    func mountWords() throws {
+        func steps(_ type: String, _ source: String, _ options: [String]) throws -> [LaunchStep] {
+            let plan = try Self.compile(
+                Self.specification { $0.mounts = [.init(destination: "/m", type: type, source: source, options: options)] })
+            return plan.steps.filter {
+                switch $0 {
+                case .bind(_, "/m", _, _, _, _), .bindBeneath(_, _, "/m", _, _, _, _), .mount(_, _, "/m", _, _), .readOnly("/m"): true
+                default: false
+                }
+            }
+        }
+        #expect(
+            try steps("bind", "/s", ["rbind", "rprivate", "rro"]) == [
+                .bind(source: "/s", target: "/m", recursive: true, attributes: 1, propagation: 1 << 18, attributesBelow: true)
+            ])
+        #expect(
+            try steps("bind", "/s", ["bind", "ro", "X-berth.beneath=a/b"]) == [
+                .bindBeneath(
+                    source: "/s", path: "a/b", target: "/m", recursive: false, attributes: 1, propagation: 0, attributesBelow: false)
+            ])
+        #expect(
+            try steps("nfs", ":/x", ["addr=192.0.2.1", "X-berth.ro", "X-berth.beneath=a"]) == [
+                .mount(type: "nfs", source: ":/x", target: "/m", flags: 0, data: "addr=192.0.2.1"),
+                .bindBeneath(source: "", path: "a", target: "/m", recursive: false, attributes: 0, propagation: 0, attributesBelow: false),
+                .readOnly("/m"),
+            ])
+    }
+
     @Test("The kernel's settings and the OOM score are written while /proc is the host's")
     func settingsComeFirst() throws {
         let plan = try Self.compile(Self.specification())

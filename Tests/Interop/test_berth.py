@@ -12,6 +12,7 @@ COMMANDS = [
     "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash",
     "network connect", "network create", "network disconnect", "network inspect", "network ls", "network prune", "network rm", "system check", "system info", "system jobs",
     "image pull", "image push", "image copy", "jobs ls", "jobs follow", "jobs cancel", "manifest inspect", "registry ls", "registry rm", "registry tags",
+    "volume create", "volume inspect", "volume ls", "volume prune", "volume rm", "volume update",
 ]
 
 
@@ -38,7 +39,7 @@ def test_help_shows_usage_flags_and_examples(command):
 def test_every_command_is_in_the_help():
     listed = re.findall(r"^  ([a-z]+) {2,}", berth("--help").stdout, re.M)
     assert set(listed) == {command for command in COMMANDS if " " not in command} | {
-        "container", "image", "jobs", "manifest", "network", "registry", "system"}
+        "container", "image", "jobs", "manifest", "network", "registry", "system", "volume"}
 
 
 @pytest.mark.parametrize("words, hint", [
@@ -75,7 +76,7 @@ def test_completion_in_bash():
 
 
 @pytest.mark.parametrize("command, words", [
-    ("trust", "nothing is signed"), ("build", "berth import"), ("volume", "-v and --mount"), ("cp", "cannot be copied"),
+    ("trust", "nothing is signed"), ("build", "berth import"), ("cp", "cannot be copied"),
     ("nothing", "is not a berth command"), ("strat", "Did you mean 'berth start'?"),
 ])
 def test_commands_that_are_not_there_say_why(command, words):

@@ -69,7 +69,7 @@ struct DefenceTests {
             case .seccomp: without("the filter of system calls")
             case .umask: with("the umask", .umask(0))
             case .standardStreams, .workingDirectory, .propagation, .attachRoot, .execute, .keyring, .user, .directory, .oomScore, .mask,
-                .readOnly, .bind, .resourceLimit, .makeTerminal, .domainname, .enterNamespace, .enterProcess, .hostDirectory,
+                .readOnly, .bind, .bindBeneath, .resourceLimit, .makeTerminal, .domainname, .enterNamespace, .enterProcess, .hostDirectory,
                 .copyWhereEmpty, .deviceProgram, .initFile, .becomeInit, .bindFrom:
                 break
             }

@@ -11,7 +11,7 @@ private let rooms: [(name: String, group: Group)] = [
     ("BerthTar", .storage),
     ("BerthArchive", .storage),
     ("BerthState", .storage), ("BerthContent", .storage), ("BerthSnapshots", .storage), ("BerthLayers", .storage),
-    ("BerthCredentials", .storage), ("BerthImages", .storage), ("BerthRegistry", .storage),
+    ("BerthCredentials", .storage), ("BerthImages", .storage), ("BerthVolumes", .storage), ("BerthRegistry", .storage),
     ("BerthRuntime", .running), ("BerthNetworking", .running), ("BerthContainers", .running),
     ("BerthEngine", .engine), ("Berth", .engine),
     ("DockerAPI", .edges), ("BerthAPI", .edges), ("BerthDaemon", .edges), ("CCrypt", .edges), ("BerthRegistryServer", .edges),

@@ -21,7 +21,7 @@ enum berth_step {
     BERTH_STEP_PROPAGATION = 14,      // flags: of the whole tree of mounts
     BERTH_STEP_ATTACH_ROOT = 15,      // moves the slot ROOT in; later paths are resolved beneath it
     BERTH_STEP_MOUNT = 16,            // type, source, target, flags, data
-    BERTH_STEP_BIND = 17,             // source, target, recursive, attributes set, propagation
+    BERTH_STEP_BIND = 17,             // source, target, 1: recursive | 2: attributes of the mounts below too, attributes set, propagation
     BERTH_STEP_DIRECTORY = 18,        // path, permissions, uid, gid: with its parents
     BERTH_STEP_DEVICE = 19,           // path, mode, major, minor, uid, gid
     BERTH_STEP_SYMLINK = 20,          // target, path
@@ -48,6 +48,7 @@ enum berth_step {
     BERTH_STEP_INIT_FILE = 41,        // the program of process 1, while it can still be made
     BERTH_STEP_INIT = 42,             // arguments and environment to show: this process becomes INIT_FILE's program, and its child goes on with the steps
     BERTH_STEP_BIND_FROM = 43,        // path of a mount namespace, source there, target, attributes set: a directory, without the mounts below
+    BERTH_STEP_BIND_BENEATH = 44,     // source directory, or empty for what is mounted at the target; path below it, target; then as BIND
 };
 
 /// What the steps may refer to. -1: not there.

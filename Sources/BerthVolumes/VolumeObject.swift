@@ -1,0 +1,16 @@
+internal import BerthReactor
+internal import Synchronization
+
+/// A volume as its store knows it.
+final class VolumeObject: Sendable {
+    let volume: Volume
+    /// For what is done with its files.
+    let lane: Lane
+    /// Held while what has been made ready for it is put in, on a thread of a lane.
+    let filling = Mutex(())
+
+    init(_ volume: Volume) {
+        self.volume = volume
+        lane = Lane(named: "volume \(volume.name.prefix(64))")
+    }
+}

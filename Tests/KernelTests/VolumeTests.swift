@@ -1,0 +1,245 @@
+import Berth
+import BerthLinux
+import Foundation
+import Testing
+
+@Suite("What containers have at places of their file systems, read from inside", .kernelTier, .serialized)
+struct VolumeTests {
+    /// Runs a script in a container and gives what it has written.
+    private func output(
+        _ engine: Engine, _ script: String, image: String = "busybox", keeping: Bool = false,
+        _ change: (inout ContainerConfiguration) -> Void = { _ in }
+    ) async throws -> [String] {
+        var configuration = ContainerConfiguration(image: image)
+        (configuration.command, configuration.network) = (["sh", "-c", script], .none)
+        change(&configuration)
+        let container = try await engine.containers.create(configuration)
+        try await container.start()
+        _ = try await container.wait()
+        var lines: [String] = []
+        for try await line in try container.logs() { lines.append(line.text) }
+        if !keeping { try await container.remove(removingVolumes: true) }
+        return lines
+    }
+
+    /// An image that has a volume with something in it.
+    private func image(_ engine: Engine, in folder: String) async throws {
+        _ = try run(
+            "/bin/sh", "-c",
+            """
+            cd '\(folder)' && mkdir -p tree/data/sub tree/bin && cp /bin/busybox tree/bin && for n in sh cat ls stat touch grep echo; do ln -s busybox tree/bin/$n; done
+            echo hello >tree/data/sub/file; chmod 4755 tree/data/sub/file; ln tree/data/sub/file tree/data/again; ln -s /nowhere tree/data/link
+            chmod 750 tree/data; chown -R 1000:1001 tree/data; ln -s data tree/alias; echo x >tree/afile; tar -C tree -cf with.tar .
+            """)
+        let archive = try HostFile.open(folder + "/with.tar")
+        _ = try await engine.images.importRootFileSystem(
+            from: archive, as: try ImageReference(parsing: "with"), changes: ["VOLUME /data"]
+        ).value
+    }
+
+    @Test(
+        "What the image has at its VOLUME is in the volume: files, owners, modes, links; a second container finds what the first has left")
+    func copyUp() async throws {
+        let test = try await TestEngine()
+        let engine = test.engine
+        try await image(engine, in: test.folder)
+        let script =
+            "stat -c '%a %u %g' /data /data/sub/file; cat /data/sub/file; stat -c %h /data/again; ls -l /data/link | grep -o 'link -> .*'"
+        let expected = ["750 1000 1001", "4755 1000 1001", "hello", "2", "link -> /nowhere"]
+        #expect(try await output(engine, script, image: "with") == expected)
+        // By name, at a place that is a link in the image.
+        #expect(
+            try await output(engine, script + "; echo new >/data/new", image: "with") { $0.mounts = [Mount(volume: "v", at: "/alias")] }
+                == expected)
+        #expect(engine.volumes.all().map(\.name) == ["v"])
+        #expect(
+            try await output(engine, "cat /v/new; ls /v") { $0.mounts = [Mount(volume: "v", at: "/v", readOnly: true)] } == [
+                "new", "again", "link", "new", "sub",
+            ])
+        var bare = Mount(volume: "bare", at: "/data")
+        bare.copiesUp = false
+        #expect(try await output(engine, "ls /data; stat -c %a /data", image: "with") { $0.mounts = [bare] } == ["755"])
+        // A place that is a file.
+        let error = await #expect(throws: ContainerError.self) {
+            try await output(engine, "true", image: "with") { $0.volumes = ["/afile"] }
+        }
+        #expect(error?.description == "cannot mount volume over existing file, file exists /afile")
+        #expect(Set(engine.volumes.all().map(\.name)) == ["v", "bare"] && engine.containers.all().isEmpty)
+        try await test.remove()
+    }
+
+    @Test("Options of mounts are in force: seen in the kernel's own list, and by trying")
+    func options() async throws {
+        let test = try await TestEngine()
+        let (engine, folder) = (test.engine, test.folder)
+        _ = try run(
+            "/bin/sh", "-c", "mkdir -p '\(folder)/host/below'; echo x >'\(folder)/host/file'; mount -t tmpfs tmpfs '\(folder)/host/below'")
+        defer { _ = try? run("/bin/umount", folder + "/host/below") }
+        func bind(_ change: (inout Mount) -> Void) -> Mount {
+            var mount = Mount(.bind, source: folder + "/host", target: "/m")
+            change(&mount)
+            return mount
+        }
+        func list(_ mount: Mount) async throws -> [String] {
+            try await output(engine, "grep -E ' /m(/below)? ' /proc/self/mountinfo | cut -d' ' -f5,6,7") { $0.mounts = [mount] }
+        }
+        #expect(try await list(bind { _ in }) == ["/m rw,relatime -", "/m/below rw,relatime -"])
+        #expect(try await list(bind { $0.readOnly = true }) == ["/m ro,relatime -", "/m/below ro,relatime -"])
+        #expect(try await list(bind { ($0.readOnly, $0.recursion) = (true, .writable) }) == ["/m ro,relatime -", "/m/below rw,relatime -"])
+        #expect(try await list(bind { $0.recursion = .disabled }) == ["/m rw,relatime -"])
+        #expect(try await list(bind { $0.propagation = .rshared }).allSatisfy { $0.contains("shared:") })
+        #expect(try await list(bind { $0.propagation = .rslave }).count == 2)
+        let memory = Mount(temporaryAt: "/t", options: ["size=1m", "mode=700", "exec"])
+        #expect(
+            try await output(engine, "grep ' /t ' /proc/self/mountinfo | cut -d' ' -f6,9-; stat -c %a /t") { $0.mounts = [memory] }
+                == ["rw,nosuid,nodev,relatime tmpfs rw,size=1024k,mode=700", "700"])
+        #expect(
+            try await output(engine, "touch /x; touch /t/x; ls /t") { ($0.mounts, $0.readOnlyRoot) = ([memory], true) }.last == "x")
+        try await test.remove()
+    }
+
+    @Test("A part of a volume is mounted, and no link in it leads out, whoever changes it")
+    func subpaths() async throws {
+        let test = try await TestEngine()
+        let engine = test.engine
+        _ = try await output(
+            engine, "mkdir -p /v/a/b; echo inside >/v/a/b/file; ln -s /etc /v/out; ln -s a/b /v/in; ln -s ../../../../../etc /v/up"
+        ) {
+            $0.mounts = [Mount(volume: "v", at: "/v")]
+        }
+        func list(_ subpath: String) async throws -> [String] {
+            try await output(engine, "ls /m") {
+                var mount = Mount(volume: "v", at: "/m")
+                (mount.subpath, mount.readOnly) = (subpath, true)
+                $0.mounts = [mount]
+            }
+        }
+        #expect(try await list("a/b") == ["file"])
+        #expect(try await list("in") == ["file"])
+        for subpath in ["out", "up", "missing"] {
+            let error = await #expect(throws: ContainerError.self) { try await list(subpath) }
+            #expect(error?.description.contains("cannot bind the subpath '\(subpath)'") == true)
+        }
+        try await test.remove()
+    }
+
+    @Test("Volumes with options are what they say, and nothing of them is mounted outside")
+    func driverOptions() async throws {
+        let test = try await TestEngine()
+        let (engine, folder) = (test.engine, test.folder)
+        let before = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+        _ = try await engine.volumes.create(
+            VolumeConfiguration(name: "memory", options: ["type": "tmpfs", "device": "tmpfs", "o": "size=1m,uid=5"]))
+        _ = try run("/bin/mkdir", folder + "/host")
+        _ = try await engine.volumes.create(
+            VolumeConfiguration(name: "bound", options: ["type": "none", "device": folder + "/host", "o": "bind"]))
+        let mounts = [Mount(volume: "memory", at: "/m"), Mount(volume: "bound", at: "/b")]
+        #expect(
+            try await output(engine, "stat -c %u /m; grep ' /m ' /proc/self/mountinfo | cut -d' ' -f9-; touch /b/made") {
+                $0.mounts = mounts
+            }
+                == ["5", "tmpfs rw,size=1024k,uid=5"])
+        #expect(FileManager.default.fileExists(atPath: folder + "/host/made"))
+        #expect(
+            try await output(engine, "touch /m/x || echo no") { $0.mounts = [Mount(volume: "memory", at: "/m", readOnly: true)] }.last
+                == "no")
+        #expect(try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8) == before)
+        // Two containers would each have another memory.
+        var configuration = ContainerConfiguration(image: "busybox")
+        (configuration.command, configuration.network, configuration.mounts) = (["sleep", "1000"], .none, [mounts[0]])
+        let first = try await engine.containers.create(configuration)
+        let second = try await engine.containers.create(configuration)
+        try await first.start()
+        let error = await #expect(throws: ContainerError.self) { try await second.start() }
+        #expect(error?.code == .conflict && error?.description.contains("one running container can have at a time") == true)
+        try await first.remove(force: true)
+        try await second.start()
+        try await second.remove(force: true)
+        // A directory that is not there.
+        _ = try await engine.volumes.create(
+            VolumeConfiguration(name: "lost", options: ["type": "none", "device": folder + "/nowhere", "o": "bind"]))
+        let lost = await #expect(throws: ContainerError.self) {
+            try await output(engine, "true") { $0.mounts = [Mount(volume: "lost", at: "/l")] }
+        }
+        #expect(lost?.description.contains("failed to mount local volume") == true)
+        try await test.remove()
+    }
+
+    @Test("An image's files are mounted for reading, all of them or a part", arguments: ["", "bin"])
+    func images(_ subpath: String) async throws {
+        let test = try await TestEngine()
+        var mount = Mount(.image, source: "busybox", target: "/i")
+        mount.subpath = subpath.isEmpty ? nil : subpath
+        let lines = try await output(test.engine, "ls /i; touch /i/x || echo no") { $0.mounts = [mount] }
+        #expect(lines.contains(subpath.isEmpty ? "etc" : "busybox") && lines.last == "no")
+        try await test.remove()
+    }
+
+    @Test("Volumes of another container, what goes with a container and what stays; nothing is forgotten over a restart of the engine")
+    func lives() async throws {
+        let scene = try await Scene()
+        var engine = try await scene.open()
+        var configuration = scene.configuration(["sleep", "1000"]) { $0.name = "keeper" }
+        configuration.volumes = ["/anonymous"]
+        configuration.mounts = [Mount(volume: "named", at: "/named")]
+        let keeper = try await engine.containers.create(configuration)
+        let borrower = try await engine.containers.create(
+            scene.configuration(["sh", "-c", "touch /anonymous/x || echo no"]) { ($0.volumesFrom, $0.name) = (["keeper:ro"], "borrower") })
+        let anonymous = try #require(keeper.details().mounts.first { $0.target == "/anonymous" }?.volume)
+        #expect(try borrower.details().mounts.allSatisfy { $0.readOnly } && borrower.details().mounts.count == 2)
+        #expect(engine.volumes.users(of: anonymous) == [borrower.id, keeper.id].sorted())
+        await engine.close()
+        engine = try await scene.open()
+        #expect(engine.volumes.users(of: "named") == [borrower.id, keeper.id].sorted())
+        let again = try engine.containers.find("borrower")
+        try await again.start()
+        #expect(try await again.wait().code == 0)
+        // The other still has it.
+        try await again.remove(removingVolumes: true)
+        #expect(engine.volumes.users(of: anonymous) == [keeper.id])
+        let inUse = await #expect(throws: VolumeError.self) { try await engine.volumes.remove("named") }
+        #expect(inUse?.description == "remove named: volume is in use - [\(keeper.id)]")
+        try await engine.containers.find("keeper").remove(removingVolumes: true)
+        #expect(engine.volumes.all().map(\.name) == ["named"])
+        // One that removes itself takes its own along.
+        let brief = try await engine.containers.create(
+            scene.configuration(["true"]) { ($0.removesItself, $0.volumes, $0.mounts) = (true, ["/v"], [Mount(volume: "named", at: "/n")]) }
+        )
+        #expect(engine.volumes.all().count == 2)
+        let waiter = try brief.waiter(.removed)
+        try await brief.start()
+        _ = try await waiter.value()
+        #expect(engine.volumes.all().map(\.name) == ["named"] && engine.volumes.users(of: "named").isEmpty)
+        try await scene.remove(with: engine)
+    }
+
+    @Test("A volume that is lost with a kill between a container's document and its volume is made at the next start")
+    func missing() async throws {
+        let scene = try await Scene()
+        let engine = try await scene.open()
+        let container = try await engine.containers.create(
+            scene.configuration(["sh", "-c", "ls -d /v && touch /v/x"]) { $0.mounts = [Mount(volume: "v", at: "/v")] })
+        await engine.close()
+        try FileManager.default.removeItem(atPath: scene.root + "/volumes/v")
+        let next = try await scene.open()
+        #expect(next.volumes.all().isEmpty && next.volumes.users(of: "v") == [container.id])
+        let found = try next.containers.find(container.id)
+        try await found.start()
+        #expect(try await found.wait().code == 0)
+        #expect(FileManager.default.fileExists(atPath: scene.root + "/volumes/v/_data/x"))
+        try await scene.remove(with: next)
+    }
+
+    @Test("A container's document with mounts is of the version that older engines set aside, and one without is of the first")
+    func documents() async throws {
+        let scene = try await Scene()
+        let engine = try await scene.open()
+        let plain = try await engine.containers.create(scene.configuration(["true"]))
+        let mounted = try await engine.containers.create(scene.configuration(["true"]) { $0.mounts = [Mount(volume: "v", at: "/v")] })
+        for (container, version) in [(plain, 1), (mounted, 2)] {
+            let text = try String(contentsOfFile: "\(scene.root)/containers/\(container.id)/container.json", encoding: .utf8)
+            #expect(text.hasSuffix("\"version\":\(version)}\n"))
+        }
+        try await scene.remove(with: engine)
+    }
+}
