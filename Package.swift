@@ -87,8 +87,8 @@ let rooms: [Target] = [
     room(
         "BerthContainers",
         uses: [
-            "BerthImages", "BerthLayers", "BerthContent", "BerthTar", "BerthVolumes", "BerthRuntime", "BerthNetworking", "BerthSnapshots",
-            "BerthState", "BerthOCI", "BerthNetlink",
+            "BerthImages", "BerthLayers", "BerthArchive", "BerthContent", "BerthTar", "BerthVolumes", "BerthRuntime", "BerthNetworking",
+            "BerthSnapshots", "BerthState", "BerthOCI", "BerthNetlink",
             "BerthLaunch", "BerthReactor", "BerthLinux", "CYaml",
         ]),
     // Engine
@@ -130,7 +130,7 @@ let programs: [Target] = [
     program(
         "BerthCommand",
         uses: [
-            "BerthCommandLine", "BerthClient", "BerthCredentials", "DockerAPI", "BerthAPI", "BerthTar", "BerthOCI", "BerthLinux",
+            "BerthCommandLine", "BerthClient", "BerthCredentials", "BerthTar", "DockerAPI", "BerthAPI", "BerthOCI", "BerthLinux",
             argumentParser,
         ],
         linking: staticLink),

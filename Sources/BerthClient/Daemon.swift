@@ -11,8 +11,8 @@ public final class Daemon {
         case json(JSONTree)
         /// All that a file or a pipe holds from where it stands, as a tar archive.
         case archive(OwnedStream)
-        /// What a closure gives piece by piece, as a tar archive; `nil` is its end.
-        case pieces(() throws(ClientError) -> [UInt8]?)
+        /// A tar archive that is made while it is sent. What `make` throws ends the request in the middle, and is thrown.
+        case made((BodySink) throws(ClientError) -> Void)
     }
 
     /// A stream that a request reads while it is sent.
@@ -172,7 +172,7 @@ public final class Daemon {
         case .archive(let stream):
             headers.append(("Content-Type", "application/x-tar"))
             headers.append(stream.byteCount.map { ("Content-Length", "\($0)") } ?? ("Transfer-Encoding", "chunked"))
-        case .pieces: headers += [("Content-Type", "application/x-tar"), ("Transfer-Encoding", "chunked")]
+        case .made: headers += [("Content-Type", "application/x-tar"), ("Transfer-Encoding", "chunked")]
         }
         let request = request(method, target, query: query, headers: headers) + content
         if let connection = idle.take(), !connection.isStale() {
@@ -196,7 +196,7 @@ public final class Daemon {
     {
         var isHeard = try given.write(request)
         if isHeard, case .archive(let stream) = body { isHeard = try Self.send(stream, to: given) }
-        if isHeard, case .pieces(let next) = body { isHeard = try Self.send(next, to: given) }
+        if isHeard, case .made(let make) = body { isHeard = try BodySink.send(made: make, to: given) }
         return try Self.answer(to: method, isHeard: isHeard, over: given)
     }
 
@@ -211,16 +211,6 @@ public final class Daemon {
         }
         let framing = try answer.framing(isHead: method == "HEAD")
         return ResponseBody(head: answer, connection: connection, framing: framing)
-    }
-
-    private static func send(
-        _ next: () throws(ClientError) -> [UInt8]?, to connection: borrowing Connection
-    ) throws(ClientError) -> Bool {
-        while let piece = try next() {
-            if piece.isEmpty { continue }
-            guard try connection.write(Array("\(String(piece.count, radix: 16))\r\n".utf8) + piece + [13, 10]) else { return false }
-        }
-        return try connection.write(Array("0\r\n\r\n".utf8))
     }
 
     private static func send(_ stream: OwnedStream, to connection: borrowing Connection) throws(ClientError) -> Bool {

@@ -87,7 +87,8 @@ struct Completion: Verb {
         if first == "volume" { return ["inspect", "rm", "update"].contains(entry.names[0]) ? try volumeNames(daemon) : [] }
         if before.last == "--network" || before.last == "--net" { return try networkNames(daemon) }
         switch entry.names[0] {
-        case "attach", "commit", "diff", "exec", "export", "kill", "logs", "port", "rm", "start", "stop", "wait", "inspect":
+        case "attach", "commit", "diff", "exec", "export", "kill", "logs", "port", "rm", "start", "stats", "stop", "top", "wait", "why",
+            "inspect":
             return try containerNames(daemon)
         case "run", "create", "history", "rmi", "save", "tag", "images":
             return try imageNames(daemon)

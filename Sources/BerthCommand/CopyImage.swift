@@ -92,7 +92,9 @@ struct CopyPlaceArgument {
         guard let path else { return .none }
         if isDirectory {
             let layout = try LayoutTar(path, name)
-            return .pieces { () throws(ClientError) in try layout.next() }
+            return .made { sink throws(ClientError) in
+                while let piece = try layout.next() { try sink.write(piece.span.bytes) }
+            }
         }
         do throws(Errno) {
             let file = try HostFile.open(path)

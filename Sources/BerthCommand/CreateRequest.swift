@@ -63,9 +63,21 @@ struct CreateRequest {
         return .object(config + [("HostConfig", host), ("NetworkingConfig", .object(network))])
     }
 
+    /// `--log-opt NAME=VALUE`; the last of a name counts.
+    private func logOptions() throws -> [JSONTree.Member] {
+        var options: [JSONTree.Member] = []
+        for text in flags.logOpt {
+            let pair = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            options.removeAll { $0.name == pair[0] }
+            options.append(JSONTree.Member(String(pair[0]), .string(pair.count == 2 ? String(pair[1]) : "")))
+        }
+        if flags.logDriver == "none", !options.isEmpty { throw Failure("invalid logging opts for driver none", status: 125) }
+        return options
+    }
+
     private func hostConfiguration(binds: [String], _ portBindings: JSONTree, _ terminalSize: TerminalSize?) throws -> JSONTree {
         func bytes(_ text: String?) -> JSONTree { .integer(text.flatMap(ValueKind.bytes) ?? 0) }
-        let log: [(String, JSONTree?)] = [("Type", .string(flags.logDriver ?? "")), ("Config", .object([JSONTree.Member]()))]
+        let log: [(String, JSONTree?)] = [("Type", .string(flags.logDriver ?? "")), ("Config", .object(try logOptions()))]
         let size = terminalSize.map { [JSONTree.integer($0.rows), .integer($0.columns)] } ?? [.integer(0), .integer(0)]
         let members: [(String, JSONTree?)] = [
             ("Binds", binds.isEmpty ? .null : .texts(binds)), ("ContainerIDFile", .string(flags.cidfile ?? "")),

@@ -128,6 +128,12 @@ extension Commit {
     ]
 }
 
+extension Copy {
+    static let examples = [
+        "berth cp web:/etc/nginx/nginx.conf .", "berth cp site/. web:/usr/share/nginx/html", "berth cp web:/var/log - | tar -tf -",
+    ]
+}
+
 extension Diff {
     static let examples = ["berth diff web"]
 }
@@ -324,4 +330,16 @@ extension CopyImage {
         "berth image copy docker://debian:12 docker://localhost:5000/debian:12", "berth image copy berth:web oci:layout:web",
         "berth image copy --platform linux/arm64 docker://debian:12 docker-archive:debian.tar:debian:12",
     ]
+}
+
+extension Stats {
+    static let examples = ["berth stats", "berth stats --no-stream --format '{{.Name}} {{.CPUPerc}} {{.MemUsage}}'", "berth stats web db"]
+}
+
+extension Top {
+    static let examples = ["berth top web", "berth top web aux", "berth top web -o pid,user,rss,args"]
+}
+
+extension Why {
+    static let examples = ["berth why web", "berth why -n 50 web"]
 }

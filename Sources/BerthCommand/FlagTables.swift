@@ -30,7 +30,7 @@ extension ContainerFlags {
         cpus=decimal cpuset-cpus=string cpuset-mems=string dns=list dns-option|dns-opt=list dns-search=list domainname=string \
         entrypoint=string env,e=list env-file=list expose=list health-cmd=string health-interval=duration health-on-failure=string health-retries=int health-start-interval=duration \
         health-start-period=duration health-timeout=duration hostname,h=string interactive,i ip=string ip6=string label,l=list \
-        label-file=list link=list link-local-ip=list log-driver=string mac-address=string memory,m=bytes memory-reservation=bytes \
+        label-file=list link=list link-local-ip=list log-driver=string log-opt=list mac-address=string memory,m=bytes memory-reservation=bytes \
         memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list no-healthcheck oom-kill-disable pids-limit=int \
         platform=string privileged publish,p=list publish-all,P pull=string quiet,q disable-content-trust!no-disable-content-trust \
         read-only restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tmpfs=list tty,t ulimit=ulimit \
@@ -43,6 +43,7 @@ extension ConnectNetwork {
         "alias=strings driver-opt=strings gw-priority=int ip=string ip6=string link=list link-local-ip=strings"
     }
 }
+extension Copy { static var writtenFlags: String? { "archive,a follow-link,L quiet,q" } }
 extension CreateNetwork {
     static var writtenFlags: String? {
         """
@@ -75,8 +76,8 @@ extension ImageLayers { static var writtenFlags: String? { "format=string no-tru
 extension Images { static var writtenFlags: String? { "all,a digests filter,f=filter format=string no-trunc quiet,q" } }
 extension Import { static var writtenFlags: String? { "change,c=list message,m=string platform=string" } }
 extension Info { static var writtenFlags: String? { "format,f=string" } }
-extension Inspect { static var writtenFlags: String? { "format,f=string size,s type=string" } }
-extension InspectContainer { static var writtenFlags: String? { "format,f=string size,s" } }
+extension Inspect { static var writtenFlags: String? { "format,f=string size,s as=string type=string" } }
+extension InspectContainer { static var writtenFlags: String? { "as=string format,f=string size,s" } }
 extension InspectImage { static var writtenFlags: String? { "format,f=string platform=string" } }
 extension InspectNetwork { static var writtenFlags: String? { "format,f=string verbose,v" } }
 extension Jobs { static var writtenFlags: String? { "format=string no-trunc quiet,q" } }
@@ -84,7 +85,7 @@ extension Kill { static var writtenFlags: String? { "signal,s=string" } }
 extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
 extension ListNetworks { static var writtenFlags: String? { "filter,f=filter format=string no-trunc quiet,q" } }
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
-extension Logs { static var writtenFlags: String? { "follow,f since=string tail,n=string timestamps,t until=string" } }
+extension Logs { static var writtenFlags: String? { "details follow,f since=string tail,n=string timestamps,t until=string" } }
 extension NetworkExposure { static var writtenFlags: String? { "format=string json no-trunc quiet,q" } }
 extension CancelJobs { static var writtenFlags: String? { "" } }
 extension FollowJob { static var writtenFlags: String? { "format=string" } }
@@ -124,6 +125,7 @@ extension ShowVersion { static var writtenFlags: String? { "format,f=string" } }
 extension SquashImage { static var writtenFlags: String? { "from=string platform=string tag,t=string" } }
 extension Start { static var writtenFlags: String? { "attach,a detach-keys=string interactive,i" } }
 extension Stop { static var writtenFlags: String? { "signal,s=string time|timeout,t=int" } }
+extension Stats { static var writtenFlags: String? { "all,a format=string no-stream no-trunc" } }
 extension Tag { static var writtenFlags: String? { "" } }
 extension Unpause { static var writtenFlags: String? { "" } }
 extension Update {
@@ -135,3 +137,5 @@ extension Update {
     }
 }
 extension Wait { static var writtenFlags: String? { "" } }
+extension Top { static var writtenFlags: String? { "" } }
+extension Why { static var writtenFlags: String? { "tail,n=int" } }

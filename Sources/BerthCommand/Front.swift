@@ -12,6 +12,7 @@ enum Front {
     /// What is called directly.
     static let commands: [Entry] = [
         Entry(names: ["attach"], type: Attach.self), Entry(names: ["commit"], type: Commit.self),
+        Entry(names: ["cp"], type: Copy.self),
         Entry(names: ["create"], type: Create.self), Entry(names: ["diff"], type: Diff.self),
         Entry(names: ["events"], type: Events.self),
         Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
@@ -25,10 +26,10 @@ enum Front {
         Entry(names: ["rm"], type: Remove.self),
         Entry(names: ["rmi"], type: RemoveImage.self), Entry(names: ["run"], type: Run.self), Entry(names: ["save"], type: Save.self),
         Entry(names: ["search"], type: Search.self), Entry(names: ["start"], type: Start.self),
-        Entry(names: ["stop"], type: Stop.self), Entry(names: ["tag"], type: Tag.self), Entry(names: ["version"], type: ShowVersion.self),
-        Entry(names: ["unpause"], type: Unpause.self),
-        Entry(names: ["update"], type: Update.self),
-        Entry(names: ["wait"], type: Wait.self), Entry(names: ["completion"], type: Completion.self),
+        Entry(names: ["stats"], type: Stats.self), Entry(names: ["stop"], type: Stop.self), Entry(names: ["tag"], type: Tag.self),
+        Entry(names: ["top"], type: Top.self), Entry(names: ["unpause"], type: Unpause.self), Entry(names: ["update"], type: Update.self),
+        Entry(names: ["version"], type: ShowVersion.self),
+        Entry(names: ["wait"], type: Wait.self), Entry(names: ["why"], type: Why.self), Entry(names: ["completion"], type: Completion.self),
     ]
 
     /// The same commands, by what they are about.
@@ -37,6 +38,7 @@ enum Front {
             "container", "Manage containers",
             [
                 Entry(names: ["attach"], type: Attach.self), Entry(names: ["commit"], type: Commit.self),
+                Entry(names: ["cp"], type: Copy.self),
                 Entry(names: ["create"], type: Create.self), Entry(names: ["diff"], type: Diff.self),
                 Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
                 Entry(names: ["inspect"], type: InspectContainer.self),
@@ -45,9 +47,10 @@ enum Front {
                 Entry(names: ["port"], type: Port.self), Entry(names: ["prune"], type: PruneContainers.self),
                 Entry(names: ["rename"], type: Rename.self), Entry(names: ["restart"], type: Restart.self),
                 Entry(names: ["rm", "remove"], type: Remove.self),
-                Entry(names: ["run"], type: Run.self), Entry(names: ["start"], type: Start.self), Entry(names: ["stop"], type: Stop.self),
+                Entry(names: ["run"], type: Run.self), Entry(names: ["start"], type: Start.self), Entry(names: ["stats"], type: Stats.self),
+                Entry(names: ["stop"], type: Stop.self), Entry(names: ["top"], type: Top.self),
                 Entry(names: ["unpause"], type: Unpause.self), Entry(names: ["update"], type: Update.self),
-                Entry(names: ["wait"], type: Wait.self),
+                Entry(names: ["wait"], type: Wait.self), Entry(names: ["why"], type: Why.self),
             ]
         ),
         (
@@ -117,8 +120,6 @@ enum Front {
     private static let absent: [(names: [String], why: String)] = [
         (["trust"], "nothing is signed, and no signature is looked at"),
         (["build", "builder", "buildx"], "images cannot be built yet; make one with `berth import` or `berth commit`"),
-        (["cp"], "files cannot be copied yet; a directory of the host's can be mounted with -v"),
-        (["stats", "top"], "what a container uses cannot be asked yet"),
         (["context"], "there are no contexts; name the daemon with -H"),
         (["swarm", "node", "service", "stack", "secret", "config", "compose", "plugin"], "an engine of one machine has none"),
     ]

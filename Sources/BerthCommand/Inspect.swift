@@ -17,10 +17,12 @@ struct Inspect: Verb {
     static let wordCount = WordCount.atLeast(1)
 
     @OptionGroup var flags: InspectFlags
+    @Option(name: .customLong("as"), help: help("'run' shows the command line that makes a container again")) var form: String?
     @Option(help: help("Return JSON for specified type: container, image, network or volume")) var type: String?
     @Argument var names: [String]
 
     func perform(_ session: Session) throws -> Int32 {
+        if let form { return try RunLines.show(names, form: form, flags, session) }
         switch type {
         case nil, "": return try Inspection(kinds: [.container, .image, .network, .volume], flags: flags).show(names, session)
         case "container": return try Inspection(kinds: [.container], flags: flags).show(names, session)
@@ -42,10 +44,14 @@ struct InspectContainer: Verb {
     static let synopsis = "[OPTIONS] CONTAINER [CONTAINER...]"
     static let wordCount = WordCount.atLeast(1)
 
+    @Option(name: .customLong("as"), help: help("'run' shows the command line that makes a container again")) var form: String?
     @OptionGroup var flags: InspectFlags
     @Argument var names: [String]
 
-    func perform(_ session: Session) throws -> Int32 { try Inspection(kinds: [.container], flags: flags).show(names, session) }
+    func perform(_ session: Session) throws -> Int32 {
+        if let form { return try RunLines.show(names, form: form, flags, session) }
+        return try Inspection(kinds: [.container], flags: flags).show(names, session)
+    }
 }
 
 /// `berth image inspect`.
@@ -106,5 +112,25 @@ struct Inspection {
             }
         }
         throw Failure("Error: No such \(kinds.count == 1 ? kinds[0].rawValue : "object"): \(name)")
+    }
+}
+
+/// `inspect --as run`.
+enum RunLines {
+    static func show(_ names: [String], form: String, _ flags: InspectFlags, _ session: Session) throws -> Int32 {
+        guard form == "run" else { throw Failure("\"\(form)\" is not a valid value for --as: there is 'run'") }
+        guard flags.format == nil, !flags.size else { throw Failure("--as run goes without --format and --size") }
+        let daemon = try session.daemon()
+        var failures = Failures()
+        for name in names {
+            failures.attempt {
+                let container = try daemon.call("GET", "/containers/\(Daemon.escaped(name))/json")
+                // Without its image, all is said that the container has of it.
+                let image = try? daemon.call("GET", "/images/\(Daemon.escapedPath(container["Image"]?.text ?? ""))/json")
+                try Output.line("berth run " + RunLine.line(RunLine.words(container, image: image)))
+            }
+        }
+        try failures.report()
+        return 0
     }
 }

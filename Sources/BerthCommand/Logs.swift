@@ -8,8 +8,8 @@ struct Logs: Verb {
         commandName: "logs", abstract: "Fetch the logs of a container", helpNames: .customLong("help"))
     static let synopsis = "[OPTIONS] CONTAINER"
     static let wordCount = WordCount.exactly(1)
-    static let absentFlags: [AbsentFlag] = [.boolean("details", why: "the log has no attributes yet")]
 
+    @Flag(help: "Show extra details provided to logs") var details = false
     @Flag(name: [.short, .long], help: "Follow log output") var follow = false
     @Option(help: help("Show logs since timestamp (e.g. 2013-01-02T13:23:37Z) or relative (e.g. 42m for 42 minutes)")) var since: String?
     @Option(name: [.customShort("n"), .long], help: help("Number of lines to show from the end of the logs")) var tail = "all"
@@ -23,6 +23,7 @@ struct Logs: Verb {
         let isTerminal = try daemon.call("GET", "\(path)/json")["Config"]?["Tty"]?.boolean ?? false
         var query = [("stdout", "1"), ("stderr", "1"), ("tail", tail)]
         if follow { query.append(("follow", "1")) }
+        if details { query.append(("details", "1")) }
         if timestamps { query.append(("timestamps", "1")) }
         if let since { query.append(("since", try Times.parameter(since))) }
         if let until { query.append(("until", try Times.parameter(until))) }

@@ -127,6 +127,7 @@ struct Run: Verb {
             daemon = try session.daemon()
             let body = try request.body(terminalSize: flags.tty ? Terminal.size() : nil, daemon)
             id = try Creation.create(daemon, flags, body, image: image)
+            ReplacedCommand.warn(image: image, command: command, entrypoint: flags.entrypoint, daemon)
         } catch {
             throw Self.told(error, session, status: 125, withHelp: true)
         }

@@ -3,14 +3,16 @@ public import DockerAPI
 /// Columns of text, aligned as Docker's tables are.
 public struct TextTable: Sendable {
     /// The narrowest a column gets, its gap included.
-    private static let narrowest = 10
+    private let narrowest: Int
     /// Spaces behind the widest cell of a column.
     private static let gap = 3
 
     private var rows: [[String]] = []
 
     /// No rows.
-    public init() {}
+    ///
+    /// - Parameter narrowest: the narrowest a column gets, its gap included.
+    public init(narrowest: Int = 10) { self.narrowest = narrowest }
 
     /// Adds a line whose cells are parted by tabs.
     public mutating func add(line: String) {
@@ -29,7 +31,7 @@ public struct TextTable: Sendable {
         var result = ""
         for row in rows {
             for (column, cell) in row.dropLast().enumerated() {
-                let width = max(Self.narrowest, widths[column] + Self.gap)
+                let width = max(narrowest, widths[column] + Self.gap)
                 result += cell + String(repeating: " ", count: width - cell.unicodeScalars.count)
             }
             result += (row.last ?? "") + "\n"

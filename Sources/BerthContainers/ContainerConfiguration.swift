@@ -114,6 +114,9 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var resourceLimits: [ResourceLimit]
     /// Where its output is kept. Default ``LogDriver/jsonFile``.
     public var logDriver: LogDriver
+    /// How it is kept there, as Docker's options of the driver say it: `max-size`, `max-file`, `labels`, `env`, `tag`. Default: nothing said, which is at
+    /// most five files of 20 MB.
+    public var logOptions: [String: String]
     /// Whether it is removed when it ends (Docker's `AutoRemove`). Default `false`.
     public var removesItself: Bool
     /// The size of `/dev/shm`. Default 64 MiB.
@@ -140,6 +143,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
         (network, seccomp, logDriver, resources) = (.default, .default, .jsonFile, Resources())
         (networking, restart) = (NetworkingConfiguration(), .no)
         (healthcheck, unhealthyAction) = (nil, .none)
+        logOptions = [:]
         sharedMemoryByteCount = Self.defaultSharedMemoryByteCount
     }
 }
@@ -153,7 +157,7 @@ extension ContainerConfiguration: Codable {
         case namespaces, addedGroups, kernelParameters, outOfMemoryScore, runsInit, devices, deviceRules, deviceRequests, maskedPaths,
             readOnlyPaths
         case hasWritableControlGroups, controlGroupParent, annotations, unusedSecurityOptions
-        case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, removesItself, sharedMemoryByteCount
+        case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, logOptions, removesItself, sharedMemoryByteCount
         case initialTerminalRows, initialTerminalColumns, restart, healthcheck, unhealthyAction
         case mounts, volumes, volumesFrom, volumeDriver
     }
@@ -216,6 +220,7 @@ extension ContainerConfiguration: Codable {
         try read(.resources, into: &resources)
         try read(.resourceLimits, into: &resourceLimits)
         try read(.logDriver, into: &logDriver)
+        try read(.logOptions, into: &logOptions)
         try read(.removesItself, into: &removesItself)
         try read(.sharedMemoryByteCount, into: &sharedMemoryByteCount)
         try read(.initialTerminalRows, into: &initialTerminalRows)

@@ -67,9 +67,15 @@ final class ContainerObject: Sendable {
     let freezeCount = Mutex(0)
     /// Held while its document is written, on a thread of a lane.
     let documentTurn = Mutex(())
+    /// Where files are copied in and out: a client that reads slowly holds up no other call.
+    let copyLane: Lane
+    /// Held while its layer is mounted to be written though it does not run.
+    let copyHold = CopyHold()
+    let statistics = StatisticsHub()
 
     init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane, lease: Lease) {
         (self.id, self.lane, self.lease) = (id, lane, lease)
+        copyLane = Lane(named: "copies of container \(id.prefix(12))")
         var first = State(lifecycle: lifecycle, document: document)
         first.backOff = RestartBackOff(count: document.restartMemory?.count ?? 0)
         state = Mutex(first)

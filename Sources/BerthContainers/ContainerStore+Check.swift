@@ -35,6 +35,7 @@ extension ContainerStore {
                     .invalid, "ulimit soft limit must be less than or equal to hard limit: \(limit.soft) > \(limit.hard)")
             }
         }
+        _ = try LogSettings(configuration.logDriver, configuration.logOptions)
         try checkSeccomp(configuration.seccomp)
         do throws(ContainerError) {
             try checkNames(configuration)

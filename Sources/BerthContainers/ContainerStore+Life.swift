@@ -56,6 +56,8 @@ extension ContainerStore {
     }
 
     private func launch(_ object: ContainerObject) async throws(ContainerError) {
+        // What is just being copied into its layer is brought to its end.
+        while let copying = object.copyHold.pending { _ = await copying.value() }
         let document = object.document
         let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
@@ -189,8 +191,9 @@ extension ContainerStore {
             }
         }
         let userText = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? document.imageExecution.user ?? ""
+        let log = try logSettings(of: object, document)
         var start = Runtime.Start(
-            logName: configuration.logDriver == .jsonFile ? "\(id)-json.log" : "",
+            logName: configuration.logDriver.keepsFile ? "\(id)-json.log" : "",
             input: !configuration.openStandardInput ? .none : configuration.standardInputOnce ? .once : .open
         ) { root throws(RuntimeError) in
             do throws(ContainerError) {
@@ -204,6 +207,8 @@ extension ContainerStore {
                 throw RuntimeError(.invalid, error.description, underlying: error.underlying)
             }
         }
+        (start.logMaximumByteCount, start.logFileCount) = (log.settings.maximumByteCount ?? 0, UInt64(log.settings.fileCount))
+        start.logAttributes = log.attributes
         start.initialStreams = streams
         // Whoever shares others' processes has their process 1.
         start.hasInit = configuration.runsInit == true && configuration.namespaces.pid.isOwn
@@ -560,5 +565,23 @@ extension ExitStatus {
         self.init(
             code: record.code, outOfMemory: record.outOfMemory, startedAt: Timestamp(nanoseconds: record.startedAt),
             finishedAt: Timestamp(nanoseconds: record.finishedAt), reason: record.reason)
+    }
+}
+
+extension ContainerStore {
+    /// How a container's log is kept, and what each line of it has with it.
+    private func logSettings(of object: ContainerObject, _ document: ContainerDocument) throws(ContainerError)
+        -> (settings: LogSettings, attributes: String)
+    {
+        let configuration = document.configuration
+        let settings = try LogSettings(configuration.logDriver, configuration.logOptions)
+        let facts = LogSettings.Facts(
+            labels: configuration.mergedLabels(image: document.imageExecution),
+            environment: configuration.mergedEnvironment(image: document.imageExecution),
+            names: [
+                "ID": object.shortID, "FullID": object.id, "Name": document.name, "ImageID": String(document.imageID.hex.prefix(12)),
+                "ImageFullID": document.imageID.description, "ImageName": configuration.image, "DaemonName": "berth",
+            ])
+        return (settings, try settings.attributes(facts))
     }
 }

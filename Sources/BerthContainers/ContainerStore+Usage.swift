@@ -40,7 +40,7 @@ extension ContainerStore {
     func usage(of object: ContainerObject) async throws(ContainerError) -> ContainerUsage {
         let (layers, snapshots) = (services.layers, services.snapshots)
         let document = object.document
-        let log = document.configuration.logDriver == .jsonFile ? "\(services.root)/containers/\(object.id)/\(object.id)-json.log" : nil
+        let log = document.configuration.logDriver.keepsFile ? "\(services.root)/containers/\(object.id)" : nil
         return try await object.lane.run { () throws(ContainerError) in
             let changed: UInt64
             do throws(LayerError) {
@@ -51,15 +51,18 @@ extension ContainerStore {
             var (image, next) = (UInt64(0), document.topLayer)
             while let layer = next.flatMap({ known[$0] }) { (image, next) = (image + layer.byteCount, layer.parent) }
             return ContainerUsage(
-                changedByteCount: changed, rootByteCount: changed + image, logByteCount: try log.map(Self.byteCount) ?? 0)
+                changedByteCount: changed, rootByteCount: changed + image,
+                logByteCount: try log.map { directory throws(ContainerError) in
+                    try Self.byteCount(ofLog: "\(object.id)-json.log", in: directory)
+                } ?? 0)
         }
     }
 
     /// The size of a log; none is none yet.
-    private static func byteCount(ofLog path: String) throws(ContainerError) -> UInt64 {
-        do throws(Errno) { return UInt64(try HostFile.open(path).status().byteCount) } catch {
+    private static func byteCount(ofLog name: String, in directory: String) throws(ContainerError) -> UInt64 {
+        do throws(Errno) { return try LogParts.byteCount(try PathBytes(name), in: try Directory.open(directory)) } catch {
             guard error != .ENOENT else { return 0 }
-            throw storage("cannot look at the log '\(path)'", error)
+            throw storage("cannot look at the log '\(directory)/\(name)'", error)
         }
     }
 }

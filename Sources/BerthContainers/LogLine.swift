@@ -15,6 +15,8 @@ public struct LogLine: Hashable, Sendable {
     public var time: Timestamp
     /// The bytes, with the newline where there was one: a line of more than 16 KiB comes in several pieces.
     public var bytes: [UInt8]
+    /// The labels, variables and tag that the log's options name.
+    public var attributes: [String: String] = [:]
 
     /// The bytes as text, without the newline.
     public var text: String { String(decoding: bytes.last == 10 ? bytes.dropLast() : bytes[...], as: UTF8.self) }
@@ -38,9 +40,16 @@ struct LogLineParser {
 
     private mutating func object() -> LogLine? {
         var (log, stream, time): ([UInt8]?, LogLine.Stream?, Timestamp?) = (nil, nil, nil)
+        var attributes: [String: String] = [:]
         guard take(UInt8(ascii: "{")) else { return nil }
         repeat {
-            guard let key = string(), take(UInt8(ascii: ":")), let value = string() else { return nil }
+            guard let key = string(), take(UInt8(ascii: ":")) else { return nil }
+            if key.elementsEqual("attrs".utf8) {
+                guard let found = texts() else { return nil }
+                attributes = found
+                continue
+            }
+            guard let value = string() else { return nil }
             if key.elementsEqual("log".utf8) {
                 log = value
             } else if key.elementsEqual("stream".utf8) {
@@ -50,7 +59,21 @@ struct LogLineParser {
             }
         } while take(UInt8(ascii: ","))
         guard take(UInt8(ascii: "}")), let log, let stream, let time else { return nil }
-        return LogLine(stream: stream, time: time, bytes: log)
+        var line = LogLine(stream: stream, time: time, bytes: log)
+        line.attributes = attributes
+        return line
+    }
+
+    /// An object of texts.
+    private mutating func texts() -> [String: String]? {
+        guard take(UInt8(ascii: "{")) else { return nil }
+        if take(UInt8(ascii: "}")) { return [:] }
+        var found: [String: String] = [:]
+        repeat {
+            guard let key = string(), take(UInt8(ascii: ":")), let value = string() else { return nil }
+            found[String(decoding: key, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
+        } while take(UInt8(ascii: ","))
+        return take(UInt8(ascii: "}")) ? found : nil
     }
 
     private mutating func take(_ byte: UInt8) -> Bool {

@@ -32,7 +32,9 @@ public final class LogStream: AsyncSequence, Sendable {
     public typealias Element = LogLine
 
     private struct State {
-        var file: FileHolder?
+        /// What is still to be read, the oldest first; the first is being read.
+        var parts: [LogPart] = []
+        var isOpen = false
         var changes: FileHolder?
         /// Where the next whole line begins.
         var position: Int64 = 0
@@ -49,7 +51,7 @@ public final class LogStream: AsyncSequence, Sendable {
     private static var pieceByteCount: Int { 256 << 10 }
 
     init(_ store: ContainerStore, _ object: ContainerObject, _ options: LogOptions) throws(ContainerError) {
-        guard object.document.configuration.logDriver == .jsonFile else {
+        guard object.document.configuration.logDriver.keepsFile else {
             throw ContainerError(
                 .unsupported, "configured logging driver does not support reading: the container was made with --log-driver none")
         }
@@ -72,27 +74,60 @@ public final class LogStream: AsyncSequence, Sendable {
         }
     }
 
-    /// Reads a piece of the file: whole lines. What is not a whole line yet may still be taken back, as when the disk is full, and is read again.
+    /// Reads a piece of the log: whole lines. What is not a whole line yet may still be taken back, as when the disk is full, and is read again.
     private func read() throws(ContainerError) -> (lines: [LogLine], isAtEnd: Bool) {
         do throws(Errno) {
-            guard let file = try open() else { return ([], true) }
-            let (position, end) = state.withLock { ($0.position, $0.end) }
-            guard position < end else { return ([], true) }
-            var buffer = [UInt8](repeating: 0, count: Self.pieceByteCount)
-            try file.value.seek(to: position)
-            var count = try file.value.read(intoArray: &buffer)
-            count = Int(Swift.min(Int64(count), end - position))
-            let isFull = count == buffer.count
-            guard let last = buffer[..<count].lastIndex(of: 10) else {
-                guard isFull else { return ([], true) }
-                state.withLock { $0.position = position + Int64(count) }
-                return ([], false)
+            guard try open() else { return ([], true) }
+            let (part, isLast) = state.withLock { ($0.parts.first, $0.parts.count == 1) }
+            guard let part else { return ([], true) }
+            // Asked before it is read: a file that is no longer the log's own is not written any more.
+            let newer = isLast && options.follows ? try younger(than: part) : []
+            if let lines = try readPiece(of: part, isLast: isLast) { return (lines, false) }
+            guard !isLast || !newer.isEmpty else { return ([], true) }
+            state.withLock { state in
+                state.parts.removeFirst()
+                state.parts += newer
+                state.position = 0
             }
-            state.withLock { $0.position = position + Int64(last) + 1 }
-            return (select(buffer[...last]), false)
+            return ([], false)
         } catch {
             throw .storage("cannot read the log of container \(object.shortID)", error)
         }
+    }
+
+    /// - Returns: `nil` where there is no more whole line.
+    private func readPiece(of part: LogPart, isLast: Bool) throws(Errno) -> [LogLine]? {
+        let position = state.withLock { $0.position }
+        let end = isLast ? state.withLock { $0.end } : .max
+        guard position < end else { return nil }
+        var buffer = [UInt8](repeating: 0, count: Self.pieceByteCount)
+        try part.file.value.seek(to: position)
+        var count = try part.file.value.read(intoArray: &buffer)
+        count = Int(Swift.min(Int64(count), end - position))
+        let isFull = count == buffer.count
+        guard let last = buffer[..<count].lastIndex(of: 10) else {
+            guard isFull else { return nil }
+            state.withLock { $0.position = position + Int64(count) }
+            return []
+        }
+        state.withLock { $0.position = position + Int64(last) + 1 }
+        return select(buffer[...last])
+    }
+
+    private var name: String { "\(object.id)-json.log" }
+    private var directory: String { "\(store.services.root)/containers/\(object.id)" }
+
+    /// The files that have been begun after this one. If it is gone, all that there are: they came later.
+    private func younger(than part: LogPart) throws(Errno) -> [LogPart] {
+        let directory = try Directory.open(directory)
+        // Mostly it is still the one that is written.
+        guard let status = try directory.statusIfThere(try PathBytes(name)), status.inode != part.inode || status.device != part.device
+        else {
+            return []
+        }
+        let parts = try LogParts.open(try PathBytes(name), in: directory)
+        guard let index = parts.firstIndex(where: { $0.isSame(part) }) else { return parts }
+        return Array(parts[(index + 1)...])
     }
 
     private func select(_ bytes: ArraySlice<UInt8>) -> [LogLine] {
@@ -112,28 +147,35 @@ public final class LogStream: AsyncSequence, Sendable {
     }
 
     /// Opens the log when there is one: a container that has never run has none yet.
-    private func open() throws(Errno) -> FileHolder? {
-        if let file = state.withLock({ $0.file }) { return file }
-        let directory = try Directory.open("\(store.services.root)/containers/\(object.id)")
-        let file: FileHolder
-        do { file = FileHolder(try directory.openForReading(try PathBytes("\(object.id)-json.log"))) } catch {
-            if error == .ENOENT { return nil }
-            throw error
+    private func open() throws(Errno) -> Bool {
+        if state.withLock({ $0.isOpen }) { return true }
+        var parts = try LogParts.open(try PathBytes(name), in: try Directory.open(directory))
+        guard let last = parts.last else { return false }
+        var position: Int64 = 0
+        if var wanted = options.tail {
+            var first = parts.count - 1
+            while true {
+                let (begin, found) = try Self.beginning(ofLast: wanted, in: parts[first].file, of: parts[first].byteCount)
+                position = begin
+                wanted -= found
+                guard wanted > 0, first > 0 else { break }
+                first -= 1
+            }
+            parts.removeFirst(first)
         }
-        let end = try file.value.status().byteCount
-        let position = try options.tail.map { count throws(Errno) in try Self.beginning(ofLast: count, in: file, of: end) } ?? 0
         let follows = options.follows
-        return state.withLock { state in
-            state.file = file
-            state.position = position
-            if !follows { state.end = end }
-            return file
+        state.withLock { state in
+            (state.parts, state.position, state.isOpen) = (parts, position, true)
+            if !follows { state.end = last.byteCount }
         }
+        return true
     }
 
     /// Where the last lines begin, found from the end.
-    private static func beginning(ofLast count: Int, in file: FileHolder, of end: Int64) throws(Errno) -> Int64 {
-        guard count > 0 else { return end }
+    ///
+    /// - Returns: where, and how many lines follow.
+    private static func beginning(ofLast count: Int, in file: FileHolder, of end: Int64) throws(Errno) -> (Int64, Int) {
+        guard count > 0, end > 0 else { return (end, 0) }
         var (position, found) = (end, 0)
         while position > 0 {
             let begin = Swift.max(0, position - Int64(pieceByteCount))
@@ -144,11 +186,12 @@ public final class LogStream: AsyncSequence, Sendable {
                 // The newline at the very end ends the last line.
                 if begin + Int64(index) + 1 == end { continue }
                 found += 1
-                if found == count { return begin + Int64(index) + 1 }
+                if found == count { return (begin + Int64(index) + 1, count) }
             }
             position = begin
         }
-        return 0
+        // The first line begins at the beginning.
+        return (0, found + 1)
     }
 
     /// Waits until the log is longer, or the process has ended.

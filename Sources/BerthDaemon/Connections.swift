@@ -75,7 +75,12 @@ final class Connections: Sendable {
                 let failure = APIFailure(error)
                 if failure.status.code >= 500 { log.error("\(head.method.rawValue) \(head.uri): \(failure.message)") }
                 guard failure.status != .notModified else { return try await reply.empty(.notModified) }
-                try await reply.json(ErrorResponse(message: failure.message), failure.status)
+                // The answer to HEAD has no body, whatever it says.
+                if head.method == .HEAD {
+                    try await reply.whole(failure.status, type: "application/json", [])
+                } else {
+                    try await reply.json(ErrorResponse(message: failure.message), failure.status)
+                }
             }
             log.debug("\(head.method.rawValue) \(head.uri)")
         } catch {

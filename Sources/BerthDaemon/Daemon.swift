@@ -40,6 +40,7 @@ public final class Daemon: Sendable {
         let router = Router(
             SystemRoutes(engine: engine, isDebugging: configuration.isDebugging).routes + ContainerRoutes(engine: engine).routes
                 + ContainerLifeRoutes(engine: engine).routes
+                + ContainerArchiveRoutes(engine: engine, group: group).routes + LookRoutes(engine: engine).routes
                 + StreamRoutes(engine: engine).routes + ExecutionRoutes(engine: engine).routes
                 + NetworkRoutes(engine: engine).routes
                 + VolumeRoutes(engine: engine).routes

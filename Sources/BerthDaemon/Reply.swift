@@ -54,9 +54,9 @@ final class Reply {
     }
 
     /// Begins an answer whose length is not known.
-    func begin(_ status: HTTPResponseStatus = .ok, type: String) async throws {
+    func begin(_ status: HTTPResponseStatus = .ok, type: String, headers more: [(String, String)] = []) async throws {
         hasBegun = true
-        try await write(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers([("Content-Type", type)]))))
+        try await write(.head(HTTPResponseHead(version: .http1_1, status: status, headers: headers(more + [("Content-Type", type)]))))
     }
 
     /// A piece of it.

@@ -47,15 +47,14 @@ struct StreamRoutes: Sendable {
         guard options.output || options.errors else {
             throw APIFailure.invalid("Bad parameters: you must choose at least one stream")
         }
-        try call.query.refuse("details", "logs have no attributes")
         (options.since, options.until) = (try call.query.time("since"), try call.query.time("until"))
         // As Docker has it, what is no number means all.
         options.tail = call.query["tail"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
-        let withTimes = call.query.bool("timestamps")
+        let (withTimes, withDetails) = (call.query.bool("timestamps"), call.query.bool("details"))
         let log = try container.logs(options)
         try await call.reply.begin(type: StreamFrame.type(terminal: terminal, call.version))
         while let lines = try await log.nextBatch() {
-            try await call.reply.write(StreamFrame.lines(lines, terminal: terminal, withTimes: withTimes))
+            try await call.reply.write(StreamFrame.lines(lines, terminal: terminal, withTimes: withTimes, withDetails: withDetails))
         }
         try await call.reply.end()
     }
@@ -88,13 +87,32 @@ enum StreamFrame {
         return buffer
     }
 
-    static func lines(_ lines: [LogLine], terminal: Bool, withTimes: Bool) -> ByteBuffer {
+    static func lines(_ lines: [LogLine], terminal: Bool, withTimes: Bool, withDetails: Bool = false) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(lines.reduce(0) { $0 + $1.bytes.count + 40 })
         for line in lines {
-            let bytes = withTimes ? Array("\(line.time.rfc3339Padded) ".utf8) + line.bytes : line.bytes
+            var bytes = withDetails ? Array((details(line.attributes) + " ").utf8) + line.bytes : line.bytes
+            if withTimes { bytes = Array("\(line.time.rfc3339Padded) ".utf8) + bytes }
             if terminal { buffer.writeBytes(bytes) } else { append(bytes, isError: line.stream == .errors, to: &buffer) }
         }
         return buffer
+    }
+
+    /// What a line has with it, as Docker writes it: in order, as in a query.
+    private static func details(_ attributes: [String: String]) -> String {
+        func escaped(_ text: String) -> String {
+            var result = ""
+            for byte in text.utf8 {
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                    UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "~"):
+                    result.unicodeScalars.append(Unicode.Scalar(byte))
+                case UInt8(ascii: " "): result += "+"
+                default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+                }
+            }
+            return result
+        }
+        return attributes.sorted { $0.key < $1.key }.map { "\(escaped($0.key))=\(escaped($0.value))" }.joined(separator: ",")
     }
 }

@@ -178,6 +178,7 @@ extension HostConfig {
         self.init()
         showMounts(configuration)
         (logDriver, networkMode) = (configuration.logDriver.rawValue, configuration.network.description)
+        logOptions = configuration.logOptions
         let networking = configuration.networking
         var bindings: PortMap = [:]
         for request in networking.publishedPorts {

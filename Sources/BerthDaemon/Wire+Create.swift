@@ -31,7 +31,7 @@ extension ContainerConfiguration {
         restart = try RestartPolicy(host.restartPolicy)
         try take(config.healthcheck)
         for option in host.securityOptions ?? [] { try apply(securityOption: option) }
-        logDriver = try Self.logDriver(host)
+        (logDriver, logOptions) = (try Self.logDriver(host), host.logOptions)
         guard host.sharedMemoryByteCount >= 0 else { throw .invalid("SHM size can not be less than 0") }
         if host.sharedMemoryByteCount > 0 { sharedMemoryByteCount = UInt64(host.sharedMemoryByteCount) }
         resourceLimits = host.ulimits.map { ResourceLimit(name: $0.name, soft: $0.soft, hard: $0.hard) }
@@ -44,9 +44,6 @@ extension ContainerConfiguration {
     private static func said(_ text: String) -> String? { text.isEmpty ? nil : text }
 
     private static func logDriver(_ host: HostConfig) throws(APIFailure) -> LogDriver {
-        guard host.logOptions.isEmpty else {
-            throw .invalid("not supported here: log options (\(host.logOptions.keys.sorted().joined(separator: ", ")))")
-        }
         guard !host.logDriver.isEmpty else { return .jsonFile }
         guard let driver = LogDriver(rawValue: host.logDriver) else {
             let known = LogDriver.allCases.map(\.rawValue).joined(separator: ", ")

@@ -61,8 +61,14 @@ public enum MonitorRequest: Hashable, Sendable {
         public var input: InputPolicy
         /// A cgroup's file that counts kills by the kernel for want of memory (`oom_kill N`); empty: unknown.
         public var memoryEventsPath: String
+        /// When the log's file has so many bytes, the next is begun; 0 is never.
+        public var logMaximumByteCount: UInt64 = 0
+        /// How many files the log has at most.
+        public var logFileCount: UInt64 = 1
+        /// What each entry of the log has besides, as `"attrs":{…}`; empty for nothing.
+        public var logAttributes = ""
 
-        /// These.
+        /// These, and a log of one file that has no bound.
         public init(logName: String, input: InputPolicy, memoryEventsPath: String) {
             (self.logName, self.input, self.memoryEventsPath) = (logName, input, memoryEventsPath)
         }
@@ -234,6 +240,11 @@ extension MonitorRequest {
             out.string(launch.logName)
             out.number(UInt64(launch.input.rawValue))
             out.string(launch.memoryEventsPath)
+            if launch.logMaximumByteCount > 0 || !launch.logAttributes.isEmpty {
+                out.number(launch.logMaximumByteCount)
+                out.number(launch.logFileCount)
+                out.string(launch.logAttributes)
+            }
             return out.bytes
         case .execute(let execution):
             var out = header(5, number)
@@ -301,7 +312,12 @@ extension MonitorRequest {
         case 4:
             let log = try fields.text()
             guard let input = InputPolicy(rawValue: try fields.value(as: UInt8.self)) else { throw .malformed }
-            request = .launch(Launch(logName: log, input: input, memoryEventsPath: try fields.text()))
+            var launch = Launch(logName: log, input: input, memoryEventsPath: try fields.text())
+            if !fields.isAtEnd {
+                (launch.logMaximumByteCount, launch.logFileCount) = (try fields.value(), try fields.value())
+                launch.logAttributes = try fields.text()
+            }
+            request = .launch(launch)
         case 5: request = .execute(Execution(number: try fields.value(), streams: StreamChoice(rawValue: try fields.value(as: UInt8.self))))
         case 6: request = .signal(number: try fields.value(as: Int32.self), execution: try fields.value())
         case 7:

@@ -9,6 +9,11 @@ public struct DirectoryEntry: Hashable, Sendable {
     public let isDirectory: Bool?
     /// Whether the file system said that it is a file of ordinary bytes.
     public let isRegular: Bool
+
+    /// An entry of these.
+    public init(name: PathBytes, isDirectory: Bool?, isRegular: Bool) {
+        (self.name, self.isDirectory, self.isRegular) = (name, isDirectory, isRegular)
+    }
 }
 
 extension Directory {

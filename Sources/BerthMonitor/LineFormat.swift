@@ -13,8 +13,9 @@ struct LineFormat {
     /// How many bytes of output are in the entries that were appended.
     private(set) var formattedByteCount: UInt64 = 0
 
-    init(streamName: String) {
-        suffixStart = Array(#"","stream":"\#(streamName)","time":""#.utf8)
+    /// - Parameter attributes: what each entry has besides, as `"attrs":{…}`; empty for nothing.
+    init(streamName: String, attributes: String = "") {
+        suffixStart = Array(#"","stream":"\#(streamName)",\#(attributes.isEmpty ? "" : attributes + ",")"time":""#.utf8)
     }
 
     /// Whether there is a beginning of a line that has not been written.

@@ -3,9 +3,12 @@ internal import BerthLinux
 /// The container's log. A log that cannot be written loses lines, never the container: what is missing is counted, and said in the log
 /// as soon as there is room again.
 struct LogFile: ~Copyable {
-    private let file: OwnedDescriptor
-    private var output = LineFormat(streamName: "stdout")
-    private var errors = LineFormat(streamName: "stderr")
+    private var file: OwnedDescriptor
+    private let name: PathBytes
+    private let directory: Directory
+    private let limits: LogLimits
+    private var output: LineFormat
+    private var errors: LineFormat
     private var buffer: [UInt8] = []
     private var missing: (entryCount: Int, byteCount: UInt64) = (0, 0)
     /// How much of the output is in entries that were written, or counted as missing.
@@ -13,9 +16,17 @@ struct LogFile: ~Copyable {
     /// Whether the file ends within a line.
     private var isTorn: Bool
 
-    init(appendingTo name: PathBytes, in directory: borrowing Directory) throws(Errno) {
+    init(
+        appendingTo name: PathBytes, in directory: borrowing Directory, limits: LogLimits = LogLimits(), attributes: String = ""
+    ) throws(Errno) {
         let file = try directory.openForAppending(name, permissions: 0o640)
+        let kept = try directory.duplicate()
         isTorn = try Self.endsWithinLine(file, name, in: directory)
+        (self.name, self.limits) = (name, limits)
+        (output, errors) = (
+            LineFormat(streamName: "stdout", attributes: attributes), LineFormat(streamName: "stderr", attributes: attributes)
+        )
+        self.directory = kept
         self.file = file
     }
 
@@ -71,7 +82,15 @@ struct LogFile: ~Copyable {
 
     /// Writes all or leaves the file as it was: half a line would spoil the next one too.
     private mutating func writeWhole(_ bytes: [UInt8]) -> Bool {
-        guard let before = try? file.status().byteCount else { return false }  // a file that cannot be asked cannot be written either
+        guard var before = try? file.status().byteCount else { return false }  // a file that cannot be asked cannot be written either
+        if limits.maximumByteCount > 0, before >= Int64(clamping: limits.maximumByteCount) {
+            do throws(Errno) {
+                file = try LogRotation.rotate(name, in: directory, keeping: limits.fileCount)
+                (isTorn, before) = (false, 0)
+            } catch {
+                // The old file is written on, and the next lines try again: nothing is lost.
+            }
+        }
         do {
             if isTorn { try unsafe file.writeAll("\n".utf8Span.span.bytes) }
             isTorn = false

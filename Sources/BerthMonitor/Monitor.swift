@@ -449,7 +449,12 @@ internal import Glibc
     private func start(_ launch: MonitorRequest.Launch, _ message: inout MessageSocket.Message) throws -> MonitoredProcess {
         guard main == nil, stateDirectory != nil, let file = message.takeDescriptor() else { throw Errno.EINVAL }
         let plan = try EncodedPlan(checking: try file.readToEnd(limit: LaunchPlan.maximumByteCount))
-        if !launch.logName.isEmpty { log = try LogFile(appendingTo: try PathBytes(launch.logName), in: stateDirectory!) }
+        if !launch.logName.isEmpty {
+            log = try LogFile(
+                appendingTo: try PathBytes(launch.logName), in: stateDirectory!,
+                limits: LogLimits(maximumByteCount: launch.logMaximumByteCount, fileCount: Int(clamping: launch.logFileCount)),
+                attributes: launch.logAttributes)
+        }
         memoryEventsPath = launch.memoryEventsPath
         let launched = try PlanPerformer.perform(plan, root: root, target: nil, fileLimit: held.fileLimitBefore)
         let process = try MonitoredProcess(launched, number: 0, input: launch.input)

@@ -52,6 +52,12 @@ extension Runtime {
     public struct Start: Sendable {
         /// The log's name in the container's directory; empty for none.
         public var logName: String
+        /// When the log's file has so many bytes, the next is begun; 0 is never.
+        public var logMaximumByteCount: UInt64 = 0
+        /// How many files the log has at most.
+        public var logFileCount: UInt64 = 1
+        /// What each entry of the log has besides, as `"attrs":{…}`; empty for nothing.
+        public var logAttributes = ""
         /// What becomes of standard input.
         public var input: MonitorRequest.InputPolicy
         /// Clients that see all output from the very first byte, at most 64: ``RuntimeContainer/takeInitialStreams()``.
@@ -159,7 +165,9 @@ extension Runtime {
             _ = try parts.socket.answer(to: number)
             number += 1
         }
-        let launch = MonitorRequest.Launch(logName: start.logName, input: start.input, memoryEventsPath: memoryEventsPath(input.cgroupPath))
+        var launch = MonitorRequest.Launch(logName: start.logName, input: start.input, memoryEventsPath: memoryEventsPath(input.cgroupPath))
+        (launch.logMaximumByteCount, launch.logFileCount) = (start.logMaximumByteCount, start.logFileCount)
+        launch.logAttributes = start.logAttributes
         try parts.socket.send(MonitorRequest.launch(launch).encoded(number: number), plan)
         guard case .started(let process, let ticks, let at) = try parts.socket.answer(to: number).answer else {
             throw RuntimeError(.monitor, "the monitor's answer to a launch makes no sense")

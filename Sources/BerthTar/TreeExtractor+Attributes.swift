@@ -6,7 +6,7 @@ extension TreeExtractor {
     func setAttributes(of entry: TarEntry, ofFile file: borrowing OwnedDescriptor) throws(TarError) {
         do throws(Errno) {
             let status = try file.status()
-            let isOwned = status.userID == entry.userID && status.groupID == entry.groupID
+            let isOwned = rules?.owner == .creator || (status.userID == entry.userID && status.groupID == entry.groupID)
             // A change of owner clears set-id bits and capabilities: it comes first.
             if !isOwned { try file.setOwner(userID: entry.userID, groupID: entry.groupID) }
             if !isOwned || status.permissions != entry.permissions { try file.setPermissions(entry.permissions) }
@@ -21,7 +21,7 @@ extension TreeExtractor {
     /// Of what cannot be opened.
     func setAttributes(of entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) {
         do throws(Errno) {
-            try parent.setOwner(name, userID: entry.userID, groupID: entry.groupID)
+            if rules?.owner != .creator { try parent.setOwner(name, userID: entry.userID, groupID: entry.groupID) }
             if entry.kind != .symbolicLink { try parent.setPermissions(name, entry.permissions) }
         } catch { throw .storage("set the owner and mode of", entry, error) }
         for (attribute, value) in entry.extendedAttributes {
@@ -33,7 +33,7 @@ extension TreeExtractor {
 
     private func noteMissing(_ attribute: String, of entry: TarEntry, _ error: Errno) throws(TarError) {
         // The file system keeps none, or none on this kind of file.
-        guard attribute.hasPrefix("user."), error == .EOPNOTSUPP || error == .EPERM else {
+        guard rules != nil || attribute.hasPrefix("user."), error == .EOPNOTSUPP || error == .EPERM else {
             throw .storage("set the attribute '\(String(attribute.prefix(256)))' of", entry, error)
         }
         droppedAttributes.insert(attribute)

@@ -27,6 +27,8 @@ public final class TreeExtractor {
     private let maximumEntryCount: UInt64
     private let screen: Screen
     private let filter: Filter
+    /// What is other where files are copied into a tree that somebody uses.
+    let rules: CopyRules?
     /// The directory that the last entry was in: the next one mostly is, too.
     private var parent: (path: [PathBytes], directory: DirectoryBox)?
     /// Times of directories are set when nothing more is put into them.
@@ -57,6 +59,16 @@ public final class TreeExtractor {
         self.maximumEntryCount = maximumEntryCount
         self.screen = screen
         self.filter = filter
+        rules = nil
+    }
+
+    /// Copies into a directory that has something already, by these rules. Whoever gave the archive has nothing to say of the directory itself.
+    public init(copyingInto root: consuming Directory, _ rules: CopyRules) {
+        self.root = root
+        maximumEntryCount = .max
+        screen = { (_, path) in !path.isEmpty }
+        filter = { (entry, path, parent) throws(TarError) in try rules.allows(entry, path, in: parent) }
+        self.rules = rules
     }
 
     /// Unpacks every entry. Whatever is thrown, what has been unpacked so far stays: the caller throws the directory away.
@@ -65,8 +77,9 @@ public final class TreeExtractor {
         try finish()
     }
 
-    private func extract(_ entry: TarEntry, from reader: TarReader) throws(TarError) {
+    private func extract(_ found: TarEntry, from reader: TarReader) throws(TarError) {
         entryCount += 1
+        let entry = rules?.applied(to: found) ?? found
         guard entryCount <= maximumEntryCount else {
             throw TarError(.tooLarge, "the archive has more than \(maximumEntryCount) entries, the limit that is set")
         }
@@ -144,6 +157,10 @@ public final class TreeExtractor {
         var current = from
         for (index, name) in zip(names.indices, names) {
             do { current = DirectoryBox(try current.value.openDirectory(name)) } catch {
+                if error == .ELOOP, let links = rules?.links {
+                    current = DirectoryBox(try links.open(path[...index]))
+                    continue
+                }
                 guard error == .ENOENT else { throw error }
                 try current.value.makeDirectory(name)
                 try current.value.setPermissions(name, 0o755)  // whatever this process's umask is
@@ -186,7 +203,10 @@ public final class TreeExtractor {
             let permissions = entry.permissions & 0o777
             do { try parent.makeDirectory(name, permissions: permissions) } catch {
                 guard error == .EEXIST else { throw error }
-                if try parent.status(name).kind == .directory { return try forgetAttributes(of: name, in: parent) }
+                if try parent.status(name).kind == .directory {
+                    if rules == nil { try forgetAttributes(of: name, in: parent) }
+                    return
+                }
                 try parent.removeFile(name)
                 try parent.makeDirectory(name, permissions: permissions)
             }
@@ -272,7 +292,10 @@ public final class TreeExtractor {
             if !joined.isEmpty { joined.append(UInt8(ascii: "/")) }
             joined += name.bytes
         }
-        return try root.openDirectory(try PathBytes(joined))
+        do { return try root.openDirectory(try PathBytes(joined)) } catch {
+            guard error == .ELOOP, let links = rules?.links else { throw error }
+            return try links.open(path)
+        }
     }
 
     private func createFile(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) -> OwnedDescriptor {

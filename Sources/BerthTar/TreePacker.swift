@@ -73,7 +73,22 @@ public final class TreePacker {
     public func pack(_ root: consuming Directory) throws(TarError) {
         let cursor = TreeCursor(root)
         guard try packDirectory(at: cursor, Self.rootName) else { return }
-        var waiting = [Listing(path: [], entries: try list(cursor, []))]
+        try packWaiting([Listing(path: [], entries: try list(cursor, []))], at: cursor)
+    }
+
+    /// Packs one file of a directory, and if it is a directory, everything in it. One that has gone is left out.
+    ///
+    /// - Throws: as ``pack(_:)``.
+    public func pack(_ name: PathBytes, in directory: consuming Directory) throws(TarError) {
+        let cursor = TreeCursor(directory)
+        let entry = DirectoryEntry(name: name, isDirectory: nil, isRegular: true)
+        guard try pack(entry, at: cursor, name.bytes) else { return }
+        let inside = name.bytes + [UInt8(ascii: "/")]
+        try packWaiting([Listing(path: inside, entries: try list(cursor, inside))], at: cursor)
+    }
+
+    private func packWaiting(_ first: [Listing], at cursor: TreeCursor) throws(TarError) {
+        var waiting = first
         while let listing = waiting.last {
             guard let entry = listing.entries.last else {
                 waiting.removeLast()

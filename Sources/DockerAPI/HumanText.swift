@@ -35,6 +35,18 @@ public enum HumanText {
         size(Double(byteCount), base: 1024, units: ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"], digits: 4)
     }
 
+    /// A number with so many digits behind the point, as Go's `%.2f`.
+    public static func fixed(_ value: Double, digits: Int) -> String {
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        guard value.isFinite, abs(value) * scale < 1e15 else { return "0" }
+        let whole = Int64((abs(value) * scale).rounded(.toNearestOrEven))
+        let text = String(whole)
+        let padded = String(repeating: "0", count: max(0, digits + 1 - text.count)) + text
+        let sign = value < 0 && whole != 0 ? "-" : ""
+        return digits == 0 ? sign + padded : "\(sign)\(padded.dropLast(digits)).\(padded.suffix(digits))"
+    }
+
     private static func size(_ value: Double, base: Double, units: [String], digits: Int) -> String {
         var value = value
         var index = 0

@@ -141,6 +141,7 @@ struct ConfigurationDocumentTests {
             (one.network, one.addedCapabilities, one.droppedCapabilities) = (.container("c"), ["ALL"], ["KILL"])
             (one.privileged, one.noNewPrivileges, one.readOnlyRoot, one.removesItself) = (true, true, true, true)
             (one.seccomp, one.logDriver, one.sharedMemoryByteCount) = (.profile("{}"), .none, 1)
+            one.logOptions = ["max-size": "1m"]
             (one.initialTerminalRows, one.initialTerminalColumns) = (24, 80)
             (one.namespaces.ipc, one.namespaces.pid, one.namespaces.uts) = (.shareable, .container("p"), .host)
             (one.namespaces.user, one.namespaces.cgroup) = (.host, .private)

@@ -12,5 +12,6 @@
 #include "process.h"
 #include "relay.h"
 #include "signals.h"
+#include "trees.h"
 
 #endif

@@ -1,0 +1,20 @@
+public import BerthLinux
+
+extension RuntimeContainer {
+    /// The container's root with all that is mounted in it, as its first process sees it now. It goes on being of use when the container has ended. Blocks.
+    ///
+    /// - Throws: `notRunning`, `system`.
+    public func openTree(for purpose: MountedTree.Purpose) throws(RuntimeError) -> MountedTree {
+        do throws(Errno) {
+            let namespace = try HostFile.open("/proc/\(facts.processID)/ns/mnt")
+            // What was opened is the container's if the process is still the one that was meant.
+            guard try ProcessTable.startTicks(of: facts.processID) == facts.startTicks else { throw .ESRCH }
+            return try MountedTree.copy(ofNamespace: namespace, for: purpose)
+        } catch {
+            if error == .ENOENT || error == .ESRCH {
+                throw RuntimeError(.notRunning, "container \(facts.id) is not running")
+            }
+            throw .system("cannot open the root of container \(facts.id.prefix(12))", error)
+        }
+    }
+}
