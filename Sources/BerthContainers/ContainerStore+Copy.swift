@@ -174,7 +174,9 @@ extension ContainerStore {
         _ directory: borrowing Directory, _ names: [PathBytes], _ document: ContainerDocument, in object: ContainerObject
     ) throws(ContainerError) {
         let path = CopyPath.text(names)
-        let isMounted = copyMounts(of: document).contains { path == $0.target || path.hasPrefix($0.target + "/") }
+        let isMounted = document.placedMounts.contains { mount in
+            mount.kind != .tmpfs && (path == mount.target || path.hasPrefix(mount.target + "/"))
+        }
         let isReadOnly: Bool
         do throws(Errno) { isReadOnly = try directory.descriptor.isOnReadOnlyMount() } catch {
             throw .storage("cannot look at '\(path)' of container \(object.shortID)", error)
@@ -187,15 +189,6 @@ extension ContainerStore {
     }
 
     // MARK: The tree
-
-    /// What of the host is mounted in a container's root, in the order of the mounts: what lies deeper comes later.
-    private static func copyMounts(of document: ContainerDocument) -> [MountedTree.Mount] {
-        let mounts = document.configuration.bindMounts.map {
-            MountedTree.Mount(source: $0.source, target: $0.target, readOnly: $0.readOnly)
-        }
-        let depth = { (path: String) in path.split(separator: "/").count }
-        return mounts.enumerated().sorted { (depth($0.element.target), $0.offset) < (depth($1.element.target), $1.offset) }.map(\.element)
-    }
 
     /// Lends the container's root with what is mounted in it to work that may block.
     private func withTree<Value: Sendable>(
@@ -257,8 +250,9 @@ extension ContainerStore {
             throw ContainerError(.storage, error.description, underlying: error.underlying)
         }
         let place = "\(services.root)/containers/\(object.id)"
-        // What is not there any more is not seen.
-        let mounts = Self.copyMounts(of: object.document).filter { HostFile.exists($0.source) }
+        let seen = try SeenMounts(of: object.document, volumes: services.volumes)
+        defer { withExtendedLifetime(seen) {} }
+        let mounts = seen.mounts
         var isPrepared = false
         while true {
             do throws(MountedTree.Failure) {
