@@ -111,6 +111,7 @@ extension ContainerStore {
                 state.lifecycle = Lifecycle(endedWith: ExitStatus(record), hasRun: true)
                 state.unknown = nil
             }
+            try await endRemainingProcesses(of: object)
             try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // tried again when it is removed
         case .nothing:
             object.state.withLock { state in

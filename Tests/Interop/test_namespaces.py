@@ -60,8 +60,8 @@ def test_a_pod_of_three(berth):
     # What is in shared memory is everybody's, and what is listened to on the loopback interface.
     berth.out("exec", "one", "sh", "-c", "echo shared > /dev/shm/note")
     assert berth.out("exec", "two", "cat", "/dev/shm/note") == "shared" == berth.out("exec", "owner", "cat", "/dev/shm/note")
-    berth.out("exec", "-d", "one", "sh", "-c", "echo heard | nc -l -p 7777 -s 127.0.0.1")
-    wait_for(lambda: berth("exec", "two", "sh", "-c", "nc 127.0.0.1 7777 < /dev/null").stdout == "heard\n", "the neighbour")
+    berth.out("exec", "-d", "one", "sh", "-c", "while :; do echo heard | nc -l -p 7777 -s 127.0.0.1; done")
+    wait_for(lambda: berth("exec", "two", "sh", "-c", "sleep 0.1 | nc 127.0.0.1 7777").stdout == "heard\n", "the neighbour")
     # Each has its own processes.
     assert berth.out("exec", "one", "cat", "/proc/1/cmdline").split("\0")[0] == "sleep"
     assert len({spaces(berth, name, ("pid", "mnt"))[0] for name in ("owner", "one", "two")}) == 3
@@ -116,9 +116,21 @@ def test_processes_are_shared(berth):
 
 def test_nothing_is_left_among_the_hosts_processes(berth):
     marker = f"1{os.getpid()}"
-    seen = berth.out("run", "--name", "guest", "--pid", "host", *NONE, "box", "sh", "-c", f"sleep {marker} & ps | grep -c '[s]leep {marker}'")
+    seen = berth.out("run", "--name", "guest", "--pid", "host", *NONE, "box", "sh", "-c", f"sleep {marker} & sleep 0.3; ps -o args | grep -c '^sleep {marker}$'")
     assert seen == "1"
-    assert subprocess.run(["pgrep", "-f", f"sleep {marker}"], capture_output=True).returncode == 1
+    def processes(seconds):
+        return subprocess.run(["pgrep", "-xf", f"sleep {seconds}"], capture_output=True, text=True).stdout.split()
+
+    assert processes(marker) == []
+    # Nor if nobody was there when the first one ended.
+    berth.out("rm", "guest")
+    berth.out("run", "-d", "--name", "guest", "--pid", "host", *NONE, "box", "sh", "-c", f"sleep {marker} & exec sleep 2{marker}")
+    wait_for(lambda: processes(marker) and processes(f"2{marker}"), "both processes")
+    berth.daemon.kill()
+    os.kill(int(processes(f"2{marker}")[0]), 9)
+    berth.daemon.start()
+    assert berth.out("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "guest") == "exited 137"
+    assert processes(marker) == []
 
 
 def test_an_init_and_a_terminal(berth):
@@ -126,7 +138,8 @@ def test_an_init_and_a_terminal(berth):
     terminal.expect("# ")
     terminal.sendline("echo $$-$PPID; ps -o pid,pgid,args | grep -c docker-init")
     terminal.expect(r"\d+-1\r\n")
-    terminal.sendline("sleep 100")
+    terminal.sendline("sh -c 'echo go$((1 + 1)); exec sleep 100'")
+    terminal.expect("go2\r\n")
     terminal.sendcontrol("c")
     terminal.expect("# ")
     terminal.sendline("echo status $?; exit 9")

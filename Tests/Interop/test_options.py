@@ -24,7 +24,7 @@ def group(*files):
 
 # name: (options, what is run inside). Outputs, errors and exit codes are equal, and so is what an inspection says.
 OPTIONS = {
-    "init": (["--init"], "tr '\\0' ' ' < /proc/1/cmdline; cat /proc/1/comm; echo $$ $PPID"),
+    "init": (["--init"], "tr '\\0' ' ' < /proc/1/cmdline; cat /proc/1/comm; echo $PPID"),
     "init reaps": (["--init"], "(sh -c 'sleep 0.2 & exec true' &); sleep 1; grep -h '^State' /proc/[0-9]*/status | grep -c Z"),
     "init: exit code": (["--init"], "exit 7"),
     "init: signal": (["--init"], "kill -9 $$"),
@@ -139,7 +139,7 @@ class Side:
     def __init__(self, command, image):
         self.command, self.image = command, image
 
-    def __call__(self, *arguments, timeout=60):
+    def __call__(self, *arguments, timeout=120):
         return subprocess.run([*self.command, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, env=dict(os.environ, LC_ALL="C.UTF-8", DOCKER_CONTENT_TRUST="0"))
 
     def told(self, options, script):
