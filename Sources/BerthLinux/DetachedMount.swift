@@ -16,13 +16,14 @@ public struct DetachedMount: ~Copyable, Sendable {
     ///   - base: the directory to which all names are relative.
     ///   - lowers: the read-only directories, the uppermost first; at least one.
     ///   - upper: the writable directory, with `work` beside it on the same file system.
-    ///   - isVolatile: nothing that is written is ever synced, also not at the end of the mount, and the upper can be mounted this once: for one that is
-    ///     thrown away with what it is for.
+    ///   - isVolatile: nothing that is written is ever synced, also not at the end of the mount: for an upper that is thrown away with what it is for, and
+    ///     that no other boot mounts. The kernel's mark that says so is taken off one that was mounted before.
     /// - Throws: `EINVAL` where the file system cannot carry an upper, or for too many layers of a kernel before 6.5.
     public static func overlay(base: String, lowers: [String], upper: String, work: String, isVolatile: Bool = false) throws(Errno)
         -> DetachedMount
     {
         let directory = try Directory.open(base)
+        if isVolatile { try unmark(work, in: directory) }
         let names = try lowers.map { (name) throws(Errno) in try PathBytes(name) }
         let (upper, work) = (try PathBytes(upper), try PathBytes(work))
         var pointers: [UnsafePointer<CChar>?] = unsafe []
@@ -37,6 +38,13 @@ public struct DetachedMount: ~Copyable, Sendable {
             }
         }
         return DetachedMount(adopting: OwnedDescriptor(adopting: raw))
+    }
+
+    /// Of a mount of this boot nothing is lost: it may be mounted again.
+    private static func unmark(_ work: String, in directory: borrowing Directory) throws(Errno) {
+        do throws(Errno) { try directory.openDirectory(try PathBytes("\(work)/work")).removeTree("incompat") } catch {
+            guard error == .ENOENT else { throw error }  // it was never mounted
+        }
     }
 
     /// A copy of the mounts at a path of the host.

@@ -1,3 +1,5 @@
+import BerthOCI
+import Foundation
 import Testing
 
 @testable import BerthContainers
@@ -68,5 +70,27 @@ struct RestartPolicyTests {
         #expect(throws: ContainerError.self) { try RestartPolicy.onFailure(-1).check() }
         try RestartPolicy.onFailure(3).check()
         #expect(RestartPolicy.onFailure(3).description == "on-failure:3" && RestartPolicy.unlessStopped.description == "unless-stopped")
+    }
+
+    @Test("What is kept of it: these bytes, and documents without them are read")
+    func golden() throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        func text(_ value: some Encodable) throws -> String { String(decoding: try encoder.encode(value), as: UTF8.self) }
+        let memory = RestartMemory(isWanted: true, hasBeenStarted: true, count: 3)
+        #expect(try text(memory) == #"{"count":3,"hasBeenStarted":true,"isWanted":true}"#)
+        #expect(try text(RestartPolicy.onFailure(3)) == #"{"kind":"on-failure","maximumRetryCount":3}"#)
+        var configuration = ContainerConfiguration(image: "box")
+        (configuration.restart, configuration.unhealthyAction) = (.unlessStopped, .kill)
+        configuration.healthcheck = ImageConfiguration.Healthcheck(test: ["CMD", "true"])
+        configuration.healthcheck?.interval = 1_000_000
+        let bytes = try encoder.encode(configuration)
+        let written = String(decoding: bytes, as: UTF8.self)
+        #expect(written.contains(#""healthcheck":{"Interval":1000000,"Test":["CMD","true"]}"#))
+        #expect(written.contains(#""restart":{"kind":"unless-stopped","maximumRetryCount":0}"#))
+        #expect(written.contains(#""unhealthyAction":"kill""#))
+        #expect(try JSONDecoder().decode(ContainerConfiguration.self, from: bytes) == configuration)
+        let older = try JSONDecoder().decode(ContainerConfiguration.self, from: Data(#"{"image":"box"}"#.utf8))
+        #expect(older == ContainerConfiguration(image: "box"))
     }
 }

@@ -55,7 +55,7 @@ struct RequestTests {
     @Test(
         "What is not known is refused by name, wherever it is",
         arguments: [
-            (#"{"Healthcheck":{"Test":["CMD","x"]}}"#, "Healthcheck"),
+            (#"{"Healthcheck":{"Test":["CMD","x"],"Mood":"good"}}"#, "Healthcheck.Mood"),
             (#"{"Volumes":{"/data":{}}, "NetworkDisabled":true}"#, "NetworkDisabled"),
             (#"{"ExposedPorts":{"80/tcp":{}},"Frobnicate":1}"#, "Frobnicate"),
             (#"{"HostConfig":{"Devices":[{"PathOnHost":"/dev/x","New":true}]}}"#, "HostConfig.Devices[0].New"),
@@ -68,7 +68,6 @@ struct RequestTests {
             ),
             (#"{"HostConfig":{"DeviceRequests":[{"Driver":"cdi","New":true}]}}"#, "HostConfig.DeviceRequests[0].New"),
             (#"{"NetworkingConfig":{"EndpointsConfig":{"n":{"Priority":5}}}}"#, "NetworkingConfig.EndpointsConfig.n.Priority"),
-            (#"{"HostConfig":{"RestartPolicy":{"Name":"always"}}}"#, "always"),
             (#"{"Unsigned":18446744073709551615}"#, "Unsigned"), (#"{"Fraction":0.5}"#, "Fraction"),
         ])
     func unsupported(text: String, name: String) {
@@ -111,7 +110,8 @@ struct RequestTests {
             (#"{"HostConfig":{"Ulimits":[1]}}"#, "HostConfig.Ulimits[0] must be an object"),
             (#"{"HostConfig":{"Ulimits":{}}}"#, "HostConfig.Ulimits must be a list"),
             (#"{"HostConfig":{"LogConfig":{"Config":{"a":[]}}}}"#, "HostConfig.LogConfig.Config.a must be text"),
-            (#"{"HostConfig":{"RestartPolicy":{"Name":"no","MaximumRetryCount":3}}}"#, "maximum retry count"),
+            (#"{"HostConfig":{"RestartPolicy":{"Name":"no","MaximumRetryCount":"3"}}}"#, "RestartPolicy.MaximumRetryCount must be"),
+            (#"{"Healthcheck":{"Interval":"30s"}}"#, "Healthcheck.Interval must be"),
             (#"{"NetworkingConfig":{"EndpointsConfig":[]}}"#, "EndpointsConfig must be"),
             (#"{"NetworkingConfig":{"EndpointsConfig":{"a":1}}}"#, "EndpointsConfig.a must be an object"),
         ])

@@ -92,7 +92,8 @@ import Testing
         let first = try await engine.containers.create(scene.configuration(["true"]) { $0.name = "first" })
         let second = try await engine.containers.create(scene.configuration(["true"]) { $0.name = "second" })
         await #expect { try await first.rename(to: "second") } throws: {
-            "\($0)".hasPrefix("Conflict. The container name \"/second\" is already in use by container \"\(second.id)\".")
+            "\($0)".hasPrefix(
+                "Error when allocating new name: Conflict. The container name \"/second\" is already in use by container \"\(second.id)\".")
         }
         await #expect { try await first.rename(to: "first") } throws: {
             "\($0)" == "Renaming a container with the same name as its current name"

@@ -182,6 +182,9 @@ struct HostReport: Codable {
         if try value("MODE").hasPrefix("network") {
             return try await NetworkHost.run(try value("MODE"), engine, count: count, answer: try value("ANSWER"))
         }
+        if try value("MODE") == "life" {
+            return try await LifeRecoveryTests.host(engine, shared: try value("SHARED"), answer: try value("ANSWER"))
+        }
         if let state = MemberScene.State(rawValue: try value("MODE")) {
             return try await MemberScene.host(to: state, engine, port: UInt16(clamping: count), answer: try value("ANSWER"))
         }

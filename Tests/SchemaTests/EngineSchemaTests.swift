@@ -16,7 +16,9 @@ struct EngineSchemaTests {
         host.binds = ["/a:/b:ro"]
         host.mounts = [.init(type: "bind", source: "/a", target: "/b", readOnly: true, propagation: "rslave", createsSource: true)]
         host.logOptions = ["max-size": "1m"]
-        (host.restartPolicy, host.autoRemove, host.consoleSize) = (HostConfig.RestartPolicy(name: "no"), true, (24, 80))
+        (host.restartPolicy, host.autoRemove, host.consoleSize) = (
+            HostConfig.RestartPolicy(name: "on-failure", maximumRetryCount: 3), true, (24, 80)
+        )
         (host.addedCapabilities, host.droppedCapabilities, host.securityOptions) = (["CAP_NET_ADMIN"], ["ALL"], ["no-new-privileges"])
         (host.privileged, host.readOnlyRoot, host.sharedMemoryByteCount) = (true, true, 1 << 26)
         host.ulimits = [.init(name: "nofile", soft: 1024, hard: -1)]
@@ -58,6 +60,10 @@ struct EngineSchemaTests {
         (config.environment, config.command, config.entrypoint) = (["A=1"], ["x"], ["/e"])
         (config.image, config.workingDirectory, config.labels) = ("busybox", "/w", ["a": "b"])
         (config.stopSignal, config.stopTimeoutSeconds) = ("SIGINT", 5)
+        var check = HealthConfig()
+        (check.test, check.retries) = (["CMD-SHELL", "true"], 3)
+        (check.interval, check.timeout, check.startPeriod, check.startInterval) = (1_000_000, 2_000_000, 3_000_000, 4_000_000)
+        config.healthcheck = check
         (config.exposedPorts, config.macAddress) = ([ContainerPort(80, .tcp), ContainerPort(9, .sctp)], "02:42:ac:11:00:02")
         return config
     }
@@ -82,13 +88,18 @@ struct EngineSchemaTests {
         try expectAllowed(config.json, by: .engine("ContainerConfig"))
     }
 
-    @Test("What it is in", arguments: ["created", "running", "exited", "removing", "dead"])
+    @Test("What it is in", arguments: ["created", "running", "paused", "restarting", "exited", "removing", "dead"])
     func states(status: String) throws {
         var state = ContainerState()
         (state.status, state.isRunning, state.isDead, state.outOfMemory) = (status, status == "running", status == "dead", true)
         (state.processID, state.exitCode, state.error) = (1, 137, "monitor lost")
         (state.startedAt, state.finishedAt) = ("2026-11-24T10:00:00.123456789Z", ContainerState.zeroTime)
+        (state.isPaused, state.isRestarting) = (status == "paused", status == "restarting")
+        let probe = HealthState.Probe(start: state.startedAt, end: state.startedAt, exitCode: -1, output: "x")
+        state.health = HealthState(status: "unhealthy", failingStreak: 3, log: [probe])
         try expectAllowed(state.json, by: .engine("ContainerState"))
+        let health = try #require(state.health)
+        try expectAllowed(health.json, by: .engine("Health"))
     }
 
     @Test("All that is known of one", arguments: [false, true])

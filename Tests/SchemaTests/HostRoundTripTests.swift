@@ -9,7 +9,9 @@ struct HostRoundTripTests {
         (request.config.image, request.config.command, request.config.environment) = ("busybox", ["x"], ["A=<1>"])
         (request.config.labels, request.config.stopSignal, request.config.terminal) = (["a": "b"], "SIGINT", true)
         (request.host.networkMode, request.host.logDriver, request.host.binds) = ("none", "json-file", ["/a:/b"])
-        (request.host.memory, request.host.pidsLimit, request.host.restartPolicy) = (1 << 30, -1, HostConfig.RestartPolicy(name: "no"))
+        (request.host.memory, request.host.pidsLimit, request.host.restartPolicy) = (
+            1 << 30, -1, HostConfig.RestartPolicy(name: "on-failure", maximumRetryCount: 3)
+        )
         request.host.oomKillDisabled = false
         request.host.ulimits = [.init(name: "nofile", soft: 1, hard: 2)]
         var writer = JSONWriter()
