@@ -232,7 +232,7 @@ extension ContainerStore {
                 case .starting: return (nil, state.startEnd)
                 case .removing, .removed:
                     throw ContainerError(.conflict, "container \(object.id) is being removed: nothing can be copied")
-                case .idle, .running: break
+                case .idle, .running, .paused, .restarting: break
                 }
                 if let process = state.process { return (.running(process, end: state.end), state.startEnd) }
                 object.copyHold.begin()

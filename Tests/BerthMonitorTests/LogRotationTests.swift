@@ -57,7 +57,8 @@ import Testing
                 // Two full files, and one that is full as soon as a line is written.
                 try write(0..<10)
                 let before = try said()
-                let (directory, at) = (try Directory.open(folder.path), call)
+                let directory = try Directory.open(folder.path)
+                let at = call
                 let (_, calls) = await SystemCallSeam.scripted(at: at, .stop) {
                     do throws(Errno) { _ = try LogRotation.rotate("log", in: directory, keeping: 3) } catch {}
                 }
