@@ -168,7 +168,9 @@ let testTargets: [Target] = [
         of: ["BerthRegistry", "BerthCredentials", "BerthContent", "BerthContracts", "BerthOCI", "BerthLinux", crypto, nioTLS] + nio),
     tests("BerthRuntimeTests", of: ["BerthRuntime", "BerthLaunch", "BerthReactor", "BerthOCI", "BerthLinux"]),
     tests("BerthNetworkingTests", of: ["BerthNetworking", "BerthNetlink", "BerthLinux"]),
-    tests("BerthContainersTests", of: ["BerthContainers", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
+    tests(
+        "BerthContainersTests",
+        of: ["BerthContainers", "BerthVolumes", "BerthNetworking", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
     tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthAPI", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),

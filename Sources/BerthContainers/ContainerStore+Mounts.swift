@@ -160,6 +160,9 @@ extension ContainerStore {
         var sources = MountSources()
         guard let mounts = document.mounts else { return sources }
         let volumes = services.volumes
+        if mounts.contains(where: { $0.kind == .bind && $0.propagation?.isPrivate == false }) {
+            try await object.lane.run { () throws(ContainerError) in try Self.checkPropagation(of: mounts) }
+        }
         let hasRun = object.state.withLock { $0.lifecycle.lastExit?.startedAt != nil }
         if !hasRun || document.volumeNames.contains(where: { (try? volumes.find($0)) == nil }) {
             try await makeVolumes(of: document, object.id, in: object.lane)
@@ -186,6 +189,26 @@ extension ContainerStore {
     private func shortened(_ path: String) -> String {
         guard path.hasSuffix("/diff"), let link = try? HostFile.read(path.dropLast("diff".count) + "link", limit: 256) else { return path }
         return "\(services.snapshots.path)/l/\(String(decoding: link.filter { $0 != 10 }, as: UTF8.self))"
+    }
+
+    /// Mounts travel only from, and to, a mount of the host's that lets them. Blocks.
+    private static func checkPropagation(of mounts: [ContainerMount]) throws(ContainerError) {
+        let table: [UInt8]
+        do throws(Errno) { table = try HostFile.read("/proc/self/mountinfo", limit: 16 << 20) } catch {
+            throw .storage("cannot read the host's mounts", error)
+        }
+        let places = String(decoding: table, as: UTF8.self).split(separator: "\n").compactMap(HostMount.init)
+        for mount in mounts where mount.kind == .bind {
+            guard let propagation = mount.propagation, !propagation.isPrivate else { continue }
+            // Of several at one place the last is on top.
+            guard let place = places.last(where: { $0.holds(mount.source) && !places.contains(where: $0.isCovered(by: mount.source)) }),
+                !(propagation.isShared ? place.isShared : place.isShared || place.isSlave)
+            else { continue }
+            throw ContainerError(
+                .runtime,
+                "path \(mount.source) is mounted on \(place.path) but it is not a \(propagation.isShared ? "shared" : "shared or slave") mount"
+            )
+        }
     }
 
     private func checkSource(_ source: VolumeSource?, of name: String, _ object: ContainerObject) async throws(ContainerError) {
@@ -265,6 +288,33 @@ extension ContainerStore {
             return mount
         }
     }
+}
+
+/// A line of the host's own list of mounts.
+private struct HostMount {
+    let path: Substring
+    let isShared: Bool
+    let isSlave: Bool
+
+    init?(_ line: Substring) {
+        let fields = line.split(separator: " ")
+        guard fields.count > 6 else { return nil }
+        path = fields[4]
+        let optional = fields[6...].prefix { $0 != "-" }
+        (isShared, isSlave) = (optional.contains { $0.hasPrefix("shared:") }, optional.contains { $0.hasPrefix("master:") })
+    }
+
+    func holds(_ source: String) -> Bool { path == "/" || source == path || source.hasPrefix(path + "/") }
+
+    /// Whether another that holds the source lies deeper.
+    func isCovered(by source: String) -> (HostMount) -> Bool {
+        { other in other.path.utf8.count > path.utf8.count && other.holds(source) }
+    }
+}
+
+extension BindMount.Propagation {
+    fileprivate var isPrivate: Bool { self == .private || self == .rprivate }
+    fileprivate var isShared: Bool { self == .shared || self == .rshared }
 }
 
 extension ContainerMount {

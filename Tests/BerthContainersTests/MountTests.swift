@@ -1,5 +1,7 @@
+import BerthNetworking
 import BerthOCI
 import BerthRuntime
+import BerthVolumes
 import Testing
 
 @testable import BerthContainers

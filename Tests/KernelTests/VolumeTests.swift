@@ -87,8 +87,19 @@ struct VolumeTests {
         #expect(try await list(bind { $0.readOnly = true }) == ["/m ro,relatime -", "/m/below ro,relatime -"])
         #expect(try await list(bind { ($0.readOnly, $0.recursion) = (true, .writable) }) == ["/m ro,relatime -", "/m/below rw,relatime -"])
         #expect(try await list(bind { $0.recursion = .disabled }) == ["/m rw,relatime -"])
-        #expect(try await list(bind { $0.propagation = .rshared }).allSatisfy { $0.contains("shared:") })
-        #expect(try await list(bind { $0.propagation = .rslave }).count == 2)
+        // Mounts travel only from a mount that lets them.
+        for (propagation, words) in [(BindMount.Propagation.rshared, "not a shared mount"), (.slave, "not a shared or slave mount")] {
+            let error = await #expect(throws: ContainerError.self) { try await list(bind { $0.propagation = propagation }) }
+            #expect(error?.description.contains(words) == true)
+        }
+        _ = try run("/bin/sh", "-c", "cd '\(folder)'; mkdir shared; mount --bind shared shared; mount --make-shared shared; mkdir shared/s")
+        defer { _ = try? run("/bin/umount", folder + "/shared") }
+        for (propagation, mark) in [(BindMount.Propagation.rshared, "shared:"), (.rslave, "master:")] {
+            var mount = Mount(.bind, source: folder + "/shared/s", target: "/m")
+            mount.propagation = propagation
+            let lines = try await list(mount)
+            #expect(lines.count == 1 && lines[0].contains(mark), "\(lines)")
+        }
         let memory = Mount(temporaryAt: "/t", options: ["size=1m", "mode=700", "exec"])
         #expect(
             try await output(engine, "grep ' /t ' /proc/self/mountinfo | cut -d' ' -f6,9-; stat -c %a /t") { $0.mounts = [memory] }
