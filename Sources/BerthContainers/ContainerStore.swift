@@ -153,7 +153,7 @@ public final class ContainerStore: Sendable {
     /// Makes a container. It exists, whole, when this returns; on failure nothing of it is left.
     ///
     /// - Parameter platform: for which platform the image must be: of an index, the best for that one. `nil`: ``ImageStore/find(_:platform:)`` says which.
-    /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for an image with volumes and for
+    /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for
     ///   networks that do not exist yet, `storage`.
     public func create(_ configuration: ContainerConfiguration, platform: Platform? = nil) async throws(ContainerError) -> Container {
         let lease = services.images.leases.begin()
@@ -166,6 +166,8 @@ public final class ContainerStore: Sendable {
     private func create(
         _ configuration: ContainerConfiguration, _ platform: Platform?, _ lease: Lease
     ) async throws(ContainerError) -> Container {
+        // As dockerd does, before the image is looked for.
+        for mount in configuration.mounts { try mount.check() }
         let image: ImageRecord
         do throws(ImageError) { image = try services.images.find(configuration.image, platform: platform, layersFor: lease) } catch {
             throw ContainerError(error.code == .notFound ? .imageNotFound : .invalid, error.description)

@@ -25,7 +25,7 @@ public struct EngineUsage: Sendable, Hashable {
     public var images: ImageUsage
     /// The containers, the newest first.
     public var containers: [Container]
-    /// The volumes, by name.
+    /// The volumes, by name, but for those with options: their files are elsewhere.
     public var volumes: [Volume]
 }
 
@@ -43,7 +43,7 @@ extension Engine {
 
     private func volumeUsage() async throws(EngineError) -> [EngineUsage.Volume] {
         var found: [EngineUsage.Volume] = []
-        for volume in volumes.all() {
+        for volume in volumes.all() where !volume.hasOptions {
             do throws(VolumeError) {
                 let byteCount = try await volumes.byteCount(of: volume.name)
                 found.append(.init(volume: volume, containerIDs: volumes.users(of: volume.name), byteCount: byteCount))

@@ -38,6 +38,8 @@ public struct Volume: Hashable, Sendable {
     /// The label that says that nobody has named it, as Docker has it.
     public static var anonymousLabel: String { "com.docker.volume.anonymous" }
 
+    /// Whether its files are what its options say, and not in its own directory.
+    public var hasOptions: Bool { !(options ?? [:]).isEmpty }
     /// Whether nobody has named it.
     public var isAnonymous: Bool { labels?[Self.anonymousLabel] != nil }
 }

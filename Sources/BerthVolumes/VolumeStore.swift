@@ -295,12 +295,12 @@ public final class VolumeStore: Sendable {
         public var reclaimedByteCount: UInt64 = 0
     }
 
-    /// Removes volumes that no container has and for which `isWanted` says no.
+    /// Removes volumes that no container has and for which `isWanted` says no. Those with options stay, as with Docker: their files are elsewhere.
     ///
     /// - Throws: `storage`, `busy`; what has been removed by then is gone. One that somebody takes meanwhile stays.
     public func prune(keeping isWanted: @Sendable (Volume) -> Bool) async throws(VolumeError) -> Pruned {
         var pruned = Pruned()
-        for volume in all() where users(of: volume.name).isEmpty && !isWanted(volume) {
+        for volume in all() where users(of: volume.name).isEmpty && !volume.hasOptions && !isWanted(volume) {
             let byteCount: UInt64
             do throws(VolumeError) {
                 byteCount = try await self.byteCount(of: volume.name)

@@ -141,13 +141,14 @@ struct VolumeStoreTests {
         let root = try Root()
         let store = try root.open()
         for name in ["keep", "used", "gone"] { _ = try await store.create(VolumeConfiguration(name: name)) }
+        _ = try await store.create(VolumeConfiguration(name: "elsewhere", options: ["type": "tmpfs", "device": "tmpfs"]))
         store.hold("used", by: "c")
         try root.write("volumes/gone/_data/a", "12345")
         try FileManager.default.linkItem(atPath: root.path + "/volumes/gone/_data/a", toPath: root.path + "/volumes/gone/_data/b")
         #expect(try await store.byteCount(of: "gone") == 5)
         let pruned = try await store.prune { $0.name == "keep" }
         #expect(pruned.names == ["gone"] && pruned.reclaimedByteCount == 5)
-        #expect(store.all().map(\.name) == ["keep", "used"])
+        #expect(store.all().map(\.name) == ["elsewhere", "keep", "used"])
         #expect(try await root.happened().suffix(2) == ["destroy gone", "prune "])
     }
 

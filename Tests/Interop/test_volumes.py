@@ -154,7 +154,7 @@ def of_mounts(item):
         return item
     host = item["HostConfig"]
     return {
-        "Mounts": sorted(item["Mounts"], key=lambda mount: mount["Destination"]), "Volumes": item["Config"]["Volumes"], "Binds": host["Binds"],
+        "Mounts": sorted(item["Mounts"], key=lambda mount: mount["Destination"]), "Volumes": item["Config"]["Volumes"], "Binds": sorted(host["Binds"] or []),
         "HostMounts": without_nothing(host.get("Mounts")), "Tmpfs": host.get("Tmpfs"), "VolumesFrom": host["VolumesFrom"], "VolumeDriver": host["VolumeDriver"],
     }
 
@@ -285,8 +285,10 @@ def test_events_of_volumes(docker, berthd):
         end = told("system", "info", "-f", "{{.SystemTime}}").strip()
         lines = told("events", "--since", begin, "--until", end, "--format", "{{.Type}} {{.Action}} {{json .Actor}}").splitlines()
         wanted = [re.sub(r"\b[0-9a-f]{64}\b", "ID", line) for line in lines if line.startswith("volume")]
+        # Until 23, dockerd told of one that was there already as if it had been made.
+        wanted = [line for index, line in enumerate(wanted) if line not in wanted[:index] or "create" not in line or "eventful" not in line]
         order = [" ".join(line.split()[:2]) for line in lines if not line.startswith("network")]
-        heard.append((sorted(wanted), [line for line in order if line != "container attach"]))
+        heard.append((sorted(wanted), [line for line in order if line not in ("container attach", "volume create")]))
     for theirs, ours in zip(*heard):
         assert theirs == ours, "\n".join(difflib.unified_diff(theirs, ours, "dockerd", "berthd", lineterm=""))
 
