@@ -60,7 +60,7 @@ def test_a_pod_of_three(berth):
     # What is in shared memory is everybody's, and what is listened to on the loopback interface.
     berth.out("exec", "one", "sh", "-c", "echo shared > /dev/shm/note")
     assert berth.out("exec", "two", "cat", "/dev/shm/note") == "shared" == berth.out("exec", "owner", "cat", "/dev/shm/note")
-    berth.out("exec", "-d", "one", "sh", "-c", "while :; do echo heard | nc -l -p 7777 -s 127.0.0.1; done")
+    berth.out("exec", "-d", "one", "sh", "-c", "while :; do echo heard | nc -l -p 7777; done")
     wait_for(lambda: berth("exec", "two", "sh", "-c", "sleep 0.1 | nc 127.0.0.1 7777").stdout == "heard\n", "the neighbour")
     # Each has its own processes.
     assert berth.out("exec", "one", "cat", "/proc/1/cmdline").split("\0")[0] == "sleep"
@@ -77,7 +77,7 @@ def test_a_pod_of_three(berth):
     assert spaces(berth, "one") == spaces(berth, "two") == theirs
     assert berth.out("exec", "two", "cat", "/dev/shm/note") == "shared"
     refused = berth("start", "one") if berth("stop", "-t", "0", "one").returncode == 0 else None
-    assert refused.returncode == 1 and "No such container" in refused.stderr
+    assert refused.returncode == 1 and "is gone" in refused.stderr
 
 
 @pytest.mark.parametrize("mode", [[], ["--ipc", "private"], ["--ipc", "none"]])
