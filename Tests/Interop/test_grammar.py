@@ -169,7 +169,6 @@ MISTAKES = [
     ["run", "--env"],
     ["run", "--cpus", "x", "box"],
     ["run", "--pids-limit", "x", "box"],
-    ["run", "--sysctl", "vm.swappiness=1", "box"],
     ["run", "--device-cgroup-rule", "nonsense", "box"],
     ["run", "--device", "/dev/null:x", "box"],
     ["run", "--device", "/dev/null:/dev/x:q", "box"],
