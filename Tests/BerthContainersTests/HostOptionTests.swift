@@ -269,8 +269,10 @@ struct DeviceDescriptionTests {
 
     @Test("Aliases of aliases are counted as often as they are met")
     func aliases() {
-        let text = (1...20).reduce("a0: &a0 [x]") {
-            "\($0)\na\($1): &a\($1) [\((0..<10).map { _ in "*a\($1 - 1)" }.joined(separator: ", "))]"
+        var text = "a0: &a0 [x]"
+        for level in 1...20 {
+            let names = [String](repeating: "*a\(level - 1)", count: 10).joined(separator: ", ")
+            text += "\na\(level): &a\(level) [\(names)]"
         }
         #expect { _ = try YAML.parse(text) } throws: { "\($0)".contains("more than \(YAML.maximumCount) values") }
     }
