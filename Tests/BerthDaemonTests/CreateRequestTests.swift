@@ -1,5 +1,6 @@
 import Berth
 import DockerAPI
+import NIOHTTP1
 import Testing
 
 @testable import BerthDaemon
