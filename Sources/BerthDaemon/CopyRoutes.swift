@@ -18,8 +18,9 @@ struct CopyRoutes: Sendable {
         guard let from = call.query["from"], let to = call.query["to"] else {
             throw APIFailure.invalid("the parameters 'from' and 'to' must be given: what is copied, and as what")
         }
-        let options = CopyOptions(
+        var options = CopyOptions(
             platform: try PlatformParameter.parse(call.query["platform"] ?? ""), requiresAll: call.query.bool("all"))
+        options.width = engine.registry.configuration.maximumDownloadCount
         if options.platform != nil, options.requiresAll { throw APIFailure.invalid("'platform' and 'all' say two different things") }
         let (source, target) = (CopyPlace(parsing: from), CopyPlace(parsing: to))
         let names = try names(target, call)

@@ -498,3 +498,5 @@ int64_t berth_monotonic_nanoseconds(void) {
 }
 
 void berth_return_memory(void) { malloc_trim(0); }
+
+void berth_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }

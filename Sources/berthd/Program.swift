@@ -72,6 +72,7 @@ internal import Logging
         let hostGateway = try HostGateway(hostGateway)
         let registry = try registries.configuration(try ConfigurationFile.read(configFile), environment: Self.environment)
         guard geteuid() == 0 else { throw Refusal("berthd needs to be started as root: it makes namespaces, mounts and control groups.") }
+        Heap.limitArenas(to: Self.arenaCount)
         // Before any other thread exists, so that all of them leave the signals to this one.
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
         _ = signal(SIGPIPE, SIG_IGN)
@@ -126,6 +127,9 @@ internal import Logging
             if let value = unsafe getenv(name) { found[name] = unsafe String(cString: value) }
         }
     }
+
+    /// Pulls are as fast with two as with as many as there could be, and the memory that stays afterwards is a third.
+    static let arenaCount: Int32 = 2
 
     /// One of the values of a flag that has few.
     private static func choice<Value: RawRepresentable<String> & CaseIterable>(_ text: String) throws -> Value {

@@ -96,6 +96,7 @@ struct RegistryServe: ParsableCommand {
             authentication: authentication, tls: certificate, hasMetrics: metrics,
             collectionInterval: collectEvery.map { .seconds($0) }, collectsUntagged: collectUntagged, log: log)
         let directory = try HostPath.absolute(store)
+        Heap.limitArenas(to: Program.arenaCount)
         // Before any other thread exists, so that all of them leave the signals to this one.
         let signals = try SignalQueue([SIGTERM, SIGINT])
         _ = signal(SIGPIPE, SIG_IGN)

@@ -1,6 +1,7 @@
 """berth image copy: what goes between registries, layouts, archives and the daemon's images is the same at both ends, as skopeo sees it. And the daemon's images as a registry."""
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -299,3 +300,25 @@ def test_an_insecure_registry_is_asked_for_once(berth, image, tmp_path):
         secured.stop()
     finally:
         run("ip", "address", "del", "192.0.2.77/32", "dev", "lo")
+
+
+def test_unpacking_is_told_in_bytes(berth, registry, tmp_path):
+    """What takes long to unpack has come long before: how far that is, is told as Docker tells it, in bytes of the layer as it came."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    with open(tree / "a", "wb") as zeros:
+        zeros.truncate(300 << 20)
+    (tree / "b").write_bytes(os.urandom(24 << 20))
+    run("tar", "-C", tree, "-cf", tmp_path / "root.tar", "a", "b")
+    name = f"{registry.host}/slow:1"
+    berth("import", tmp_path / "root.tar", name)
+    berth("push", name)
+    size = json.loads(run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{name}"))["layers"][0]["size"]
+    berth("rmi", name)
+    berth("image", "prune", "-f")
+    socket = berth.environment["DOCKER_HOST"].removeprefix("unix://")
+    answer = run("curl", "-sS", "--unix-socket", socket, "-X", "POST", f"http://d/images/create?fromImage={registry.host}/slow&tag=1")
+    lines = [json.loads(line) for line in answer.splitlines()]
+    told = [line["progressDetail"] for line in lines if line.get("status") == "Extracting"]
+    assert told and all(detail["total"] == size and detail["current"] <= size for detail in told), lines
+    assert [detail["current"] for detail in told] == sorted(detail["current"] for detail in told) and told[-1]["current"] > size // 2

@@ -79,4 +79,7 @@ int64_t berth_monotonic_nanoseconds(void);
 /// What was freed goes back to the kernel.
 void berth_return_memory(void);
 
+/// From now on the allocator makes at most so many arenas: mallopt(3).
+void berth_limit_arenas(int count);
+
 #endif
