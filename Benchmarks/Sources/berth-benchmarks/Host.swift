@@ -92,6 +92,21 @@ enum Host {
         }
     }
 
+    /// Waits until nothing has been in flight on any disk for a third of a second, at most so many seconds.
+    static func awaitQuietDisks(limit: Double) {
+        let end = Clock.seconds() + limit
+        var quietCount = 0
+        while quietCount < 30, Clock.seconds() < end {
+            // Documentation/admin-guide/iostats: the ninth figure behind a name is how many are in progress.
+            let isQuiet = (Files.text("/proc/diskstats") ?? "").split(separator: "\n").allSatisfy { line in
+                let fields = line.split(separator: " ")
+                return fields.count < 12 || fields[11] == "0"
+            }
+            quietCount = isQuiet ? quietCount + 1 : 0
+            usleep(10_000)
+        }
+    }
+
     private static func listens(_ port: UInt16) -> Bool {
         let raw = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         defer { close(raw) }

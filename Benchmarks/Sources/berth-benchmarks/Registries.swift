@@ -102,8 +102,9 @@ extension Measuring {
                         try registries.prepare(work, kind, image, engine)
                         let data = work == .push ? registries.empty(kind) : registries.full(kind)
                         let expense = try registries.serving(kind, data, in: engine.network) { () throws(Trouble) in
-                            // What others have written does not wait for the disk in this one's time.
+                            // What others have written, or given back to the disk, does not hold it up in this one's time.
                             sync()
+                            Host.awaitQuietDisks(limit: 10)
                             Clock.space()
                             return try Expense(of: engine.words(work), by: engine)
                         }
