@@ -37,6 +37,13 @@ final class LateEnd: ChannelDuplexHandler {
         }
     }
 
+    /// What was asked for before this was there is asked for still.
+    func handlerAdded(context: ChannelHandlerContext) {
+        isOpen = true
+        since = .now()
+        lookAgain(context, at: since + patience)
+    }
+
     func handlerRemoved(context: ChannelHandlerContext) { look?.cancel() }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {

@@ -166,6 +166,22 @@ struct FaultTests {
         }
     }
 
+    @Test("Of several ranges at once, one that is another than was asked for is not taken", arguments: [(1, 0), (0, 1), (1, 1)])
+    func anotherRange(first: Int, last: Int) async throws {
+        var sample = SampleRegistry()
+        let bytes = SampleRegistry.bytes(100_000)
+        let blob = sample.add(bytes)
+        let peer = try await Peer.start { [sample] request in
+            if request.path == "/v2/" { return Reply(200) }
+            guard let range = request.header("Range"), !range.hasSuffix("-") else { return sample.answer(request) }
+            return Reply(206, ["Content-Range": "bytes \(first)-\(bytes.count - 1 + last)/\(bytes.count)"], Array(bytes[1...] + [0]))
+        }
+        let taken = Taken()
+        try await peer.repository { $0.parallelRangesAboveByteCount = 1 }.fetch(blob, from: 0, into: taken.sink)
+        #expect(taken.bytes == bytes)
+        #expect(peer.requests.filter { $0.path.contains("/blobs/") }.count == 2)
+    }
+
     @Test("Who sends nothing more is given up, and asked again")
     func slow() async throws {
         var sample = SampleRegistry()
@@ -180,12 +196,22 @@ struct FaultTests {
         let taken = Taken()
         try await peer.repository { $0.idleTimeout = .seconds(2) }.fetch(blob, from: 0, into: taken.sink)
         #expect(taken.bytes == bytes)
-        let silent = try await Peer.start { request in request.path == "/v2/" ? Reply(200) : Reply([]) }
-        let repository = try silent.repository {
+    }
+
+    @Test("Who never answers is given up, on a connection that was used before and on a new one", arguments: [Reply.Ending.keep, .close])
+    func silent(_ ending: Reply.Ending) async throws {
+        let peer = try await Peer.start { request in
+            guard request.path == "/v2/" else { return Reply([]) }
+            var reply = Reply(200)
+            reply.ending = ending
+            return reply
+        }
+        let repository = try peer.repository {
             $0.retries.maximumTryCount = 2
             $0.idleTimeout = .seconds(2)
         }
         #expect(await failure { _ = try await repository.manifest(.tag("v1")) }?.code == .timedOut)
+        #expect(peer.requests.filter { $0.path != "/v2/" }.count == 2)
     }
 
     @Test func circles() async throws {
