@@ -159,6 +159,26 @@ struct AuthorizationTests {
         #expect(other.requests[0].header("Authorization") == nil)
     }
 
+    @Test(
+        "Who is led to by a redirect and asks who one is, is told nothing, and its token server is not asked",
+        arguments: ["Basic realm=x", "Bearer"])
+    func redirectsAskNothing(_ scheme: String) async throws {
+        let other = try await Peer.start { request in
+            if request.path == "/token" { return Reply(200, json: #"{"token":"t"}"#) }
+            let realm = scheme == "Bearer" ? #"Bearer realm="http://\#(request.header("Host") ?? "")/token",service="s""# : scheme
+            return Reply(401, ["WWW-Authenticate": realm])
+        }
+        let place = "http://\(other.authority)/store"
+        let front = try await Peer.start { request in request.path == "/v2/" ? Reply(200) : Reply(307, ["Location": place]) }
+        let blob = Descriptor(mediaType: .layer, digest: Digest(of: [1]), byteCount: 1)
+        let repository = try front.repository("team/app", password)
+        let error = await failure { try await repository.fetch(blob, from: 0) { (_) throws(TransferError) in } }
+        #expect(error?.code == .unauthorized)
+        #expect(other.requests.map(\.path) == ["/store"])
+        #expect(other.requests.allSatisfy { $0.header("Authorization") == nil })
+        #expect(front.requests.allSatisfy { $0.header("Authorization") == nil })
+    }
+
     @Test("Nothing that can be shown has a secret in it")
     func secrets() async throws {
         let secrets = [Self.secret, Conversation.basic("anna", Self.secret).dropFirst(6).description]

@@ -107,7 +107,10 @@ struct ValueTests {
     @Test func ranges() {
         #expect(ContentRange(parsing: "bytes 5-9/10") == ContentRange(parsing: "bytes 5-9/10"))
         #expect(ContentRange(parsing: "bytes 5-9/*")?.total == nil)
-        for text in ["", "bytes", "bytes 9-5/10", "bytes */10", "bytes 5-9", "bytes -5/10", "items 1-2/3", "bytes 5-9/x"] {
+        for text in [
+            "", "bytes", "bytes 9-5/10", "bytes 1-2-3/10", "bytes 1-2/10/10", "bytes */10", "bytes 5-9", "bytes -5/10", "items 1-2/3",
+            "bytes 5-9/x",
+        ] {
             #expect(ContentRange(parsing: text) == nil, "\(text)")
         }
         #expect(UploadProgress.offset(range: "0-9") == 10)
