@@ -292,7 +292,6 @@ extension ContainerStore {
             warn(object, error.description)
         }
         await detachNetwork(object)
-        publishMounts("unmount", of: object.document, object)
         await releasePause(object)
         let (executions, end, delay, removesItself) = object.state.withLock {
             state -> ([String], Promise<ExitStatus>, Duration?, Bool) in
@@ -306,6 +305,7 @@ extension ContainerStore {
         index.withLock { index in for id in executions { index.executions[id]?.containerEnded() } }
         if exit.outOfMemory { publish("oom", object) }
         publish("die", object, ["exitCode": String(exit.code)])
+        publishMounts("unmount", of: object.document, object)
         if let delay { scheduleRestart(object, after: delay) }
         end.fulfil(exit)
         index.withLock { index in for id in executions { index.executions[id] = nil } }

@@ -90,7 +90,7 @@ import Testing
         }
         #expect(plan.failure(at: UInt32(Self.every.count), errno: .ENOENT, inPreparation: false).stage == .program)
         #expect(plan.failure(at: UInt32(Self.every.count), errno: .ENOENT, inPreparation: false).reason.contains("execute '/bin/sh'"))
-        #expect(plan.failure(at: 31, errno: .ENOENT, inPreparation: false).stage == .workingDirectory)
+        #expect(plan.failure(at: 33, errno: .ENOENT, inPreparation: false).stage == .workingDirectory)
         #expect(plan.failure(at: 1000, errno: .ENOENT, inPreparation: false).reason.contains("1000"))
     }
 

@@ -23,7 +23,7 @@ private final class Root {
     func read(_ name: String) throws -> String { try String(contentsOfFile: "\(path)/\(name)", encoding: .utf8) }
     func happened() async throws -> [String] {
         var all: [String] = []
-        for try await event in events.subscribe(since: 0, until: 1) where event.type == "volume" {
+        for try await event in events.subscribe(since: 0, until: realtimeNanoseconds()) where event.type == "volume" {
             all.append("\(event.action) \(event.actorID)")
         }
         return all

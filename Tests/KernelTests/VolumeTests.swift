@@ -49,11 +49,11 @@ struct VolumeTests {
         #expect(try await output(engine, script, image: "with") == expected)
         // By name, at a place that is a link in the image.
         #expect(
-            try await output(engine, script + "; echo new >/data/new", image: "with") { $0.mounts = [Mount(volume: "v", at: "/alias")] }
+            try await output(engine, script + "; echo new >/data/new", image: "with") { $0.mounts = [Mount(volume: "vol", at: "/alias")] }
                 == expected)
-        #expect(engine.volumes.all().map(\.name) == ["v"])
+        #expect(engine.volumes.all().map(\.name) == ["vol"])
         #expect(
-            try await output(engine, "cat /v/new; ls /v") { $0.mounts = [Mount(volume: "v", at: "/v", readOnly: true)] } == [
+            try await output(engine, "cat /v/new; ls /v") { $0.mounts = [Mount(volume: "vol", at: "/v", readOnly: true)] } == [
                 "new", "again", "link", "new", "sub",
             ])
         var bare = Mount(volume: "bare", at: "/data")
@@ -64,7 +64,7 @@ struct VolumeTests {
             try await output(engine, "true", image: "with") { $0.volumes = ["/afile"] }
         }
         #expect(error?.description == "cannot mount volume over existing file, file exists /afile")
-        #expect(Set(engine.volumes.all().map(\.name)) == ["v", "bare"] && engine.containers.all().isEmpty)
+        #expect(Set(engine.volumes.all().map(\.name)) == ["vol", "bare"] && engine.containers.all().isEmpty)
         try await test.remove()
     }
 
@@ -74,7 +74,6 @@ struct VolumeTests {
         let (engine, folder) = (test.engine, test.folder)
         _ = try run(
             "/bin/sh", "-c", "mkdir -p '\(folder)/host/below'; echo x >'\(folder)/host/file'; mount -t tmpfs tmpfs '\(folder)/host/below'")
-        defer { _ = try? run("/bin/umount", folder + "/host/below") }
         func bind(_ change: (inout Mount) -> Void) -> Mount {
             var mount = Mount(.bind, source: folder + "/host", target: "/m")
             change(&mount)
@@ -93,7 +92,6 @@ struct VolumeTests {
             #expect(error?.description.contains(words) == true)
         }
         _ = try run("/bin/sh", "-c", "cd '\(folder)'; mkdir shared; mount --bind shared shared; mount --make-shared shared; mkdir shared/s")
-        defer { _ = try? run("/bin/umount", folder + "/shared") }
         for (propagation, mark) in [(BindMount.Propagation.rshared, "shared:"), (.rslave, "master:")] {
             var mount = Mount(.bind, source: folder + "/shared/s", target: "/m")
             mount.propagation = propagation
@@ -106,6 +104,7 @@ struct VolumeTests {
                 == ["rw,nosuid,nodev,relatime tmpfs rw,size=1024k,mode=700", "700"])
         #expect(
             try await output(engine, "touch /x; touch /t/x; ls /t") { ($0.mounts, $0.readOnlyRoot) = ([memory], true) }.last == "x")
+        _ = try run("/bin/umount", folder + "/host/below", folder + "/shared")
         try await test.remove()
     }
 
@@ -116,11 +115,11 @@ struct VolumeTests {
         _ = try await output(
             engine, "mkdir -p /v/a/b; echo inside >/v/a/b/file; ln -s /etc /v/out; ln -s a/b /v/in; ln -s ../../../../../etc /v/up"
         ) {
-            $0.mounts = [Mount(volume: "v", at: "/v")]
+            $0.mounts = [Mount(volume: "vol", at: "/v")]
         }
         func list(_ subpath: String) async throws -> [String] {
             try await output(engine, "ls /m") {
-                var mount = Mount(volume: "v", at: "/m")
+                var mount = Mount(volume: "vol", at: "/m")
                 (mount.subpath, mount.readOnly) = (subpath, true)
                 $0.mounts = [mount]
             }
@@ -229,15 +228,15 @@ struct VolumeTests {
         let scene = try await Scene()
         let engine = try await scene.open()
         let container = try await engine.containers.create(
-            scene.configuration(["sh", "-c", "ls -d /v && touch /v/x"]) { $0.mounts = [Mount(volume: "v", at: "/v")] })
+            scene.configuration(["sh", "-c", "ls -d /v && touch /v/x"]) { $0.mounts = [Mount(volume: "vol", at: "/v")] })
         await engine.close()
-        try FileManager.default.removeItem(atPath: scene.root + "/volumes/v")
+        try FileManager.default.removeItem(atPath: scene.root + "/volumes/vol")
         let next = try await scene.open()
-        #expect(next.volumes.all().isEmpty && next.volumes.users(of: "v") == [container.id])
+        #expect(next.volumes.all().isEmpty && next.volumes.users(of: "vol") == [container.id])
         let found = try next.containers.find(container.id)
         try await found.start()
         #expect(try await found.wait().code == 0)
-        #expect(FileManager.default.fileExists(atPath: scene.root + "/volumes/v/_data/x"))
+        #expect(FileManager.default.fileExists(atPath: scene.root + "/volumes/vol/_data/x"))
         try await scene.remove(with: next)
     }
 
@@ -246,7 +245,7 @@ struct VolumeTests {
         let scene = try await Scene()
         let engine = try await scene.open()
         let plain = try await engine.containers.create(scene.configuration(["true"]))
-        let mounted = try await engine.containers.create(scene.configuration(["true"]) { $0.mounts = [Mount(volume: "v", at: "/v")] })
+        let mounted = try await engine.containers.create(scene.configuration(["true"]) { $0.mounts = [Mount(volume: "vol", at: "/v")] })
         for (container, version) in [(plain, 1), (mounted, 2)] {
             let text = try String(contentsOfFile: "\(scene.root)/containers/\(container.id)/container.json", encoding: .utf8)
             #expect(text.hasSuffix("\"version\":\(version)}\n"))
