@@ -28,8 +28,8 @@ struct VolumeTests {
             "/bin/sh", "-c",
             """
             cd '\(folder)' && mkdir -p tree/data/sub tree/bin && cp /bin/busybox tree/bin && for n in sh cat ls stat touch grep echo; do ln -s busybox tree/bin/$n; done
-            echo hello >tree/data/sub/file; chmod 4755 tree/data/sub/file; ln tree/data/sub/file tree/data/again; ln -s /nowhere tree/data/link
-            chmod 750 tree/data; chown -R 1000:1001 tree/data; ln -s data tree/alias; echo x >tree/afile; tar -C tree -cf with.tar .
+            echo hello >tree/data/sub/file; ln tree/data/sub/file tree/data/again; ln -s /nowhere tree/data/link
+            chown -R 1000:1001 tree/data; chmod 4755 tree/data/sub/file; chmod 750 tree/data; ln -s data tree/alias; echo x >tree/afile; tar -C tree -cf with.tar .
             """)
         let archive = try HostFile.open(folder + "/with.tar")
         _ = try await engine.images.importRootFileSystem(
