@@ -56,6 +56,16 @@ def ours(request, daemon, busybox_tar):
     side.out("rmi", "box:latest")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left(docker, ours):
+    """One test that fails does not make the next ones fail."""
+    yield
+    for side in (docker, ours):
+        left = side.out("ps", "-aq").split()
+        if left:
+            side.out("rm", "-f", *left)
+
+
 def told(side, *arguments):
     """What a line comes to, without what is each side's own."""
     status, out, errors = side(*arguments)
@@ -95,7 +105,7 @@ def prepare(side, state, name):
         return
     if state == "restarting":
         side.out("run", "-d", "--name", name, "--restart", "always", *NONE, "box", "sh", "-c", "exit 1")
-        wait_for(lambda: int(side.inspect(name, "{{.RestartCount}}")) >= 5 and side.inspect(name, "{{.State.Status}}") == "restarting", "a long wait")
+        wait_for(lambda: int(side.inspect(name, "{{.RestartCount}}")) >= 5 and side.inspect(name, "{{.State.Status}}") == "restarting", "a long wait", seconds=90)
         return
     side.out("create", "--name", name, *NONE, "box", "sleep", "1000")
     if state in ("run", "paused"):
