@@ -62,6 +62,18 @@ public enum RunLine {
             if !["", "rprivate"].contains(propagation) { parts.append("bind-propagation=\(propagation)") }
             flag("mount", parts.filter { !$0.hasSuffix("=") }.joined(separator: ","))
         }
+        // Where the settings do not tell of mounts, what is mounted does.
+        let bound = Set(texts(host, "Binds").compactMap { $0.split(separator: ":").dropFirst().first.map(String.init) })
+        if (host?["Mounts"]?.elements ?? []).isEmpty {
+            for mount in container["Mounts"]?.elements ?? [] {
+                guard text(mount, "Type") == "bind", !bound.contains(text(mount, "Destination")) else { continue }
+                var parts = ["type=bind", "source=\(text(mount, "Source"))", "target=\(text(mount, "Destination"))"]
+                if !truth(mount, "RW") { parts.append("readonly") }
+                let propagation = text(mount, "Propagation")
+                if !["", "rprivate"].contains(propagation) { parts.append("bind-propagation=\(propagation)") }
+                flag("mount", parts.joined(separator: ","))
+            }
+        }
         for (name, options) in (host?["Tmpfs"]?.members ?? []).map({ ($0.name, $0.value.text ?? "") }) {
             flag("tmpfs", options.isEmpty ? name : "\(name):\(options)")
         }

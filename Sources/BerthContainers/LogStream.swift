@@ -119,7 +119,12 @@ public final class LogStream: AsyncSequence, Sendable {
 
     /// The files that have been begun after this one. If it is gone, all that there are: they came later.
     private func younger(than part: LogPart) throws(Errno) -> [LogPart] {
-        let directory = try Directory.open(directory)
+        let directory: Directory
+        do { directory = try Directory.open(self.directory) } catch {
+            // Of a container that has been removed, what is open is read to its end.
+            if error == .ENOENT { return [] }
+            throw error
+        }
         // Mostly it is still the one that is written.
         guard let status = try directory.statusIfThere(try PathBytes(name)), status.inode != part.inode || status.device != part.device
         else {

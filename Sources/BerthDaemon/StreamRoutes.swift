@@ -51,7 +51,11 @@ struct StreamRoutes: Sendable {
         // As Docker has it, what is no number means all.
         options.tail = call.query["tail"].flatMap { Int($0) }.flatMap { $0 >= 0 ? $0 : nil }
         let (withTimes, withDetails) = (call.query.bool("timestamps"), call.query.bool("details"))
-        let log = try container.logs(options)
+        let log: LogStream
+        do throws(ContainerError) { log = try container.logs(options) } catch {
+            // Docker's status for a driver that only writes.
+            throw error.code == .unsupported ? APIFailure(.notImplemented, error.description) : APIFailure(error)
+        }
         try await call.reply.begin(type: StreamFrame.type(terminal: terminal, call.version))
         while let lines = try await log.nextBatch() {
             try await call.reply.write(StreamFrame.lines(lines, terminal: terminal, withTimes: withTimes, withDetails: withDetails))

@@ -48,8 +48,20 @@ struct LogFile: ~Copyable {
 
     mutating func append(_ bytes: borrowing Span<UInt8>, isError: Bool) {
         let time = LogTime.text(realtimeNanoseconds())
-        if isError { errors.append(bytes, time: time, to: &buffer) } else { output.append(bytes, time: time, to: &buffer) }
-        flush()
+        let step = pieceByteCount ?? bytes.count
+        var start = 0
+        while start < bytes.count {
+            let piece = bytes.extracting(start..<min(start + step, bytes.count))
+            if isError { errors.append(piece, time: time, to: &buffer) } else { output.append(piece, time: time, to: &buffer) }
+            flush()
+            start += step
+        }
+    }
+
+    /// How much output is written at once where a file has a bound, so that it is not far beyond that: a short line is many times as long in the log. `nil`
+    /// is all.
+    private var pieceByteCount: Int? {
+        limits.maximumByteCount > 0 ? max(512, min(64 << 10, Int(clamping: limits.maximumByteCount / 64))) : nil
     }
 
     mutating func finish() {

@@ -68,8 +68,14 @@ def routes():
 NULL = {"/exec/{id}/json": ["ExitCode"]}  # while it runs
 
 
+# What Docker answers and the document does not have: of a container that does not run, no processes are listed, and without a log none is read.
+UNDOCUMENTED = {("/containers/{id}/top", "GET", 409), ("/containers/{id}/logs", "GET", 501)}
+
+
 @functools.lru_cache(None)
 def validator(path, method, status):
+    if (path, method, status) in UNDOCUMENTED:
+        return None
     operation = document()["paths"][path][method.lower()]
     responses = operation["responses"]
     response = responses.get(str(status), responses.get(status))

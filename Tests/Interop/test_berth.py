@@ -43,7 +43,7 @@ def test_every_command_is_in_the_help():
 
 
 @pytest.mark.parametrize("words, hint", [
-    (["rnu"], "'berth run'"), (["container", "strat"], "'berth container start'"), (["ps", "--al"], "'--all'"), (["run", "--nmae", "x", "y"], "'--name'"),
+    (["rnu"], "'berth run'"), (["container", "strat"], "'berth container start' or 'berth container stats'"), (["ps", "--al"], "'--all'"), (["run", "--nmae", "x", "y"], "'--name'"),
 ])
 def test_slips_are_answered_with_what_was_meant(words, hint):
     done = berth(*words)
@@ -72,12 +72,12 @@ def test_completion_in_bash():
         COMP_WORDS=(berth completion ''); COMP_CWORD=2; _berth; echo "${COMPREPLY[*]}"
     """
     done = subprocess.run(["bash", "-u"], input=script, capture_output=True, text=True, env={"PATH": f"{BIN}:/usr/bin:/bin"}, timeout=20)
-    assert done.stdout.splitlines() == ["start stop", "--network --network-alias", "bash zsh fish"], done.stderr
+    assert done.stdout.splitlines() == ["start stats stop", "--network --network-alias", "bash zsh fish"], done.stderr
 
 
 @pytest.mark.parametrize("command, words", [
-    ("trust", "nothing is signed"), ("build", "berth import"), ("cp", "cannot be copied"),
-    ("nothing", "is not a berth command"), ("strat", "Did you mean 'berth start'?"),
+    ("trust", "nothing is signed"), ("build", "berth import"),
+    ("nothing", "is not a berth command"), ("strat", "Did you mean 'berth start' or 'berth stats'?"),
 ])
 def test_commands_that_are_not_there_say_why(command, words):
     done = berth(command, "x")

@@ -78,7 +78,7 @@ struct ProcessTableFormat: Hashable, Sendable {
                 switch name {
                 case "uid_": Column(title: "UID", value: .user)
                 case "sid_": Column(title: "SID", value: .sessionID)
-                case "tty_": Column(title: "TTY", value: .terminal)
+                case "tty", "tty_": Column(title: "TTY", value: .terminal)
                 case "sz": Column(title: "SZ", value: .virtualSize)
                 default: known[String(name)]
                 }
@@ -120,7 +120,6 @@ struct ProcessTableFormat: Hashable, Sendable {
         ] as [(String, String, Value)] {
             for name in names.split(separator: " ") { all[String(name)] = Column(title: title, value: value) }
         }
-        all["tty"]?.title = "TTY"
         all["tname"]?.title = "TTY"
         return all
     }()
