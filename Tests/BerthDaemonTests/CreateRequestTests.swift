@@ -119,7 +119,7 @@ struct CreateRequestTests {
         "What cannot be, or does not exist here, is refused",
         arguments: [
             #"{"Memory":-1}"#, #"{"CpuShares":-1}"#, #"{"NanoCpus":-5}"#, #"{"ShmSize":-1}"#, #"{"LogConfig":{"Type":"syslog"}}"#,
-            #"{"LogConfig":{"Config":{"max-size":"1"}}}"#, #"{"RestartPolicy":{"Name":"sometimes"}}"#, #"{"PidMode":"odd"}"#,
+            #"{"RestartPolicy":{"Name":"sometimes"}}"#, #"{"PidMode":"odd"}"#,
             #"{"IpcMode":"container:"}"#, #"{"Runtime":"odd"}"#, #"{"Isolation":"hyperv"}"#, #"{"StorageOpt":{"size":"1G"}}"#,
             #"{"BlkioWeight":-1}"#, #"{"BlkioDeviceReadBps":[{"Path":"/dev/a","Rate":-1}]}"#, #"{"Devices":[{"Odd":"x"}]}"#,
             #"{"DeviceRequests":[{"Capabilities":["gpu"]}]}"#, #"{"IOMaximumIOps":1}"#,

@@ -20,6 +20,8 @@ import Testing
         launch.logMaximumByteCount = 1000
         let bytes = MonitorRequest.launch(launch).encoded(number: 7)
         let whole = MonitorRequest.launch(MonitorRequest.Launch(logName: "l", input: .none, memoryEventsPath: "m")).encoded(number: 7)
-        for end in whole.count + 1..<bytes.count { #expect(throws: MonitorProtocolError.self) { try MonitorRequest.decode(Array(bytes[..<end])) } }
+        for end in whole.count + 1..<bytes.count {
+            #expect(throws: MonitorProtocolError.self) { try MonitorRequest.decode(Array(bytes[..<end])) }
+        }
     }
 }
