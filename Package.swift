@@ -159,7 +159,7 @@ let testTargets: [Target] = [
         "CrashTests",
         of: [
             "BerthVolumes", "BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux",
-            "BerthRegistryServer",
+            "BerthRegistryServer", "BerthMonitor",
         ] + nio),
     tests("BerthVolumesTests", of: ["BerthVolumes", "BerthState", "BerthOCI", "BerthLinux"]),
     tests("BerthCredentialsTests", of: ["BerthCredentials", "BerthLinux"]),

@@ -45,51 +45,6 @@ import Testing
         #expect(try said().last?.hasPrefix(#"{"log":"99\n""#) == true)
     }
 
-    #if DEBUG
-        /// Killed at each of its calls, and gone on with: no line is lost but those of the oldest file, and none is there twice.
-        @Test func aRotationThatIsKilledLosesNothing() async throws {
-            defer { try? FileManager.default.removeItem(at: folder) }
-            let clean = folder
-            var call = 1
-            while true {
-                try? FileManager.default.removeItem(at: clean)
-                try FileManager.default.createDirectory(at: clean, withIntermediateDirectories: true)
-                // Two full files, and one that is full as soon as a line is written.
-                try write(0..<10)
-                let before = try said()
-                let directory = try Directory.open(folder.path)
-                let at = call
-                let (_, calls) = await SystemCallSeam.scripted(at: at, .stop) {
-                    do throws(Errno) { _ = try LogRotation.rotate("log", in: directory, keeping: 3) } catch {}
-                }
-                let left = try said()
-                #expect(left == Array(before.suffix(left.count)) && left.count >= before.count - 4, "stopped at call \(at)")
-                // The next monitor goes on.
-                try write(10..<12)
-                let after = try said().map { Int($0.dropFirst(8).prefix { $0.isNumber }) ?? -1 }
-                #expect(after == Array((12 - after.count)..<12), "stopped at call \(at): \(after)")
-                guard calls.count >= at else { break }
-                call += 1
-            }
-            #expect(call > 4)
-        }
-
-        /// A directory in which nothing can be made: the old file is written on.
-        @Test func aRotationThatCannotBeDoneLosesNoLine() async throws {
-            defer { try? FileManager.default.removeItem(at: folder) }
-            try write(0..<4, fileCount: 3)
-            let folder = folder
-            let outcome = await SystemCallSeam.scripted(at: 1, .failOnce(.ENOSPC)) { () -> Int in
-                guard let directory = try? Directory.open(folder.path) else { return -1 }
-                do throws(Errno) { _ = try LogRotation.rotate("log", in: directory, keeping: 3) } catch { return Int(error.rawValue) }
-                return 0
-            }
-            #expect(outcome.0 == Int(Errno.ENOSPC.rawValue))
-            try write(4..<6)
-            #expect(try said().count == 6)
-        }
-    #endif
-
     @Test func attributesAreInEachEntry() throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         var log = try LogFile(
