@@ -242,7 +242,7 @@ extension Run {
     static let examples = [
         "berth run --rm -it --network none debian bash", "berth run -d --name web --network host -v /srv/www:/www:ro debian sleep infinity",
         "berth run -d --network back --network-alias www -p 127.0.0.1:8080:80 debian sleep 1h",
-        "berth run -d -v data:/var/lib/data --tmpfs /run --mount type=volume,src=logs,dst=/logs,ro debian sleep 1h",
+        "berth run -d -v data:/data --tmpfs /run --mount type=bind,src=/srv,dst=/srv,ro debian sleep 1h",
         "tar -c . | berth run --rm -i --network none -m 256m debian tar -t",
     ]
 }

@@ -32,7 +32,7 @@ def client(request):
     """Every client at berthd; and at Debian's dockerd, which the same has to be true of."""
     name, _, other = request.param.partition(" at ")
     daemon = request.getfixturevalue("dockerd" if other else "daemon")
-    client = Client(name if not other else f"{name}-there", clients()[name], daemon)
+    client = Client(f"{name}-copies" if not other else f"{name}-there", clients()[name], daemon)
     client.is_dockerd = bool(other)
     if other:
         client.check_answers = lambda: None
