@@ -130,9 +130,7 @@ public final class LogStream: AsyncSequence, Sendable {
         else {
             return []
         }
-        let parts = try LogParts.open(try PathBytes(name), in: directory)
-        guard let index = parts.firstIndex(where: { $0.isSame(part) }) else { return parts }
-        return Array(parts[(index + 1)...])
+        return try LogParts.open(try PathBytes(name), in: directory, after: part)
     }
 
     private func select(_ bytes: ArraySlice<UInt8>) -> [LogLine] {
