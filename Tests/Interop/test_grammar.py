@@ -279,7 +279,6 @@ MISTAKES = [
 
 # Flags of Docker's that are read and then refused by name.
 ABSENT = [
-    (["run", "-d", "--tmpfs=/x", "--rm", "box", "-x"], "tmpfs"),
 ]
 
 

@@ -111,7 +111,7 @@ def test_a_gibibyte_is_complete_and_memory_stays_flat(own_daemon, own_client):
     client.environment["DOCKER_HOST"] = f"unix://{own_daemon.socket}"  # past the recorder, which keeps what it hears
     line = b"0123456789abcdef0123456789abcde\n"
     command = f"yes 0123456789abcdef0123456789abcde | head -c {total}"
-    client("create", "--name", "much", *NONE, "box", "sh", "-c", command)
+    client("create", "--name", "much", "--log-opt", "max-size=2g", *NONE, "box", "sh", "-c", command)
     before = resident_kibibytes(own_daemon.process.pid)
     reading = client.start("start", "-a", "much", stdout=subprocess.PIPE)
     expected, count, most, monitor = line * (1 << 15), 0, {"daemon": 0, "monitor": 0}, None

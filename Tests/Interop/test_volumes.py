@@ -35,7 +35,7 @@ SCRIPT = [
     ["volume", "ls", "-q", "--filter", "driver=local"],
     ["volume", "ls", "--filter", "nonsense=x"],
     ["volume", "ls", "--filter", "dangling=maybe"],
-    ["volume", "ls", "--format", "{{.Name}} {{.Driver}} {{.Scope}} {{.Labels}} {{.Label \"a\"}} {{.Links}} {{.Size}}"],
+    ["volume", "ls", "--format", "{{.Name}} {{.Driver}} {{.Scope}} {{.Label \"a\"}} {{.Label \"c\"}} {{.Links}} {{.Size}}"],
     ["volume", "inspect", "data", "labelled", "memory", "bound"],
     ["volume", "inspect", "-f", "{{.Name}} {{.Driver}}", "data", "nowhere"],
     ["volume", "inspect", "nowhere"],
