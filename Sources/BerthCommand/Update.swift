@@ -10,8 +10,8 @@ struct Update: Verb {
     static let wordCount = WordCount.atLeast(1)
     static let absentFlags: [AbsentFlag] = [
         .value("blkio-weight", why: "the weight of block devices cannot be changed yet"),
-        .value("cpu-rt-period", why: "real-time scheduling cannot be limited yet"),
-        .value("cpu-rt-runtime", why: "real-time scheduling cannot be limited yet"),
+        .value("cpu-rt-period", why: "real-time scheduling of a container that is there cannot be changed yet"),
+        .value("cpu-rt-runtime", why: "real-time scheduling of a container that is there cannot be changed yet"),
         .value("kernel-memory", why: "kernels since 5.16 have no such limit"),
     ]
 
