@@ -53,10 +53,10 @@ let rooms: [Target] = [
     room("BerthReactor", uses: ["BerthLinux", "CBerth"]),
     room("BerthNetlink", uses: ["BerthReactor", "BerthLinux", "CBerth"]),
     room("BerthLaunch", uses: ["BerthLinux", "CBerth"]),
-    room("BerthMonitor", uses: ["BerthLaunch", "BerthLinux", "CBerth"]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    room("BerthMonitor", uses: ["BerthLaunch", "BerthLinux", "CBerth", "CZlib"]),
     // Storage
     room("BerthOCI"),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CArchive", providers: [.apt(["libarchive-dev"])]),

@@ -208,7 +208,7 @@ extension SeccompSetting: Codable {
 public enum LogDriver: String, Sendable, Hashable, Codable, CaseIterable {
     /// In a file of JSON lines, as Docker's `json-file` has them.
     case jsonFile = "json-file"
-    /// In files that are the engine's own business: as ``jsonFile``, without labels and the like.
+    /// In files that are the engine's own business: as ``jsonFile``, compressed when they are full, without labels and the like.
     case local
     /// Nowhere: only clients that are attached see it.
     case none

@@ -114,8 +114,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var resourceLimits: [ResourceLimit]
     /// Where its output is kept. Default ``LogDriver/jsonFile``.
     public var logDriver: LogDriver
-    /// How it is kept there, as Docker's options of the driver say it: `max-size`, `max-file`, `labels`, `env`, `tag`. Default: nothing said, which is at
-    /// most five files of 20 MB.
+    /// How it is kept there, as Docker's options of the driver say it: `max-size`, `max-file`, `compress`, `labels`, `labels-regex`, `env`, `env-regex`, `tag`.
+    /// Default: nothing said, which is at most five files of 20 MB.
     public var logOptions: [String: String]
     /// Whether it is removed when it ends (Docker's `AutoRemove`). Default `false`.
     public var removesItself: Bool

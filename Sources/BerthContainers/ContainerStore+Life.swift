@@ -191,9 +191,8 @@ extension ContainerStore {
             }
         }
         let userText = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? document.imageExecution.user ?? ""
-        let log = try logSettings(of: object, document)
         var start = Runtime.Start(
-            logName: configuration.logDriver.keepsFile ? "\(id)-json.log" : "",
+            log: try log(of: object, document),
             input: !configuration.openStandardInput ? .none : configuration.standardInputOnce ? .once : .open
         ) { root throws(RuntimeError) in
             do throws(ContainerError) {
@@ -207,8 +206,6 @@ extension ContainerStore {
                 throw RuntimeError(.invalid, error.description, underlying: error.underlying)
             }
         }
-        (start.logMaximumByteCount, start.logFileCount) = (log.settings.maximumByteCount ?? 0, UInt64(log.settings.fileCount))
-        start.logAttributes = log.attributes
         start.initialStreams = streams
         // Whoever shares others' processes has their process 1.
         start.hasInit = configuration.runsInit == true && configuration.namespaces.pid.isOwn
@@ -570,18 +567,18 @@ extension ExitStatus {
 
 extension ContainerStore {
     /// How a container's log is kept, and what each line of it has with it.
-    private func logSettings(of object: ContainerObject, _ document: ContainerDocument) throws(ContainerError)
-        -> (settings: LogSettings, attributes: String)
-    {
+    private func log(of object: ContainerObject, _ document: ContainerDocument) throws(ContainerError) -> MonitoredLog {
         let configuration = document.configuration
-        let settings = try LogSettings(configuration.logDriver, configuration.logOptions)
-        let facts = LogSettings.Facts(
+        let imageID = document.imageID.description
+        let facts = LogAttributes.Facts(
             labels: configuration.mergedLabels(image: document.imageExecution),
             environment: configuration.mergedEnvironment(image: document.imageExecution),
             names: [
-                "ID": object.shortID, "FullID": object.id, "Name": document.name, "ImageID": String(document.imageID.hex.prefix(12)),
-                "ImageFullID": document.imageID.description, "ImageName": configuration.image, "DaemonName": "berth",
+                .shortID: object.shortID, .id: object.id, .name: document.name,
+                // As Docker has it, with the name of the algorithm.
+                .shortImageID: String(imageID.prefix(12)), .imageID: imageID, .image: configuration.image, .daemon: "berth",
             ])
-        return (settings, try settings.attributes(facts))
+        let name = configuration.logDriver.keepsFile ? "\(object.id)-json.log" : ""
+        return try LogSettings(configuration.logDriver, configuration.logOptions).log(named: name, facts)
     }
 }

@@ -1,8 +1,13 @@
+internal import BerthLaunch
 internal import BerthLinux
 
-/// One file of a log, open. It stays what it is, whatever it is called later.
+/// One file of a log, open. It stays what it is, whatever it is called later; compressed, it is still the file that it was.
 struct LogPart: Sendable {
     let file: FileHolder
+    /// Which file it was before it was compressed; `nil` where it is not, or does not say so.
+    let mark: LogFileMark?
+    /// Whether the file is to be unpacked before it can be read.
+    let isCompressed: Bool
     let device: UInt64
     let inode: UInt64
     /// How long it was when it was opened.
@@ -10,7 +15,22 @@ struct LogPart: Sendable {
     /// When it was last written by then.
     let modificationTime: FileTime
 
-    func isSame(_ other: LogPart) -> Bool { device == other.device && inode == other.inode }
+    func isSame(_ other: LogPart) throws(Errno) -> Bool {
+        if inode == other.inode, device == other.device { return true }
+        switch (mark, other.mark) {
+        case (let mark?, nil): return try other.wasCompressed(as: mark)
+        case (nil, let mark?): return try wasCompressed(as: mark)
+        // Once compressed, a file is what it is.
+        default: return false
+        }
+    }
+
+    /// While it is held open nobody has its number, but one of before had it: that one was written earlier.
+    private func wasCompressed(as mark: LogFileMark) throws(Errno) -> Bool {
+        guard mark.inode == inode else { return false }
+        let time = try file.value.status().modificationTime
+        return time == FileTime(seconds: mark.seconds, nanoseconds: Int64(mark.nanoseconds))
+    }
 }
 
 /// The files of a log.
@@ -42,38 +62,57 @@ enum LogParts {
 
     private static func look(_ name: PathBytes, in directory: borrowing Directory, after known: LogPart?) throws(Errno) -> [LogPart] {
         var parts: [LogPart] = []
-        func isNew(_ part: LogPart) -> Bool { !parts.contains { $0.isSame(part) } }
+        func isNew(_ part: LogPart) throws(Errno) -> Bool {
+            for other in parts { if try other.isSame(part) { return false } }
+            return true
+        }
         if let part = try openOne(name, in: directory) {
-            if known?.isSame(part) ?? false { return [] }
+            if let known, try known.isSame(part) { return [] }
             parts.append(part)
         }
         let numbers = try numbers(of: name, in: directory)
         guard let last = numbers.last else { return parts }
         // One more: the oldest may just have been moved on.
         for number in 1...last + 1 {
-            guard let part = try openOne(try numbered(name, number), in: directory), isNew(part) else { continue }
-            if known?.isSame(part) ?? false { break }
+            guard let part = try openFull(try numbered(name, number), in: directory), try isNew(part) else { continue }
+            if let known, try known.isSame(part) { break }
             parts.append(part)
         }
         return parts.reversed()
     }
 
-    static func openOne(_ name: PathBytes, in directory: borrowing Directory) throws(Errno) -> LogPart? {
+    /// A full file. It is plain until after it is there compressed as well.
+    private static func openFull(_ name: PathBytes, in directory: borrowing Directory) throws(Errno) -> LogPart? {
+        if let part = try openOne(name, in: directory) { return part }
+        return try openOne(try compressed(name), in: directory, isCompressed: true)
+    }
+
+    private static func openOne(_ name: PathBytes, in directory: borrowing Directory, isCompressed: Bool = false) throws(Errno) -> LogPart?
+    {
         let file: FileHolder
         do { file = FileHolder(try directory.openForReading(name)) } catch {
             if error == .ENOENT { return nil }
             throw error
         }
         let status = try file.value.status()
+        var mark: LogFileMark?
+        if isCompressed {
+            var header = [UInt8](repeating: 0, count: LogFileMark.headerByteCount)
+            _ = try file.value.read(intoArray: &header)
+            mark = LogFileMark(gzipHeader: header)
+        }
+        let time = mark.map { FileTime(seconds: $0.seconds, nanoseconds: Int64($0.nanoseconds)) }
         return LogPart(
-            file: file, device: status.device, inode: status.inode, byteCount: status.byteCount, modificationTime: status.modificationTime)
+            file: file, mark: mark, isCompressed: isCompressed, device: status.device, inode: status.inode, byteCount: status.byteCount,
+            modificationTime: time ?? status.modificationTime)
     }
 
     /// How many bytes all of them have.
     static func byteCount(_ name: PathBytes, in directory: borrowing Directory) throws(Errno) -> UInt64 {
         var total = UInt64(max(0, try directory.statusIfThere(name)?.byteCount ?? 0))
         for number in try numbers(of: name, in: directory) {
-            total += UInt64(max(0, try directory.statusIfThere(try numbered(name, number))?.byteCount ?? 0))
+            let full = try numbered(name, number)
+            for form in [full, try compressed(full)] { total += UInt64(max(0, try directory.statusIfThere(form)?.byteCount ?? 0)) }
         }
         return total
     }
@@ -82,13 +121,20 @@ enum LogParts {
         try PathBytes(name.bytes + Array(".\(number)".utf8))
     }
 
+    private static func compressed(_ full: PathBytes) throws(Errno) -> PathBytes { try PathBytes(full.bytes + compressedSuffix) }
+
+    private static let compressedSuffix = Array(".gz".utf8)
+
     /// The numbers of full files, in order.
     private static func numbers(of name: PathBytes, in directory: borrowing Directory) throws(Errno) -> [Int] {
         let prefix = name.bytes + [UInt8(ascii: ".")]
-        return try directory.entries().compactMap { entry in
+        let numbers = try directory.entries().compactMap { entry -> Int? in
             guard entry.name.bytes.starts(with: prefix) else { return nil }
-            let number = Int(String(decoding: entry.name.bytes.dropFirst(prefix.count), as: UTF8.self))
+            var digits = entry.name.bytes.dropFirst(prefix.count)
+            if digits.suffix(compressedSuffix.count).elementsEqual(compressedSuffix) { digits.removeLast(compressedSuffix.count) }
+            let number = Int(String(decoding: digits, as: UTF8.self))
             return number.flatMap { (1...numberLimit).contains($0) ? $0 : nil }
-        }.sorted()
+        }
+        return Set(numbers).sorted()
     }
 }

@@ -34,6 +34,8 @@ public final class LogStream: AsyncSequence, Sendable {
     private struct State {
         /// What is still to be read, the oldest first; the first is being read.
         var parts: [LogPart] = []
+        /// What is in the first of them, once something of it was read.
+        var content: FileHolder?
         var isOpen = false
         var changes: FileHolder?
         /// Where the next whole line begins.
@@ -87,7 +89,7 @@ public final class LogStream: AsyncSequence, Sendable {
             state.withLock { state in
                 state.parts.removeFirst()
                 state.parts += newer
-                state.position = 0
+                (state.content, state.position) = (nil, 0)
             }
             return ([], false)
         } catch {
@@ -100,9 +102,12 @@ public final class LogStream: AsyncSequence, Sendable {
         let position = state.withLock { $0.position }
         let end = isLast ? state.withLock { $0.end } : .max
         guard position < end else { return nil }
+        let known = state.withLock { $0.content }
+        let content = if let known { known } else { try self.content(of: part) }
+        state.withLock { $0.content = content }
         var buffer = [UInt8](repeating: 0, count: Self.pieceByteCount)
-        try part.file.value.seek(to: position)
-        var count = try part.file.value.read(intoArray: &buffer)
+        try content.value.seek(to: position)
+        var count = try content.value.read(intoArray: &buffer)
         count = Int(Swift.min(Int64(count), end - position))
         let isFull = count == buffer.count
         guard let last = buffer[..<count].lastIndex(of: 10) else {
@@ -112,6 +117,11 @@ public final class LogStream: AsyncSequence, Sendable {
         }
         state.withLock { $0.position = position + Int64(last) + 1 }
         return select(buffer[...last])
+    }
+
+    /// Unpacked beside all containers: this one's own directory may be gone before its reader.
+    private func content(of part: LogPart) throws(Errno) -> FileHolder {
+        try part.content(unpackingIn: try Directory.open("\(store.services.root)/containers"))
     }
 
     private var name: String { "\(object.id)-json.log" }
@@ -158,7 +168,10 @@ public final class LogStream: AsyncSequence, Sendable {
         if var wanted = options.tail {
             var first = parts.count - 1
             while true {
-                let (begin, found) = try Self.beginning(ofLast: wanted, in: parts[first].file, of: parts[first].byteCount)
+                let part = parts[first]
+                let content = try content(of: part)
+                let byteCount = part.isCompressed ? try content.value.status().byteCount : part.byteCount
+                let (begin, found) = try Self.beginning(ofLast: wanted, in: content, of: byteCount)
                 position = begin
                 wanted -= found
                 guard wanted > 0, first > 0 else { break }

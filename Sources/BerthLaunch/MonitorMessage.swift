@@ -55,22 +55,16 @@ public enum MonitorRequest: Hashable, Sendable {
 
     /// How to start.
     public struct Launch: Hashable, Sendable {
-        /// The log's name in the container's directory; empty for no log.
-        public var logName: String
+        /// The log.
+        public var log: MonitoredLog
         /// What becomes of standard input.
         public var input: InputPolicy
         /// A cgroup's file that counts kills by the kernel for want of memory (`oom_kill N`); empty: unknown.
         public var memoryEventsPath: String
-        /// When the log's file has so many bytes, the next is begun; 0 is never.
-        public var logMaximumByteCount: UInt64 = 0
-        /// How many files the log has at most.
-        public var logFileCount: UInt64 = 1
-        /// What each entry of the log has besides, as `"attrs":{…}`; empty for nothing.
-        public var logAttributes = ""
 
-        /// These, and a log of one file that has no bound.
-        public init(logName: String, input: InputPolicy, memoryEventsPath: String) {
-            (self.logName, self.input, self.memoryEventsPath) = (logName, input, memoryEventsPath)
+        /// These.
+        public init(log: MonitoredLog, input: InputPolicy, memoryEventsPath: String) {
+            (self.log, self.input, self.memoryEventsPath) = (log, input, memoryEventsPath)
         }
     }
 
@@ -198,17 +192,17 @@ extension PlanReader {
     mutating func value<Value: FixedWidthInteger>(as: Value.Type) throws(MonitorProtocolError) -> Value {
         Value(truncatingIfNeeded: try value())
     }
-    fileprivate mutating func text() throws(MonitorProtocolError) -> String {
+    mutating func text() throws(MonitorProtocolError) -> String {
         do { return String(decoding: try string(), as: UTF8.self) } catch { throw .malformed }
     }
-    fileprivate mutating func texts() throws(MonitorProtocolError) -> [String] {
+    mutating func texts() throws(MonitorProtocolError) -> [String] {
         let count = try value()
         guard count <= 4096 else { throw .malformed }
         var result: [String] = []
         for _ in 0..<count { result.append(try text()) }
         return result
     }
-    fileprivate var isAtEnd: Bool { offset == end }
+    var isAtEnd: Bool { offset == end }
     fileprivate func finish() throws(MonitorProtocolError) {
         guard isAtEnd else { throw .malformed }
     }
@@ -237,14 +231,10 @@ extension MonitorRequest {
             return out.bytes
         case .launch(let launch):
             var out = header(4, number)
-            out.string(launch.logName)
+            out.string(launch.log.name)
             out.number(UInt64(launch.input.rawValue))
             out.string(launch.memoryEventsPath)
-            if launch.logMaximumByteCount > 0 || !launch.logAttributes.isEmpty {
-                out.number(launch.logMaximumByteCount)
-                out.number(launch.logFileCount)
-                out.string(launch.logAttributes)
-            }
+            launch.log.encodeRest(to: &out)
             return out.bytes
         case .execute(let execution):
             var out = header(5, number)
@@ -310,14 +300,11 @@ extension MonitorRequest {
                 .overlay(base: try fields.text(), lowers: try fields.texts(), upper: try fields.text(), work: try fields.text()))
         case 3: request = .mountRoot(.directory(try fields.text()))
         case 4:
-            let log = try fields.text()
+            var log = MonitoredLog(name: try fields.text())
             guard let input = InputPolicy(rawValue: try fields.value(as: UInt8.self)) else { throw .malformed }
-            var launch = Launch(logName: log, input: input, memoryEventsPath: try fields.text())
-            if !fields.isAtEnd {
-                (launch.logMaximumByteCount, launch.logFileCount) = (try fields.value(), try fields.value())
-                launch.logAttributes = try fields.text()
-            }
-            request = .launch(launch)
+            let path = try fields.text()
+            try log.decodeRest(from: &fields)
+            request = .launch(Launch(log: log, input: input, memoryEventsPath: path))
         case 5: request = .execute(Execution(number: try fields.value(), streams: StreamChoice(rawValue: try fields.value(as: UInt8.self))))
         case 6: request = .signal(number: try fields.value(as: Int32.self), execution: try fields.value())
         case 7:

@@ -29,6 +29,14 @@ extension Directory {
         return try resolve(name, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, permissions: permissions & 0o7777, .withoutLinks)
     }
 
+    /// Creates a file of this directory's file system that has no name, open for reading and writing: it goes with its last descriptor.
+    ///
+    /// - Throws: `EOPNOTSUPP` where the file system has none such.
+    public borrowing func createUnnamedFile() throws(Errno) -> OwnedDescriptor {
+        try SystemCallSeam.pass("openat:create")
+        return try resolve(".", flags: O_RDWR | O_DIRECTORY | CInt(BERTH_O_TMPFILE), permissions: 0o600, .withoutLinks)
+    }
+
     /// Opens a file for appending, creating it where it is missing.
     public borrowing func openForAppending(_ name: PathBytes, permissions: UInt32 = 0o644) throws(Errno) -> OwnedDescriptor {
         try requireName(name)

@@ -15,6 +15,11 @@ struct LogFile: ~Copyable {
     private var accountedByteCount: UInt64 = 0
     /// Whether the file ends within a line.
     private var isTorn: Bool
+    private var compression: LogCompression?
+    /// Whether a full file may be there that is to be compressed.
+    private(set) var isCompressing: Bool
+    /// At a container's end so much is still compressed, 32 MiB in a part of a second; what is more is left to its next start.
+    private static let lastPieceCount = 128
 
     init(
         appendingTo name: PathBytes, in directory: borrowing Directory, limits: LogLimits = LogLimits(), attributes: String = ""
@@ -23,6 +28,8 @@ struct LogFile: ~Copyable {
         let kept = try directory.duplicate()
         isTorn = try Self.endsWithinLine(file, name, in: directory)
         (self.name, self.limits) = (name, limits)
+        // Those that an earlier monitor left.
+        isCompressing = limits.compresses
         (output, errors) = (
             LineFormat(streamName: "stdout", attributes: attributes), LineFormat(streamName: "stderr", attributes: attributes)
         )
@@ -70,6 +77,28 @@ struct LogFile: ~Copyable {
         errors.finish(time: time, to: &buffer)
         flush()
         if hasMissing { sayWhatIsMissing() }
+        finishCompression()
+    }
+
+    /// Compresses a piece of a full file. What cannot be compressed, as where there is no room, stays as it is and is tried again after the next rotation.
+    mutating func compressMore() {
+        do throws(Errno) {
+            if compression == nil { compression = try LogCompression.next(of: name, in: directory, fileCount: limits.fileCount) }
+            guard let compression else { return isCompressing = false }
+            if try compression.step() { self.compression = nil }
+        } catch {
+            stopCompressing()
+        }
+    }
+
+    private mutating func stopCompressing() {
+        compression?.abandon()
+        (compression, isCompressing) = (nil, false)
+    }
+
+    private mutating func finishCompression() {
+        for _ in 0..<Self.lastPieceCount where isCompressing { compressMore() }
+        stopCompressing()
     }
 
     /// Writes the line that says what is missing, if there is room for it now.
@@ -96,9 +125,11 @@ struct LogFile: ~Copyable {
     private mutating func writeWhole(_ bytes: [UInt8]) -> Bool {
         guard var before = try? file.status().byteCount else { return false }  // a file that cannot be asked cannot be written either
         if limits.maximumByteCount > 0, before >= Int64(clamping: limits.maximumByteCount) {
+            // One that is being compressed keeps its name until that is done.
+            while compression != nil { compressMore() }
             do throws(Errno) {
                 file = try LogRotation.rotate(name, in: directory, keeping: limits.fileCount)
-                (isTorn, before) = (false, 0)
+                (isTorn, before, isCompressing) = (false, 0, limits.compresses)
             } catch {
                 // The old file is written on, and the next lines try again: nothing is lost.
             }

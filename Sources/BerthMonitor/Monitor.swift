@@ -153,6 +153,10 @@ internal import Glibc
         for (what, events) in zip(watched, polled) where events.revents != 0 { handle(what, Int32(events.revents)) }
         // The relay's own clock may have come to something without any news.
         if let relay = held.relay, let deadline = relay.nextDeadline, deadline <= monotonicNanoseconds() { unsafe relay.serve(buffer) }
+        if log?.isCompressing ?? false {
+            log?.compressMore()
+            hasSpareMemory = !(log?.isCompressing ?? false)
+        }
         if exitStatus != nil, monotonicNanoseconds() >= lingersUntil { for process in processes { process.clients = [] } }
         connections.removeAll { $0.hasGone }
         for process in processes { process.clients.removeAll { $0.hasGone || ($0.hasEnded && $0.pendingByteCount == 0) } }
@@ -161,6 +165,7 @@ internal import Glibc
 
     /// How long news may be waited for, in milliseconds; -1: as long as it takes.
     private func timeout() -> Int32 {
+        if log?.isCompressing ?? false { return 0 }
         var deadline = held.relay?.nextDeadline
         func wake(at time: Int64) { deadline = min(deadline ?? .max, time) }
         // A log that had no room is tried again, whether or not more comes.
@@ -449,11 +454,10 @@ internal import Glibc
     private func start(_ launch: MonitorRequest.Launch, _ message: inout MessageSocket.Message) throws -> MonitoredProcess {
         guard main == nil, stateDirectory != nil, let file = message.takeDescriptor() else { throw Errno.EINVAL }
         let plan = try EncodedPlan(checking: try file.readToEnd(limit: LaunchPlan.maximumByteCount))
-        if !launch.logName.isEmpty {
+        if !launch.log.name.isEmpty {
             log = try LogFile(
-                appendingTo: try PathBytes(launch.logName), in: stateDirectory!,
-                limits: LogLimits(maximumByteCount: launch.logMaximumByteCount, fileCount: Int(clamping: launch.logFileCount)),
-                attributes: launch.logAttributes)
+                appendingTo: try PathBytes(launch.log.name), in: stateDirectory!, limits: LogLimits(launch.log),
+                attributes: launch.log.attributes)
         }
         memoryEventsPath = launch.memoryEventsPath
         let launched = try PlanPerformer.perform(plan, root: root, target: nil, fileLimit: held.fileLimitBefore)

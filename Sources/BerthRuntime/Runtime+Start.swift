@@ -50,14 +50,8 @@ extension Runtime {
 
     /// How a container is to be started.
     public struct Start: Sendable {
-        /// The log's name in the container's directory; empty for none.
-        public var logName: String
-        /// When the log's file has so many bytes, the next is begun; 0 is never.
-        public var logMaximumByteCount: UInt64 = 0
-        /// How many files the log has at most.
-        public var logFileCount: UInt64 = 1
-        /// What each entry of the log has besides, as `"attrs":{…}`; empty for nothing.
-        public var logAttributes = ""
+        /// How its output is kept.
+        public var log: MonitoredLog
         /// What becomes of standard input.
         public var input: MonitorRequest.InputPolicy
         /// Clients that see all output from the very first byte, at most 64: ``RuntimeContainer/takeInitialStreams()``.
@@ -71,10 +65,10 @@ extension Runtime {
 
         /// All of them.
         public init(
-            logName: String, input: MonitorRequest.InputPolicy,
+            log: MonitoredLog, input: MonitorRequest.InputPolicy,
             specification: @escaping @Sendable (borrowing Directory) throws(RuntimeError) -> RuntimeSpec
         ) {
-            self.logName = logName
+            self.log = log
             self.input = input
             self.specification = specification
         }
@@ -165,9 +159,7 @@ extension Runtime {
             _ = try parts.socket.answer(to: number)
             number += 1
         }
-        var launch = MonitorRequest.Launch(logName: start.logName, input: start.input, memoryEventsPath: memoryEventsPath(input.cgroupPath))
-        (launch.logMaximumByteCount, launch.logFileCount) = (start.logMaximumByteCount, start.logFileCount)
-        launch.logAttributes = start.logAttributes
+        let launch = MonitorRequest.Launch(log: start.log, input: start.input, memoryEventsPath: memoryEventsPath(input.cgroupPath))
         try parts.socket.send(MonitorRequest.launch(launch).encoded(number: number), plan)
         guard case .started(let process, let ticks, let at) = try parts.socket.answer(to: number).answer else {
             throw RuntimeError(.monitor, "the monitor's answer to a launch makes no sense")

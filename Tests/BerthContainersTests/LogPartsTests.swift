@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import BerthContainers
+@testable import BerthMonitor
 
 @Suite("The files of a log while it goes on to others")
 struct LogPartsTests {
@@ -13,20 +14,21 @@ struct LogPartsTests {
         private let count = Atomic(0)
         private let isStopped = Atomic(false)
 
-        init() throws {
+        private let compresses: Bool
+
+        init(compresses: Bool = false) throws {
+            self.compresses = compresses
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             for _ in 0..<6 { try rotate() }
         }
         deinit { try? FileManager.default.removeItem(atPath: folder) }  // what is left lies in the temporary directory
 
-        /// As the monitor does it: the oldest first, the log itself last.
         func rotate() throws {
             let number = count.add(1, ordering: .relaxed).newValue
-            try "\(number)".write(toFile: folder + "/log.new", atomically: false, encoding: .utf8)
-            rename(folder + "/log.6", folder + "/log.7")
-            for old in (1...5).reversed() { rename(folder + "/log.\(old)", folder + "/log.\(old + 1)") }
-            rename(folder + "/log", folder + "/log.1")
-            rename(folder + "/log.new", folder + "/log")
+            let directory = try Directory.open(folder)
+            try unsafe LogRotation.rotate("log", in: directory, keeping: 8).writeAll(Array("\(number)".utf8).span.bytes)
+            guard compresses, let compression = try LogCompression.next(of: "log", in: directory, fileCount: 8) else { return }
+            while try !compression.step() {}
         }
 
         func stop() { isStopped.store(true, ordering: .relaxed) }
@@ -36,15 +38,16 @@ struct LogPartsTests {
     private func numbers(of parts: [LogPart]) throws -> [Int] {
         try parts.map { part in
             var bytes = [UInt8](repeating: 0, count: 32)
-            try part.file.value.seek(to: 0)
-            let count = try part.file.value.read(intoArray: &bytes)
+            let content = try part.content(unpackingIn: try Directory.open("/tmp"))
+            try content.value.seek(to: 0)
+            let count = try content.value.read(intoArray: &bytes)
             return try #require(Int(String(decoding: bytes[..<count], as: UTF8.self)))
         }
     }
 
-    @Test("They are seen in the order of their making, however fast it goes on")
-    func order() async throws {
-        let log = try Rotating()
+    @Test("They are seen in the order of their making, however fast it goes on", arguments: [false, true])
+    func order(compresses: Bool) async throws {
+        let log = try Rotating(compresses: compresses)
         let directory = try Directory.open(log.folder)
         async let rotation: Void = Task.detached { try log.rotateUntilStopped() }.value
         defer { log.stop() }
@@ -63,14 +66,32 @@ struct LogPartsTests {
         try await rotation
     }
 
-    @Test("Those that are younger than one are told, and none where it is the youngest")
-    func younger() throws {
-        let log = try Rotating()
+    @Test("Those that are younger than one are told, and none where it is the youngest", arguments: [false, true])
+    func younger(compresses: Bool) throws {
+        let log = try Rotating(compresses: compresses)
         let directory = try Directory.open(log.folder)
         let all = try LogParts.open("log", in: directory)
         #expect(try numbers(of: all) == [1, 2, 3, 4, 5, 6])
         for (index, part) in all.enumerated() {
             #expect(try numbers(of: try LogParts.open("log", in: directory, after: part)) == Array((index + 2)..<7))
         }
+    }
+
+    /// As it is for a moment, or where a kill came between.
+    @Test("A file that is there plain and compressed is one")
+    func bothForms() throws {
+        let log = try Rotating(compresses: true)
+        try Data("5".utf8).write(to: URL(fileURLWithPath: log.folder + "/log.1"))
+        #expect(try numbers(of: try LogParts.open("log", in: try Directory.open(log.folder))) == [1, 2, 3, 4, 5, 6])
+    }
+
+    @Test("A compressed file that is damaged is an error")
+    func damaged() throws {
+        let log = try Rotating(compresses: true)
+        let path = log.folder + "/log.1.gz"
+        var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+        bytes[bytes.count - 1] ^= 1
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        #expect(throws: Errno.EIO) { try numbers(of: try LogParts.open("log", in: try Directory.open(log.folder))) }
     }
 }

@@ -40,40 +40,6 @@ import Testing
     }
 }
 
-@Suite struct LogSettingsTests {
-    @Test func aLogIsBoundedUnlessToldOtherwise() throws {
-        let settings = try LogSettings(.jsonFile, [:])
-        #expect(settings.maximumByteCount == 20_000_000 && settings.fileCount == 5)
-        #expect(try LogSettings(.local, ["max-size": "-1"]).maximumByteCount == nil)
-    }
-
-    @Test(arguments: [("10m", 10_000_000), ("1.5k", 1500), ("3", 3), ("2GB", 2_000_000_000), ("1 MiB", 1_000_000)] as [(String, UInt64)])
-    func sizesAreDecimal(_ text: String, _ expected: UInt64) throws { #expect(try LogSettings.size(text) == expected) }
-
-    @Test(arguments: [
-        ["max-size": "x"], ["max-size": "0"], ["max-size": "-2"], ["max-file": "0"], ["max-file": "x"], ["max-file": "1001"], ["nope": "1"],
-        ["compress": "true"], ["tag": "{{.Nope}}"], ["tag": "{{.ID"], ["mode": "non-blocking"], ["labels-regex": "x"],
-    ])
-    func whatCannotBeIsSaid(_ options: [String: String]) { #expect(throws: ContainerError.self) { try LogSettings(.jsonFile, options) } }
-
-    @Test func attributesAreThoseThatAreNamed() throws {
-        let settings = try LogSettings(.jsonFile, ["labels": "a,none", "env": "B", "tag": "{{.Name}}-{{ .ID }}"])
-        let facts = LogSettings.Facts(
-            labels: ["a": "\"1\"", "b": "2"], environment: ["A=0", "B=x=y"], names: ["Name": "web", "ID": "abc"])
-        #expect(try settings.attributes(facts) == #""attrs":{"B":"x=y","a":"\"1\"","tag":"web-abc"}"#)
-        #expect(try LogSettings(.jsonFile, [:]).attributes(facts) == "")
-        let many = LogSettings.Facts(labels: ["a": String(repeating: "x", count: 17 << 10)], environment: [], names: [:])
-        #expect(throws: ContainerError.self) { try settings.attributes(many) }
-    }
-
-    @Test func linesWithAttributesAreRead() {
-        let text = #"{"log":"hi\n","stream":"stdout","attrs":{"a":"1","tag":"x"},"time":"2026-11-24T10:00:00.5Z"}"#
-        let line = LogLineParser.parse(Array(text.utf8)[...])
-        #expect(line?.attributes == ["a": "1", "tag": "x"] && line?.text == "hi")
-        #expect(LogLineParser.parse(Array(text.replacing("}", with: "", maxReplacements: 1).utf8)[...]) == nil)
-    }
-}
-
 @Suite struct ProcessTableTests {
     @Test(arguments: [
         ("-ef", "UID PID PPID C STIME TTY TIME CMD"), ("aux", "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND"),

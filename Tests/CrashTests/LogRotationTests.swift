@@ -13,21 +13,39 @@ struct LogRotationTests {
     /// What the files say, the oldest first, whatever they are called.
     private func said() throws -> [String] {
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { !$0.hasSuffix(".new") }
-        let ordered = names.sorted { (Int($0.split(separator: ".").last ?? "") ?? 0) > (Int($1.split(separator: ".").last ?? "") ?? 0) }
-        return try ordered.flatMap { name in
-            try String(contentsOfFile: "\(folder.path)/\(name)", encoding: .utf8).split(separator: "\n").map(String.init)
+        // A plain file beside its compressed self is the same file.
+        let files = names.filter { !$0.hasSuffix(".gz") || !names.contains(String($0.dropLast(3))) }
+        return try files.sorted { number($0) > number($1) }.flatMap { name in
+            try content(name).split(separator: "\n").map(String.init)
         }
     }
 
-    private func write(_ numbers: Range<Int>, fileCount: Int = 3) throws {
+    private func number(_ name: String) -> Int { name.split(separator: ".").dropFirst().first.flatMap { Int($0) } ?? 0 }
+
+    /// What a file says, by gzip's own program where it is compressed.
+    private func content(_ name: String) throws -> String {
+        guard name.hasSuffix(".gz") else { return try String(contentsOfFile: "\(folder.path)/\(name)", encoding: .utf8) }
+        let gzip = Process()
+        let output = Foundation.Pipe()
+        (gzip.executableURL, gzip.arguments) = (URL(fileURLWithPath: "/bin/gzip"), ["-dc", "\(folder.path)/\(name)"])
+        gzip.standardOutput = output
+        try gzip.run()
+        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+        gzip.waitUntilExit()
+        #expect(gzip.terminationStatus == 0)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func write(_ numbers: Range<Int>, fileCount: Int = 3, compresses: Bool = false) throws {
         var log = try LogFile(
-            appendingTo: "log", in: try Directory.open(folder.path), limits: LogLimits(maximumByteCount: 200, fileCount: fileCount))
+            appendingTo: "log", in: try Directory.open(folder.path),
+            limits: LogLimits(maximumByteCount: 200, fileCount: fileCount, compresses: compresses))
         for number in numbers { log.append(Array("\(number)\n".utf8).span, isError: false) }
         log.finish()
     }
 
     /// Killed at each of its calls, and gone on with: no line is lost but those of the oldest file, and none is there twice.
-    @Test func aRotationThatIsKilledLosesNothing() async throws {
+    @Test(arguments: [false, true]) func aRotationThatIsKilledLosesNothing(compresses: Bool) async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let clean = folder
         var call = 1
@@ -35,7 +53,7 @@ struct LogRotationTests {
             try? FileManager.default.removeItem(at: clean)
             try FileManager.default.createDirectory(at: clean, withIntermediateDirectories: true)
             // Two full files, and one that is full as soon as a line is written.
-            try write(0..<10)
+            try write(0..<10, compresses: compresses)
             let before = try said()
             let directory = try Directory.open(folder.path)
             let at = call
@@ -45,7 +63,7 @@ struct LogRotationTests {
             let left = try said()
             #expect(left == Array(before.suffix(left.count)) && left.count >= before.count - 4, "stopped at call \(at)")
             // The next monitor goes on.
-            try write(10..<12)
+            try write(10..<12, compresses: compresses)
             let after = try said().map { Int($0.dropFirst(8).prefix { $0.isNumber }) ?? -1 }
             #expect(after == Array((12 - after.count)..<12), "stopped at call \(at): \(after)")
             guard calls.count >= at else { break }
@@ -67,5 +85,31 @@ struct LogRotationTests {
         #expect(outcome.0 == Int(Errno.ENOSPC.rawValue))
         try write(4..<6)
         #expect(try said().count == 6)
+    }
+
+    /// Killed at each of its calls, and gone on with: the file is there, once, plain or compressed.
+    @Test func aCompressionThatIsKilledLosesNothing() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var call = 1
+        while true {
+            try? FileManager.default.removeItem(at: folder)
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try write(0..<10)
+            let before = try said()
+            let (folder, at) = (folder.path, call)
+            let (_, calls) = await SystemCallSeam.scripted(at: at, .stop) {
+                do throws(Errno) {
+                    let compression = try LogCompression.next(of: "log", in: try Directory.open(folder), fileCount: 3)
+                    while let compression, try !compression.step() {}
+                } catch {}
+            }
+            #expect(try said() == before, "stopped at call \(at)")
+            try write(10..<12, compresses: true)
+            let after = try said().map { Int($0.dropFirst(8).prefix { $0.isNumber }) ?? -1 }
+            #expect(after == Array((12 - after.count)..<12), "stopped at call \(at): \(after)")
+            guard calls.count >= at else { break }
+            call += 1
+        }
+        #expect(call > 4)
     }
 }

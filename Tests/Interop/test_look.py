@@ -1,4 +1,5 @@
 """What containers do just now: their processes, and what they use; and what they have said, however much that was."""
+import gzip
 import json
 import os
 import re
@@ -112,12 +113,47 @@ def test_who_follows_a_log_misses_nothing_when_files_change(client, box, name):
     assert client.out("logs", "-f", name).split() == [str(number) for number in range(1, LINES + 1)]
 
 
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+def test_a_compressed_log_is_read_across_its_files(client, box, name, driver):
+    client("run", "--name", name, *NONE, "--log-driver", driver, "--log-opt", "compress=true", "--log-opt", "max-size=100k", "--log-opt", "max-file=4", box, "seq", LINES)
+    said = client.out("logs", name).split()
+    assert said == [str(number) for number in range(int(said[0]), LINES + 1)] and 1 < int(said[0]) < LINES
+    for count in (1, 3000, 6000, 100_000):
+        assert client.out("logs", "-n", count, name).split() == said[-count:]
+    path = log_path(client, name)
+    assert sorted(each.name.removeprefix(path.name) for each in path.parent.glob("*-json.log*")) == ["", ".1.gz", ".2.gz", ".3.gz"]
+    with gzip.open(f"{path}.1.gz") as file:
+        assert all(json.loads(line)["stream"] == "stdout" for line in file)
+    client("start", "-a", name)
+    assert client.out("logs", "-n", 1, name) == str(LINES)
+
+
+def log_path(client, name):
+    id = client.out("inspect", "--format", "{{.Id}}", name)
+    return client.daemon.base / "root/containers" / id / f"{id}-json.log"
+
+
+def test_who_follows_a_compressed_log_misses_nothing_and_sees_nothing_twice(client, box, name):
+    command = f"i=0; while [ $i -lt {LINES} ]; do i=$((i+1)); echo $i; done"
+    client("create", "--name", name, *NONE, "--log-opt", "compress=true", "--log-opt", "max-size=20k", "--log-opt", "max-file=200", box, "sh", "-c", command)
+    client("start", name)
+    assert client.out("logs", "-f", name).split() == [str(number) for number in range(1, LINES + 1)]
+
+
 def test_the_local_driver_and_none(client, box, name):
     client("run", "--name", name, *NONE, "--log-driver", "local", "--log-opt", "max-size=1m", box, "echo", "kept")
     assert client.out("logs", name) == "kept" and client.out("inspect", "--format", "{{.LogPath}}", name) == ""
     client("rm", name)
     client("run", "--name", name, *NONE, "--log-driver", "none", box, "echo", "gone")
     assert "configured logging driver does not support reading" in client("logs", name, status=1).stderr
+
+
+def test_details_by_pattern(client, box, name):
+    client(
+        "run", "--name", name, *NONE, "--log-opt", "labels-regex=^a", "--log-opt", "env-regex=B$", "--log-opt", "tag={{.ImageID}}", "-l", "ab=1", "-l", "ba=1", "-e", "XB=2", "-e", "BX=3",
+        box, "echo", "hi")
+    image = client.out("inspect", "--format", "{{.Image}}", name)
+    assert client.out("logs", "--details", name) == f"XB=2,ab=1,tag={image[:12].replace(':', '%3A')} hi"
 
 
 def test_details(client, box, name):
@@ -130,7 +166,9 @@ def test_details(client, box, name):
 
 @pytest.mark.parametrize("options, expected", [
     (["wrong=1"], "unknown log opt 'wrong' for json-file log driver"), (["max-file=0"], "max-file cannot be less than 1"),
-    (["max-size=0"], "max-size must be a positive number"), (["max-size=x"], "invalid size: 'x'"), (["tag={{.Nope}}"], "Nope"),
+    (["max-size=0"], "max-size must be a positive number"), (["max-size=x"], "invalid size: 'x'"), (["compress=x"], "invalid syntax"),
+    (["compress=true", "max-file=1"], "compress cannot be true when max-file is less than 2 or max-size is not set"), (["labels-regex=("], "error parsing regexp"),
+    (["mode=bad"], "logger: logging mode not supported: bad"), (["tag={{.Nope}}"], "Nope"),
 ])
 def test_log_options_that_cannot_be(client, box, name, options, expected):
     words = [word for option in options for word in ("--log-opt", option)]

@@ -60,7 +60,7 @@ final class MonitorScene: Sendable {
         let state = "\(folder)/state/\(id)"
         try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
         let preparation = Runtime.Preparation(id: id, stateDirectory: state, root: .directory(folder + "/lower"))
-        var start = Runtime.Start(logName: "log", input: .none) { _ in
+        var start = Runtime.Start(log: MonitoredLog(name: "log"), input: .none) { _ in
             var spec = RuntimeSpec()
             spec.process = RuntimeSpec.Process(args: command)
             var linux = RuntimeSpec.Linux()

@@ -6,8 +6,8 @@ import Testing
 /// `Berth` alone points down: an embedding program finds `berth-monitor` beside itself only if the library depends on it.
 private let rooms: [(name: String, group: Group)] = [
     ("CBerth", .kernel), ("BerthLinux", .kernel), ("BerthReactor", .kernel), ("BerthNetlink", .kernel),
-    ("BerthLaunch", .kernel), ("BerthMonitor", .kernel),
-    ("BerthOCI", .storage), ("CZlib", .storage), ("CISAL", .storage), ("CZstd", .storage), ("CArchive", .storage), ("CYaml", .storage),
+    ("BerthLaunch", .kernel), ("CZlib", .kernel), ("BerthMonitor", .kernel),
+    ("BerthOCI", .storage), ("CISAL", .storage), ("CZstd", .storage), ("CArchive", .storage), ("CYaml", .storage),
     ("BerthTar", .storage),
     ("BerthArchive", .storage),
     ("BerthState", .storage), ("BerthContent", .storage), ("BerthSnapshots", .storage), ("BerthLayers", .storage),

@@ -13,7 +13,8 @@
 #define BERTH_RESOLVE_IN_ROOT 0x10
 
 #define BERTH_O_PATH 010000000
-#define BERTH_O_TMPFILE 020200000
+/// Goes with O_DIRECTORY, which is another number on each architecture.
+#define BERTH_O_TMPFILE 020000000
 
 /// openat2(2). `path` need not outlive the call.
 int berth_openat2(int directory, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
