@@ -206,6 +206,8 @@ extension SeccompSetting: Codable {
 
 /// Where a container's output is kept.
 public enum LogDriver: String, Sendable, Hashable, Codable, CaseIterable {
+    /// As the engine's ``LogDefaults`` say.
+    case `default` = ""
     /// In a file of JSON lines, as Docker's `json-file` has them.
     case jsonFile = "json-file"
     /// In files that are the engine's own business: as ``jsonFile``, compressed when they are full, without labels and the like.
@@ -213,6 +215,14 @@ public enum LogDriver: String, Sendable, Hashable, Codable, CaseIterable {
     /// Nowhere: only clients that are attached see it.
     case none
 
+    /// What can be named, in order.
+    public static var names: [String] { allCases.filter { $0 != .default }.map(\.rawValue).sorted() }
+}
+
+extension ContainerConfiguration {
+    /// What its log's options say.
+    func logSettings() throws(ContainerError) -> LogSettings { try LogSettings(logDriver, logOptions) }
+
     /// Whether there is something to be read again.
-    var keepsFile: Bool { self != .none }
+    var keepsLogFile: Bool { logDriver != .none }
 }

@@ -112,7 +112,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var resources: Resources
     /// Limits of setrlimit(2). Default: those of the engine.
     public var resourceLimits: [ResourceLimit]
-    /// Where its output is kept. Default ``LogDriver/jsonFile``.
+    /// Where its output is kept. Default ``LogDriver/default``; of a container that was made, it says which that was.
     public var logDriver: LogDriver
     /// How it is kept there, as Docker's options of the driver say it: `max-size`, `max-file`, `compress`, `labels`, `labels-regex`, `env`, `env-regex`, `tag`.
     /// Default: nothing said, which is at most five files of 20 MB.
@@ -140,7 +140,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
         (terminal, openStandardInput, standardInputOnce) = (false, false, false)
         (attachesStandardInput, attachesStandardOutput, attachesStandardError) = (false, false, false)
         (privileged, noNewPrivileges, readOnlyRoot, removesItself) = (false, false, false, false)
-        (network, seccomp, logDriver, resources) = (.default, .default, .jsonFile, Resources())
+        (network, seccomp, logDriver, resources) = (.default, .default, .default, Resources())
         (networking, restart) = (NetworkingConfiguration(), .no)
         (healthcheck, unhealthyAction) = (nil, .none)
         logOptions = [:]

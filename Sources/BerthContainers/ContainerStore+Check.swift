@@ -35,7 +35,8 @@ extension ContainerStore {
                     .invalid, "ulimit soft limit must be less than or equal to hard limit: \(limit.soft) > \(limit.hard)")
             }
         }
-        _ = try LogSettings(configuration.logDriver, configuration.logOptions)
+        services.logDefaults.complete(&configuration)
+        _ = try configuration.logSettings()
         try checkSeccomp(configuration.seccomp)
         do throws(ContainerError) {
             try checkNames(configuration)

@@ -578,7 +578,7 @@ extension ContainerStore {
                 // As Docker has it, with the name of the algorithm.
                 .shortImageID: String(imageID.prefix(12)), .imageID: imageID, .image: configuration.image, .daemon: "berth",
             ])
-        let name = configuration.logDriver.keepsFile ? "\(object.id)-json.log" : ""
-        return try LogSettings(configuration.logDriver, configuration.logOptions).log(named: name, facts)
+        let name = configuration.keepsLogFile ? "\(object.id)-json.log" : ""
+        return try configuration.logSettings().log(named: name, facts)
     }
 }

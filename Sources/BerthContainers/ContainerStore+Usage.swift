@@ -40,7 +40,7 @@ extension ContainerStore {
     func usage(of object: ContainerObject) async throws(ContainerError) -> ContainerUsage {
         let (layers, snapshots) = (services.layers, services.snapshots)
         let document = object.document
-        let log = document.configuration.logDriver.keepsFile ? "\(services.root)/containers/\(object.id)" : nil
+        let log = document.configuration.keepsLogFile ? "\(services.root)/containers/\(object.id)" : nil
         return try await object.lane.run { () throws(ContainerError) in
             let changed: UInt64
             do throws(LayerError) {

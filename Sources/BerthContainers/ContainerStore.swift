@@ -36,15 +36,17 @@ public final class ContainerStore: Sendable {
         public var layers: LayerStore
         /// What they have that outlives them.
         public var volumes: VolumeStore
+        /// How logs are kept unless they are told otherwise.
+        public var logDefaults: LogDefaults
 
         /// All of them.
         public init(
             root: String, runtime: Runtime, snapshots: any Snapshotter, sandboxes: SandboxStore, reactor: Reactor, events: EventHub,
-            images: ImageStore, layers: LayerStore, volumes: VolumeStore
+            images: ImageStore, layers: LayerStore, volumes: VolumeStore, logDefaults: LogDefaults = LogDefaults()
         ) {
             (self.root, self.runtime, self.snapshots, self.sandboxes) = (root, runtime, snapshots, sandboxes)
             (self.reactor, self.events, self.images, self.layers) = (reactor, events, images, layers)
-            self.volumes = volumes
+            (self.volumes, self.logDefaults) = (volumes, logDefaults)
         }
     }
 

@@ -53,7 +53,7 @@ public final class LogStream: AsyncSequence, Sendable {
     private static var pieceByteCount: Int { 256 << 10 }
 
     init(_ store: ContainerStore, _ object: ContainerObject, _ options: LogOptions) throws(ContainerError) {
-        guard object.document.configuration.logDriver.keepsFile else {
+        guard object.document.configuration.keepsLogFile else {
             throw ContainerError(
                 .unsupported, "configured logging driver does not support reading: the container was made with --log-driver none")
         }

@@ -44,9 +44,8 @@ extension ContainerConfiguration {
     private static func said(_ text: String) -> String? { text.isEmpty ? nil : text }
 
     private static func logDriver(_ host: HostConfig) throws(APIFailure) -> LogDriver {
-        guard !host.logDriver.isEmpty else { return .jsonFile }
         guard let driver = LogDriver(rawValue: host.logDriver) else {
-            let known = LogDriver.allCases.map(\.rawValue).joined(separator: ", ")
+            let known = LogDriver.names.joined(separator: ", ")
             throw .invalid("logger: no log driver named '\(host.logDriver)' is registered: there are \(known)")
         }
         return driver

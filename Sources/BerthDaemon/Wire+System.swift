@@ -9,7 +9,8 @@ extension SystemInfo {
         (containerCount, runningContainerCount, imageCount) = (facts.containerCount, facts.runningContainerCount, facts.imageCount)
         pausedContainerCount = facts.pausedContainerCount
         if let obstacle = facts.snapshotterObstacle { driverStatus = [("Instead of overlay2", obstacle)] }
-        (networkDrivers, logDrivers) = (facts.networkDrivers, LogDriver.allCases.map(\.rawValue))
+        (networkDrivers, logDrivers) = (facts.networkDrivers, LogDriver.names)
+        logDriver = facts.logDriver.rawValue
         let has = { (name: String) in facts.cgroupControllers.contains(name) }
         (limitsMemory, limitsSwap, limitsProcesses, choosesProcessors) = (has("memory"), facts.limitsSwap, has("pids"), has("cpuset"))
         (limitsProcessorTime, weighsProcessors) = (has("cpu"), has("cpu"))

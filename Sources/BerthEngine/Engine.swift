@@ -121,7 +121,7 @@ public final class Engine: Sendable {
                 .init(
                     root: configuration.root, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes, reactor: reactor,
                     events: events,
-                    images: images, layers: layers, volumes: volumes))
+                    images: images, layers: layers, volumes: volumes, logDefaults: configuration.logDefaults))
         } catch {
             throw EngineError(
                 error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")

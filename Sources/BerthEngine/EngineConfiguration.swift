@@ -1,3 +1,4 @@
+public import BerthContainers
 public import BerthArchive
 public import BerthNetworking
 public import BerthRegistry
@@ -23,6 +24,8 @@ public struct EngineConfiguration: Sendable {
     public var publishDefault: PublishDefault
     /// What `host-gateway` stands for in `--add-host`. Default ``HostGateway/defaultNetwork``.
     public var hostGateway: HostGateway
+    /// How logs of containers are kept that say nothing of it. Default ``LogDefaults/init()``.
+    public var logDefaults: LogDefaults
 
     /// How registries are reached. Default: directly, without mirrors.
     public var registry: RegistryConfiguration
@@ -35,10 +38,10 @@ public struct EngineConfiguration: Sendable {
         root: String = EngineConfiguration.defaultRoot, execRoot: String? = nil, monitor: MonitorLocation = .automatic,
         archiveLimits: ArchiveLimits = ArchiveLimits(), firewall: FirewallSetting.Mode? = nil,
         firewallProtection: Firewall.Protection? = nil, publishDefault: PublishDefault = .everywhere,
-        hostGateway: HostGateway = .defaultNetwork,
+        hostGateway: HostGateway = .defaultNetwork, logDefaults: LogDefaults = LogDefaults(),
         registry: RegistryConfiguration = RegistryConfiguration()
     ) {
-        self.registry = registry
+        (self.registry, self.logDefaults) = (registry, logDefaults)
         (self.firewall, self.firewallProtection, self.publishDefault) = (firewall, firewallProtection, publishDefault)
         self.hostGateway = hostGateway
         (self.root, self.execRoot, self.monitor, self.archiveLimits) = (root, execRoot, monitor, archiveLimits)

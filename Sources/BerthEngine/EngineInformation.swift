@@ -1,4 +1,4 @@
-internal import BerthContainers
+public import BerthContainers
 internal import BerthImages
 internal import BerthLinux
 internal import BerthNetworking
@@ -30,6 +30,8 @@ public struct EngineInformation: Sendable, Hashable {
     public var imageCount: Int
     /// The network drivers.
     public var networkDrivers: [String]
+    /// How logs are kept unless a container says otherwise.
+    public var logDriver: LogDriver
     /// 1 or 2.
     public var cgroupVersion: Int
     /// What control groups can limit: `memory`, `cpu`, `pids` ….
@@ -95,7 +97,7 @@ extension Engine {
             id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
             containerCount: all.count, runningContainerCount: all.count { $0.status == .running },
             pausedContainerCount: all.count { $0.status == .paused }, imageCount: images.count,
-            networkDrivers: networks.drivers.names, cgroupVersion: groups.version,
+            networkDrivers: networks.drivers.names, logDriver: containers.logDefaults.driver, cgroupVersion: groups.version,
             cgroupControllers: Set(groups.version1.flatMap(\.controllers) + groups.unifiedControllers),
             limitsSwap: memoryGroup.map { HostFile.exists("\($0)/\(swapLimit)") } ?? false,
             forwardsIPv4: line("/proc/sys/net/ipv4/ip_forward") == "1", descriptorCount: Self.descriptorCount(),

@@ -18,6 +18,8 @@ public struct SystemInfo: JSONWritable, Hashable {
     public var root = ""
     /// Names of network drivers.
     public var networkDrivers: [String] = []
+    /// The log driver of containers that name none.
+    public var logDriver = "json-file"
     /// Names of log drivers.
     public var logDrivers: [String] = []
     /// Whether memory can be limited.
@@ -113,7 +115,7 @@ public struct SystemInfo: JSONWritable, Hashable {
             writer.member("OomKillDisable", disablesOutOfMemoryKiller)
             writer.member("NGoroutines", 0)
             writer.member("SystemTime", systemTime)
-            writer.member("LoggingDriver", "json-file")
+            writer.member("LoggingDriver", logDriver)
             writer.member("CgroupDriver", "cgroupfs")
             writer.member("CgroupVersion", cgroupVersion)
             writer.member("NEventsListener", eventListenerCount)

@@ -9,6 +9,8 @@ struct ConfigurationFile: Decodable {
     var maxConcurrentUploads: Int?
     var maxDownloadAttempts: Int?
     var offline: Bool?
+    var logDriver: String?
+    var logOptions: [String: String]?
 
     private enum Key: String, CodingKey, CaseIterable {
         case registryMirrors = "registry-mirrors"
@@ -17,6 +19,8 @@ struct ConfigurationFile: Decodable {
         case maxConcurrentUploads = "max-concurrent-uploads"
         case maxDownloadAttempts = "max-download-attempts"
         case offline
+        case logDriver = "log-driver"
+        case logOptions = "log-opts"
     }
     private struct AnyKey: CodingKey {
         let stringValue: String
@@ -44,6 +48,8 @@ struct ConfigurationFile: Decodable {
         maxConcurrentDownloads = try values.decodeIfPresent(Int.self, forKey: .maxConcurrentDownloads)
         maxConcurrentUploads = try values.decodeIfPresent(Int.self, forKey: .maxConcurrentUploads)
         maxDownloadAttempts = try values.decodeIfPresent(Int.self, forKey: .maxDownloadAttempts)
+        logDriver = try values.decodeIfPresent(String.self, forKey: .logDriver)
+        logOptions = try values.decodeIfPresent([String: String].self, forKey: .logOptions)
         offline = try values.decodeIfPresent(Bool.self, forKey: .offline)
     }
 

@@ -52,6 +52,7 @@ internal import Logging
         help: "What host-gateway stands for in --add-host: an address of each version at most. (default: the default network's gateway)",
         transform: Program.address)
     var hostGateway: [IPAddress] = []
+    @OptionGroup var logs: LogFlags
     @OptionGroup var registries: RegistryFlags
     @OptionGroup var served: ImagesRegistryFlags
     @Option(
@@ -70,7 +71,9 @@ internal import Logging
         let level = try Self.level(logLevel)
         let addresses = try addresses()
         let hostGateway = try HostGateway(hostGateway)
-        let registry = try registries.configuration(try ConfigurationFile.read(configFile), environment: Self.environment)
+        let file = try ConfigurationFile.read(configFile)
+        let registry = try registries.configuration(file, environment: Self.environment)
+        let logDefaults = try logs.defaults(file)
         guard geteuid() == 0 else { throw Refusal("berthd needs to be started as root: it makes namespaces, mounts and control groups.") }
         Heap.limitArenas(to: Self.arenaCount)
         // Before any other thread exists, so that all of them leave the signals to this one.
@@ -84,7 +87,7 @@ internal import Logging
             engine: EngineConfiguration(
                 root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
                 firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault,
-                hostGateway: hostGateway, registry: registry),
+                hostGateway: hostGateway, logDefaults: logDefaults, registry: registry),
             daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, registry: serving,
             pidFile: pidfile, log: log)
         Task {
