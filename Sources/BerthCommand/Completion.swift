@@ -85,6 +85,7 @@ struct Completion: Verb {
             }
         }
         if first == "volume" { return ["inspect", "rm", "update"].contains(entry.names[0]) ? try volumeNames(daemon) : [] }
+        if before.last == "--log-driver" { return try logDrivers(daemon) }
         if before.last == "--network" || before.last == "--net" { return try networkNames(daemon) }
         switch entry.names[0] {
         case "attach", "commit", "diff", "exec", "export", "kill", "logs", "port", "rm", "start", "stats", "stop", "top", "wait", "why",
@@ -100,6 +101,10 @@ struct Completion: Verb {
     private static func containerNames(_ daemon: Daemon) throws -> [String] {
         try daemon.call("GET", "/containers/json", query: [("all", "1")]).elements
             .flatMap { ($0["Names"]?.elements ?? []).compactMap(\.text) }.map { String($0.drop { $0 == "/" }) }
+    }
+
+    private static func logDrivers(_ daemon: Daemon) throws -> [String] {
+        (try daemon.call("GET", "/info")["Plugins"]?["Log"]?.elements ?? []).compactMap(\.text)
     }
 
     private static func networkNames(_ daemon: Daemon) throws -> [String] {

@@ -41,7 +41,7 @@ struct ContainerFlags: ParsableArguments {
     @Option(help: help("Add link to another container", "list")) var link: [String] = []
     @Option(name: .customLong("link-local-ip"), help: help("Container IPv4/IPv6 link-local addresses", "list"))
     var linkLocalIP: [String] = []
-    @Option(help: help("Where the output is kept: json-file, local or none")) var logDriver: String?
+    @Option(help: help("Where the output is kept: json-file, local, syslog, journald, fluentd or none")) var logDriver: String?
     @Option(help: help("Log driver options", "list")) var logOpt: [String] = []
     @Option(help: help("Container MAC address (e.g., 92:d0:c6:0a:29:33)")) var macAddress: String?
     @Option(name: [.short, .long], help: help("Memory limit: a number of bytes, or one with k, m or g", "bytes")) var memory: String?

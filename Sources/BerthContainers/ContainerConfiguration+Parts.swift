@@ -212,8 +212,17 @@ public enum LogDriver: String, Sendable, Hashable, Codable, CaseIterable {
     case jsonFile = "json-file"
     /// In files that are the engine's own business: as ``jsonFile``, compressed when they are full, without labels and the like.
     case local
+    /// To syslog, of this host or of another.
+    case syslog
+    /// To systemd's journal.
+    case journald
+    /// To fluentd, by its forward protocol.
+    case fluentd
     /// Nowhere: only clients that are attached see it.
     case none
+
+    /// Whether another program is told. What it is told is kept here too, unless that is not wanted.
+    var hasReceiver: Bool { [.syslog, .journald, .fluentd].contains(self) }
 
     /// What can be named, in order.
     public static var names: [String] { allCases.filter { $0 != .default }.map(\.rawValue).sorted() }
@@ -224,5 +233,5 @@ extension ContainerConfiguration {
     func logSettings() throws(ContainerError) -> LogSettings { try LogSettings(logDriver, logOptions) }
 
     /// Whether there is something to be read again.
-    var keepsLogFile: Bool { logDriver != .none }
+    var keepsLogFile: Bool { (try? logSettings().keepsFile) ?? false }  // what was made has settings that make sense
 }

@@ -191,8 +191,9 @@ extension ContainerStore {
             }
         }
         let userText = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? document.imageExecution.user ?? ""
+        let log = try await object.lane.run { () throws(ContainerError) in try self.log(of: object, document) }
         var start = Runtime.Start(
-            log: try log(of: object, document),
+            log: log,
             input: !configuration.openStandardInput ? .none : configuration.standardInputOnce ? .once : .open
         ) { root throws(RuntimeError) in
             do throws(ContainerError) {
@@ -578,7 +579,10 @@ extension ContainerStore {
                 // As Docker has it, with the name of the algorithm.
                 .shortImageID: String(imageID.prefix(12)), .imageID: imageID, .image: configuration.image, .daemon: "berth",
             ])
-        let name = configuration.keepsLogFile ? "\(object.id)-json.log" : ""
-        return try configuration.logSettings().log(named: name, facts)
+        let hostname: String
+        do throws(Errno) {
+            hostname = String(decoding: try HostFile.read("/proc/sys/kernel/hostname", limit: 256).prefix { $0 != 10 }, as: UTF8.self)
+        } catch { throw Self.storage("cannot read the host's name", error) }
+        return try configuration.logSettings().log(named: "\(object.id)-json.log", hostname: hostname, facts)
     }
 }

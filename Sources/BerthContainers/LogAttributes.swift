@@ -40,6 +40,8 @@ struct LogAttributes: Hashable, Sendable {
     }
 
     /// The labels and variables that are meant.
+    ///
+    /// - Throws: `invalid` for more than ``byteLimit`` bytes.
     func texts(_ facts: Facts) throws(ContainerError) -> [String: String] {
         var found: [String: String] = [:]
         let variables = facts.environment.compactMap { variable -> (String, String)? in
@@ -55,7 +57,15 @@ struct LogAttributes: Hashable, Sendable {
         }
         try take(facts.labels.map { ($0.key, $0.value) }, labels, labelPattern)
         try take(variables, self.variables, variablePattern)
+        try Self.check(found.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count })
         return found
+    }
+
+    private static func check(_ byteCount: Int) throws(ContainerError) {
+        guard byteCount <= byteLimit else {
+            throw ContainerError(
+                .invalid, "labels, variables and tag of each log line would have \(byteCount) bytes: at most \(byteLimit) are taken")
+        }
     }
 
     /// The text `"attrs":{…}` of each line of a file; empty for none.
@@ -68,10 +78,7 @@ struct LogAttributes: Hashable, Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let bytes = try? encoder.encode(attributes) else { return "" }  // text can always be encoded
-        guard bytes.count <= Self.byteLimit else {
-            throw ContainerError(
-                .invalid, "labels, variables and tag of each log line would have \(bytes.count) bytes: at most \(Self.byteLimit) are taken")
-        }
+        try Self.check(bytes.count)
         return "\"attrs\":" + String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -13,9 +13,9 @@ public struct LogDefaults: Hashable, Sendable {
     /// - Throws: `invalid` for options that the driver does not have or that make no sense, `unsupported`.
     public init(driver: LogDriver, options: [String: String]) throws(ContainerError) {
         guard driver != .none || options.isEmpty else { throw ContainerError(.invalid, "invalid logging opts for driver none") }
-        _ = try LogSettings(driver, options)
         self.driver = driver == .default ? .jsonFile : driver
         self.options = options
+        _ = try LogSettings(self.driver, options)
     }
 
     /// What a container has then in force.

@@ -1,3 +1,5 @@
+internal import BerthOCI
+
 /// The values of log options, as Docker reads them.
 enum LogOptionText {
     /// A size that is decimal, `10m`, `1.5GB`; `nil` for `-1`, which is no bound.
@@ -34,5 +36,19 @@ enum LogOptionText {
         if ["1", "t", "T", "TRUE", "true", "True"].contains(text) { return true }
         if ["0", "f", "F", "FALSE", "false", "False"].contains(text) { return false }
         throw ContainerError(.invalid, "strconv.ParseBool: parsing \"\(text)\": invalid syntax")
+    }
+
+    /// A length of time, as Go writes it.
+    static func milliseconds(_ text: String) throws(ContainerError) -> UInt64 {
+        guard let nanoseconds = GoDuration.nanoseconds(text), nanoseconds >= 0 else {
+            throw ContainerError(.invalid, "time: invalid duration \"\(text)\"")
+        }
+        return UInt64(nanoseconds) / 1_000_000
+    }
+
+    /// A number that is not negative.
+    static func count(_ text: String) throws(ContainerError) -> UInt64 {
+        guard let count = UInt64(text) else { throw ContainerError(.invalid, "strconv.ParseUint: parsing \"\(text)\": invalid syntax") }
+        return count
     }
 }

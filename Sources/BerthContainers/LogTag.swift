@@ -3,6 +3,11 @@ struct LogTag: Hashable, Sendable {
     private enum Piece: Hashable { case text(String), name(Name) }
     private let pieces: [Piece]
 
+    /// What a receiver is told unless another is asked for.
+    static let standard = LogTag(pieces: [.name(.shortID)])
+
+    private init(pieces: [Piece]) { self.pieces = pieces }
+
     /// What a template can name.
     enum Name: String, CaseIterable, Hashable, Sendable {
         case shortID = "ID"

@@ -163,7 +163,7 @@ enum ImageChanges {
                 check.retries = count
                 continue
             }
-            guard let time = duration(parts[1]) else { throw ImageError(.invalid, "time: invalid duration \"\(parts[1])\"") }
+            guard let time = GoDuration.nanoseconds(parts[1]) else { throw ImageError(.invalid, "time: invalid duration \"\(parts[1])\"") }
             switch parts[0] {
             case "interval": check.interval = time
             case "timeout": check.timeout = time
@@ -184,22 +184,6 @@ enum ImageChanges {
         default: throw ImageError(.invalid, "Unknown type \"\(type)\" in HEALTHCHECK (try CMD)")
         }
         return check
-    }
-
-    /// Go's durations, in nanoseconds: `1m30s`.
-    private static func duration(_ text: Substring) -> Int64? {
-        let units: [(String, Double)] = [("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)]
-        var (rest, total) = (text, 0.0)
-        guard !rest.isEmpty else { return nil }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isNumber || $0 == "." }
-            rest = rest.dropFirst(digits.count)
-            let name = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(name.count)
-            guard let value = Double(digits), let unit = units.first(where: { $0.0 == name }) else { return nil }
-            total += value * unit.1
-        }
-        return total < 9e18 ? Int64(total) : nil
     }
 }
 

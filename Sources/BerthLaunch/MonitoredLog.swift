@@ -10,13 +10,15 @@ public struct MonitoredLog: Hashable, Sendable {
     public var attributes = ""
     /// Whether full files are compressed.
     public var compresses = false
+    /// Another program that is told the same; `nil` for none.
+    public var receiver: LogReceiver?
 
     /// One file that has no bound.
     public init(name: String) { self.name = name }
 
     /// What of it an engine says that knows only a name is the name; the rest follows where it is needed.
     private var hasBounds: Bool { maximumByteCount > 0 || !attributes.isEmpty || hasMore }
-    private var hasMore: Bool { compresses }
+    private var hasMore: Bool { compresses || receiver != nil }
 
     /// Writes all but the name, which stands elsewhere in the message.
     func encodeRest(to out: inout PlanWriter) {
@@ -26,6 +28,7 @@ public struct MonitoredLog: Hashable, Sendable {
         out.string(attributes)
         guard hasMore else { return }
         out.number(compresses ? 1 : 0)
+        if let receiver { out.receiver(receiver) }
     }
 
     /// Reads all but the name.
@@ -34,5 +37,6 @@ public struct MonitoredLog: Hashable, Sendable {
         (maximumByteCount, fileCount, attributes) = (try fields.value(), try fields.value(), try fields.text())
         guard !fields.isAtEnd else { return }
         compresses = try fields.value() != 0
+        if !fields.isAtEnd { receiver = try fields.receiver() }
     }
 }

@@ -1,15 +1,7 @@
-internal import Glibc
-
-/// Turns a process's output into lines of Docker's json-file format: `{"log":"…\n","stream":"stdout","time":"…"}`.
-///
-/// A line is written when its end has come, or 16 KiB of it; the rest of a longer one follows as further entries, of which only the last ends in
-/// `\n`; none of them ends within a character. One value a stream.
+/// Turns a process's output into lines of Docker's json-file format: `{"log":"…\n","stream":"stdout","time":"…"}`. One value a stream.
 struct LineFormat {
-    /// The most bytes of output in one entry, as with Docker.
-    static let maximumEntryByteCount = 16 << 10
-
     private let suffixStart: [UInt8]
-    private var partial: [UInt8] = []
+    private var splitter = LineSplitter()
     /// How many bytes of output are in the entries that were appended.
     private(set) var formattedByteCount: UInt64 = 0
 
@@ -18,61 +10,29 @@ struct LineFormat {
         suffixStart = Array(#"","stream":"\#(streamName)",\#(attributes.isEmpty ? "" : attributes + ",")"time":""#.utf8)
     }
 
-    /// Whether there is a beginning of a line that has not been written.
-    var hasPartialLine: Bool { !partial.isEmpty }
-
     /// Appends entries for what has come to `out`.
     ///
     /// - Parameter time: the time as text, the same for all entries of one batch.
     mutating func append(_ bytes: borrowing Span<UInt8>, time: [UInt8], to out: inout [UInt8]) {
-        var start = 0
-        let count = bytes.count
-        while start < count {
-            let room = Self.maximumEntryByteCount - partial.count
-            let limit = min(count, start + room)
-            let end = Self.newline(bytes, start, limit)
-            if end < limit {
-                entry(bytes, start, end + 1, time, &out)
-                start = end + 1
-            } else if limit - start == room {
-                // In the middle of a character both halves would be lost: it goes into the next entry as a whole.
-                if room > 3 {
-                    let end = limit - Self.beginningOfCharacter(bytes, before: limit)
-                    entry(bytes, start, end, time, &out)
-                    start = end
-                } else {
-                    Self.copy(bytes, start, limit, &partial)
-                    start = limit
-                    let next = Array(partial.suffix(Self.beginningOfCharacter(partial.span, before: partial.count)))
-                    partial.removeLast(next.count)
-                    entry(bytes, limit, limit, time, &out)
-                    partial += next
-                }
-            } else {
-                Self.copy(bytes, start, count, &partial)
-                return
-            }
-        }
+        let suffix = suffixStart + time
+        var count: UInt64 = 0
+        splitter.append(bytes) { Self.entry($0, suffix, &count, &out) }
+        formattedByteCount += count
     }
 
     /// Appends what is left when there will be no more.
     mutating func finish(time: [UInt8], to out: inout [UInt8]) {
-        guard !partial.isEmpty else { return }
-        entry([UInt8]().span, 0, 0, time, &out)
+        let suffix = suffixStart + time
+        var count: UInt64 = 0
+        splitter.finish { Self.entry($0, suffix, &count, &out) }
+        formattedByteCount += count
     }
 
-    private mutating func entry(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ time: [UInt8], _ out: inout [UInt8]) {
+    private static func entry(_ bytes: borrowing Span<UInt8>, _ suffix: [UInt8], _ count: inout UInt64, _ out: inout [UInt8]) {
         out += #"{"log":""#.utf8
-        formattedByteCount += UInt64(partial.count + end - start)
-        if partial.isEmpty {
-            Self.escape(bytes, start, end, &out)
-        } else {
-            Self.copy(bytes, start, end, &partial)
-            Self.escape(partial.span, 0, partial.count, &out)
-            partial.removeAll(keepingCapacity: true)
-        }
-        out += suffixStart
-        out += time
+        count += UInt64(bytes.count)
+        escape(bytes, 0, bytes.count, &out)
+        out += suffix
         out += "\"}\n".utf8
     }
 
@@ -117,16 +77,6 @@ struct LineFormat {
         unsafe bytes.withUnsafeBufferPointer { unsafe out.append(contentsOf: UnsafeBufferPointer(rebasing: $0[start..<end])) }
     }
 
-    /// Where the next newline is; `end` if there is none before.
-    private static func newline(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int) -> Int {
-        guard start < end else { return end }
-        return unsafe bytes.withUnsafeBytes { buffer in
-            let first = unsafe buffer.baseAddress! + start
-            guard let found = unsafe memchr(first, 10, end - start) else { return end }
-            return unsafe start + (UnsafeRawPointer(found) - first)
-        }
-    }
-
     /// The first byte from `start` on that may not stand in a JSON string as it is, or that is no ASCII; `end` if there is none before.
     private static func plainEnd(_ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int) -> Int {
         unsafe bytes.withUnsafeBytes { buffer in
@@ -160,17 +110,6 @@ struct LineFormat {
     /// U+2028 and U+2029 end a line in JavaScript; Go escapes them.
     private static func isLineSeparator(_ bytes: borrowing Span<UInt8>, _ index: Int, _ end: Int) -> Bool {
         index + 2 < end && bytes[index] == 0xe2 && bytes[index + 1] == 0x80 && bytes[index + 2] & 0xfe == 0xa8
-    }
-
-    /// How many bytes before `end` are the beginning of a character, and no whole one: 0 ... 3.
-    private static func beginningOfCharacter(_ bytes: borrowing Span<UInt8>, before end: Int) -> Int {
-        for length in 1...3 where length <= end {
-            let byte = bytes[end - length]
-            if byte & 0xc0 == 0x80 { continue }
-            let whole = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 1
-            return whole > length && byte <= 0xf4 ? length : 0
-        }
-        return 0
     }
 
     /// The length of the UTF-8 sequence at `index`, or `nil` if there is none that is well-formed.

@@ -17,6 +17,7 @@ internal import Glibc
     private var isRemovedAtItsEnd = false
     private var root: OwnedDescriptor?
     private var log: LogFile?
+    private var receiver: ReceiverLog?
     private var main: MonitoredProcess?
     private var executions: [MonitoredProcess] = []
     /// Clients that came before the container was started: they miss nothing of it.
@@ -91,7 +92,7 @@ internal import Glibc
 
     private var isFinished: Bool {
         guard exitStatus != nil else { return main == nil && connections.isEmpty }
-        return !isStaying && !hasWaitingClients
+        return !isStaying && !hasWaitingClients && !hasWaitingReceiver
     }
 
     /// Whether the container has ended and its sandbox has not.
@@ -99,10 +100,13 @@ internal import Glibc
 
     private var hasWaitingClients: Bool { processes.contains { $0.clients.contains { $0.pendingByteCount > 0 && !$0.hasGone } } }
 
+    /// Whether the container's last words have not all been told, and it is not too late.
+    private var hasWaitingReceiver: Bool { (receiver?.hasWaiting ?? false) && monotonicNanoseconds() < lingersUntil }
+
     private var processes: [MonitoredProcess] { (main.map { [$0] } ?? []) + executions }
 
     private enum Watched {
-        case signals, listener, sandboxListener, relay
+        case signals, listener, sandboxListener, relay, receiver
         case connection(Connection)
         case output(MonitoredProcess, MonitoredProcess.Source)
         case input(MonitoredProcess)
@@ -126,9 +130,13 @@ internal import Glibc
         if listener != nil { watch(.listener, listener!, POLLIN) }
         if sandboxListener != nil { watch(.sandboxListener, sandboxListener!, POLLIN) }
         if let relay = held.relay { watch(.relay, relay.epoll, POLLIN) }
+        if let news = receiver?.polled {
+            watched.append(.receiver)
+            polled.append(news)
+        }
         for connection in connections { watch(.connection(connection), connection.socket.descriptor, POLLIN) }
         for process in processes {
-            if !process.isHeldBack {
+            if !isHeldBack(process) {
                 if process.terminal != nil { watch(.output(process, .terminal), process.terminal!, POLLIN) }
                 if process.output != nil { watch(.output(process, .output), process.output!, POLLIN) }
                 if process.errors != nil { watch(.output(process, .errors), process.errors!, POLLIN) }
@@ -153,6 +161,8 @@ internal import Glibc
         for (what, events) in zip(watched, polled) where events.revents != 0 { handle(what, Int32(events.revents)) }
         // The relay's own clock may have come to something without any news.
         if let relay = held.relay, let deadline = relay.nextDeadline, deadline <= monotonicNanoseconds() { unsafe relay.serve(buffer) }
+        if exitStatus != nil, !hasWaitingReceiver { receiver = nil }
+        if let deadline = receiver?.retryDeadline, deadline <= monotonicNanoseconds() { receiver?.retry() }
         if log?.isCompressing ?? false {
             log?.compressMore()
             hasSpareMemory = !(log?.isCompressing ?? false)
@@ -174,7 +184,8 @@ internal import Glibc
             if exitStatus == nil { wake(at: monotonicNanoseconds() + 1_000_000_000) }
         }
         // With an exit recorded, slow clients are waited for, but not for ever.
-        if exitStatus != nil, hasWaitingClients { wake(at: lingersUntil) }
+        if exitStatus != nil, hasWaitingClients || hasWaitingReceiver { wake(at: lingersUntil) }
+        if let deadline = receiver?.retryDeadline { wake(at: deadline) }
         return deadline.map { Int32(clamping: max(0, ($0 - monotonicNanoseconds() + 999_999) / 1_000_000)) } ?? -1
     }
 
@@ -184,6 +195,7 @@ internal import Glibc
         case .listener: if listener != nil { accept(from: listener!) }
         case .sandboxListener: if sandboxListener != nil { accept(from: sandboxListener!) }
         case .relay: if let relay = held.relay { unsafe relay.serve(buffer) }
+        case .receiver: receiver?.handle()
         case .connection(let connection): serve(connection)
         case .output(let process, let source): if !pump(process, source) { endIfDone(process) }
         case .input(let process): process.writeInput()
@@ -202,6 +214,11 @@ internal import Glibc
         }
     }
 
+    /// Whether somebody who does not read makes a process wait.
+    private func isHeldBack(_ process: MonitoredProcess) -> Bool {
+        process.isHeldBack || (process.number == 0 && receiver?.isFull ?? false)
+    }
+
     /// Reads once from a process and hands on. Returns whether there may be more.
     @discardableResult
     private func pump(_ process: MonitoredProcess, _ source: MonitoredProcess.Source) -> Bool {
@@ -210,7 +227,9 @@ internal import Glibc
         let isError = source == .errors
         let bytes = unsafe UnsafeRawBufferPointer(buffer)[..<count]
         if process.number == 0 {
-            unsafe log?.append(Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes)), isError: isError)
+            let output = unsafe Span<UInt8>(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes))
+            log?.append(output, isError: isError)
+            receiver?.append(output, isError: isError)
         }
         if !process.clients.isEmpty { unsafe process.deliver(Array(bytes)[...], isError: isError) }
         return true
@@ -238,6 +257,7 @@ internal import Glibc
     private func containerEnded(_ process: MonitoredProcess) {
         for source in [MonitoredProcess.Source.terminal, .output, .errors] { while pump(process, source) {} }
         log?.finish()
+        receiver?.finish()
         guard let exit = process.exit else { return }
         let status = MonitorAnswer.ExitStatus(
             code: exit.code, signal: exit.signal, outOfMemory: wasKilledForMemory(), startedAt: process.startedAt, finishedAt: exit.at)
@@ -459,6 +479,7 @@ internal import Glibc
                 appendingTo: try PathBytes(launch.log.name), in: stateDirectory!, limits: LogLimits(launch.log),
                 attributes: launch.log.attributes)
         }
+        receiver = try launch.log.receiver.map(ReceiverLog.init)
         memoryEventsPath = launch.memoryEventsPath
         let launched = try PlanPerformer.perform(plan, root: root, target: nil, fileLimit: held.fileLimitBefore)
         let process = try MonitoredProcess(launched, number: 0, input: launch.input)

@@ -5,7 +5,7 @@ internal import Berth
 struct LogFlags: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where containers' output is kept unless they say otherwise: json-file, local or none. (default: json-file)",
+            "Where containers' output is kept unless they say otherwise: json-file, local, syslog, journald, fluentd or none. (default: json-file)",
             valueName: "driver"))
     var logDriver: String?
     @Option(

@@ -174,7 +174,7 @@ struct ConfigurationDocumentTests {
             #"{"image":1}"#, #"{"image":"x","network":1}"#, #"{"image":"x","seccomp":{"kind":"open"}}"#,
             #"{"image":"x","seccomp":{"kind":"profile"}}"#,
             #"{"image":"x","bindMounts":[{"source":"/a","target":"/b","readOnly":false,"propagation":"sideways","createsSource":true}]}"#,
-            #"{"image":"x","logDriver":"syslog"}"#,
+            #"{"image":"x","logDriver":"gelf"}"#,
             #"{"image":"x","namespaces":{"pid":"odd"}}"#,
             #"{"image":"x","initialTerminalRows":65536}"#, #"{"image":"x","environment":"A=1"}"#,
         ])

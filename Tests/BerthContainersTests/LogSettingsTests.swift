@@ -9,7 +9,7 @@ import Testing
         names: [.name: "web", .shortID: "abc"])
 
     private func log(_ driver: LogDriver, _ options: [String: String]) throws -> MonitoredLog {
-        try LogSettings(driver, options).log(named: "l", facts)
+        try LogSettings(driver, options).log(named: "l", hostname: "host", facts)
     }
 
     @Test func aLogIsBoundedUnlessToldOtherwise() throws {
@@ -62,7 +62,7 @@ import Testing
                 == #""attrs":{"B":"x=y","a":"\"1\"","tag":"web-abc"}"#)
         #expect(try log(.jsonFile, [:]).attributes == "")
         let many = LogAttributes.Facts(labels: ["a": String(repeating: "x", count: 17 << 10)], environment: [], names: [:])
-        #expect(throws: ContainerError.self) { try LogSettings(.jsonFile, ["labels": "a"]).log(named: "l", many) }
+        #expect(throws: ContainerError.self) { try LogSettings(.jsonFile, ["labels": "a"]).log(named: "l", hostname: "host", many) }
     }
 
     /// As Go's, a pattern need not match a whole name.
@@ -70,6 +70,11 @@ import Testing
         #expect(
             try log(.jsonFile, ["labels-regex": "^com\\.", "env-regex": "B$", "labels": "b"]).attributes
                 == #""attrs":{"AB":"5","B":"x=y","b":"2","com.x":"3","com.y":"4"}"#)
+    }
+
+    @Test func aTagNamesWhatAContainerHas() throws {
+        #expect(try LogTag(parsing: "a{{ .Name }}b{{.ID}}").filled(facts.names) == "awebbabc")
+        #expect(LogTag.standard.filled(facts.names) == "abc")
     }
 
     @Test func linesWithAttributesAreRead() {

@@ -118,7 +118,7 @@ struct CreateRequestTests {
     @Test(
         "What cannot be, or does not exist here, is refused",
         arguments: [
-            #"{"Memory":-1}"#, #"{"CpuShares":-1}"#, #"{"NanoCpus":-5}"#, #"{"ShmSize":-1}"#, #"{"LogConfig":{"Type":"syslog"}}"#,
+            #"{"Memory":-1}"#, #"{"CpuShares":-1}"#, #"{"NanoCpus":-5}"#, #"{"ShmSize":-1}"#, #"{"LogConfig":{"Type":"gelf"}}"#,
             #"{"RestartPolicy":{"Name":"sometimes"}}"#, #"{"PidMode":"odd"}"#,
             #"{"IpcMode":"container:"}"#, #"{"Runtime":"odd"}"#, #"{"Isolation":"hyperv"}"#, #"{"StorageOpt":{"size":"1G"}}"#,
             #"{"BlkioWeight":-1}"#, #"{"BlkioDeviceReadBps":[{"Path":"/dev/a","Rate":-1}]}"#, #"{"Devices":[{"Odd":"x"}]}"#,

@@ -30,7 +30,7 @@ import Testing
 
     /// As Docker splits them: 16 KiB of output an entry, and only the last of a line ends in a newline.
     @Test(arguments: [0, 1, 100]) func aLongLineIsSplitEverySixteenKibibytes(_ extra: Int) throws {
-        let line = [UInt8](repeating: UInt8(ascii: "x"), count: 2 * LineFormat.maximumEntryByteCount + extra) + [10]
+        let line = [UInt8](repeating: UInt8(ascii: "x"), count: 2 * LineSplitter.maximumEntryByteCount + extra) + [10]
         let found = try entries([line, Array("next\n".utf8)])
         #expect(found.map(\.log.utf8.count) == [16384, 16384, extra + 1, 5])
         #expect(found.map { $0.log.hasSuffix("\n") } == [false, false, true, true])

@@ -1,0 +1,87 @@
+internal import BerthLaunch
+internal import BerthLinux
+internal import Glibc
+
+/// A socket through which a receiver is told records. No call waits.
+struct ReceiverSocket: ~Copyable {
+    let descriptor: OwnedDescriptor
+    /// Whether a record is one datagram.
+    let hasDatagrams: Bool
+    /// Whether a datagram that is too large may come as a file.
+    private let takesFiles: Bool
+    /// Whether it is known to be connected.
+    private(set) var isConnected: Bool
+
+    /// Begins to connect.
+    ///
+    /// - Throws: `ENOENT`, `ECONNREFUSED` and the like where that fails at once.
+    init(to receiver: LogReceiver) throws(Errno) {
+        let made = try Self.socket(receiver.place)
+        let (isConnected, hasDatagrams): (Bool, Bool)
+        switch receiver.place {
+        case .stream: (isConnected, hasDatagrams) = (true, false)
+        case .datagrams: (isConnected, hasDatagrams) = (true, true)
+        case .tcp(let endpoint): (isConnected, hasDatagrams) = (try made.beginConnecting(to: endpoint), false)
+        case .udp(let endpoint): (isConnected, hasDatagrams) = (try made.beginConnecting(to: endpoint), true)
+        }
+        if case .journal = receiver.format { takesFiles = true } else { takesFiles = false }
+        (self.isConnected, self.hasDatagrams) = (isConnected, hasDatagrams)
+        descriptor = made
+    }
+
+    private static func socket(_ place: LogReceiver.Place) throws(Errno) -> OwnedDescriptor {
+        switch place {
+        case .stream(let path): try UnixSocket.connect(.stream, to: path)
+        case .datagrams(let path): try UnixSocket.connect(.datagrams, to: path)
+        case .tcp(let endpoint): try InternetSocket.make(.stream, addressByteCount: endpoint.address.count)
+        case .udp(let endpoint): try InternetSocket.make(.datagrams, addressByteCount: endpoint.address.count)
+        }
+    }
+
+    /// Waits until it is connected, or it is too late.
+    mutating func waitConnected(milliseconds: Int32) throws(Errno) {
+        guard !isConnected else { return }
+        var polled = descriptor.withRawDescriptor { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
+        guard unsafe poll(&polled, 1, milliseconds) > 0 else { throw .ETIMEDOUT }
+        try finishConnecting()
+    }
+
+    /// To be called when a socket that was being connected has news.
+    mutating func finishConnecting() throws(Errno) {
+        if let error = descriptor.takeError() { throw error }
+        isConnected = true
+    }
+
+    /// Sends what comes behind `offset`, as much as there is room for; `nil` where there is none now.
+    borrowing func send(_ record: [UInt8], from offset: Int) throws(Errno) -> Int? {
+        do throws(Errno) { return try descriptor.sendNow(record, from: offset) } catch {
+            // Nobody heard the datagram before; that is all that it means.
+            if hasDatagrams, error == .ECONNREFUSED, !takesFiles { return try descriptor.sendNow(record, from: offset) }
+            guard takesFiles, error == .EMSGSIZE || error == .ENOBUFS else { throw error }
+            return try sendAsFile(record)
+        }
+    }
+
+    /// journald takes a file in the place of a datagram's bytes, from root also one that could still be changed.
+    private borrowing func sendAsFile(_ record: [UInt8]) throws(Errno) -> Int? {
+        let file = try HostFile.inMemory(named: "journal", record)
+        do throws(Errno) {
+            try descriptor.sendNow(file)
+            return record.count
+        } catch {
+            if error == .EAGAIN { return nil }
+            throw error
+        }
+    }
+
+    /// Whether the other side of a stream has closed it. What it says is of no use.
+    borrowing func hasBeenClosed() -> Bool {
+        guard !hasDatagrams else {
+            // It says that nobody heard the one before, and would go on saying it.
+            _ = descriptor.takeError()
+            return false
+        }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        do throws(Errno) { return try descriptor.receiveNow(into: &buffer) == 0 } catch { return true }
+    }
+}
