@@ -1,6 +1,4 @@
 """Logs that go to other programs: Debian's docker on Debian's dockerd and berth on berthd side by side, and what receivers hear of both."""
-import array
-import json
 import os
 import re
 import shutil
@@ -186,6 +184,12 @@ def test_a_receiver_that_is_not_there_at_the_start(sides, driver, option, words)
 def test_drivers_that_are_not_there(ours, driver):
     status, _, errors = run(ours, driver)
     assert status == 125 and f"logger: no log driver named '{driver}' is registered" in errors
+
+
+def test_completion_of_drivers(ours):
+    environment = {"PATH": "/usr/bin:/bin", "DOCKER_HOST": f"unix://{ours.socket}"}
+    done = subprocess.run([BIN / "berth", "__complete", "run", "--log-driver", "j"], env=environment, capture_output=True, text=True, timeout=20)
+    assert (done.stdout.split(), done.stderr) == (["journald", "json-file"], "")
 
 
 @pytest.mark.parametrize("options, words", [
