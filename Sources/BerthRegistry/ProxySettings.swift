@@ -14,8 +14,7 @@ public struct ProxySettings: Hashable, Sendable {
     /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say, in capitals or not.
     public init(environment: [String: String]) {
         func value(_ name: String) -> String? {
-            let text = environment[name] ?? environment[name.lowercased()]
-            return text?.isEmpty == false ? text : nil
+            [name, name.lowercased()].compactMap { environment[$0] }.first { !$0.isEmpty }
         }
         http = value("HTTP_PROXY")
         https = value("HTTPS_PROXY")
@@ -32,9 +31,9 @@ public struct ProxySettings: Hashable, Sendable {
 
     private static func matches(_ exception: String, _ host: String, _ port: UInt16) -> Bool {
         if exception == "*" { return true }
-        if let number = IPNumber(host) {
-            if let range = IPRange(exception) { return range.contains(number) }
-        }
+        if let number = IPNumber(host), let range = IPRange(exception) { return range.contains(number) }
+        // The last part of an address of version 6 could be read as a port.
+        if let one = IPNumber(exception) { return IPNumber(host) == one }
         let (name, exceptionPort) = RegistryAddress.splitting(registry: exception.lowercased())
         if let exceptionPort, exceptionPort != port { return false }
         if let one = IPNumber(name) { return IPNumber(host) == one }

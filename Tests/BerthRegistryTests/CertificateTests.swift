@@ -1,4 +1,5 @@
 import BerthContent
+import BerthCredentials
 import BerthLinux
 import BerthOCI
 import NIOSSL
@@ -32,17 +33,24 @@ struct CertificateTests {
         return path
     }
 
-    private func fetch(_ peer: Peer, _ directory: String?, insecure: Bool = false, host: String = "registry.test") async throws
-        -> TransferError?
-    {
+    /// What asking a peer throws.
+    ///
+    /// - Parameter work: what is asked; a manifest, if nothing else.
+    private func fetch(
+        _ peer: Peer, _ directory: String?, insecure: Bool = false, host: String = "registry.test",
+        _ credentials: RegistryCredentials? = nil,
+        uploadingBy chunk: Int? = nil, _ work: (RegistryRepository) async throws -> Void = { _ = try await $0.manifest(.tag("v1")) }
+    ) async throws -> TransferError? {
         var configuration = RegistryConfiguration()
         configuration.certificateDirectories = directory.map { [$0] } ?? []
         configuration.retries.maximumTryCount = 1
+        configuration.uploadChunkByteCount = chunk.map(UInt64.init)
         if insecure { configuration.insecureRegistries = ["\(host):\(peer.port)"] }
         let registry = Registry(
             configuration, TestClock().timing, hostAddresses: ["registry.test": "127.0.0.1", "other.test": "127.0.0.1"])
-        let repository = registry.repository(RepositoryName(of: try ImageReference(parsing: "\(host):\(peer.port)/a")))
-        let error = await failure { _ = try await repository.manifest(.tag("v1")) }
+        let name = RepositoryName(of: try ImageReference(parsing: "\(host):\(peer.port)/a"))
+        let repository = registry.repository(name, credentials: credentials)
+        let error = await failure { try await work(repository) }
         if let directory {
             let slash = directory.lastIndex(of: "/")!
             try Directory.open(String(directory[..<slash])).removeTree(try PathBytes(String(directory[directory.index(after: slash)...])))
@@ -147,6 +155,56 @@ struct CertificateTests {
         #expect(error?.code == .badAnswer)
         #expect(error?.description.contains("https to http") == true)
         #expect(plain.requests.isEmpty)
+    }
+
+    @Test("A registry that speaks TLS has nobody's password shown to a token server that does not")
+    func plainTokenServer() async throws {
+        let plain = try await Peer.start { _ in Reply(200, json: #"{"token":"t"}"#) }
+        let realm = #"Bearer realm="http://\#(plain.authority)/token",service="s""#
+        let peer = try await Peer.start(tls: try serverTLS()) { _ in Reply(401, ["WWW-Authenticate": realm]) }
+        let credentials = RegistryCredentials(.password(user: "anna", password: "secret"))
+        let error = try await fetch(peer, try directory(peer, ["ca.crt": TestCertificates.authority]), credentials)
+        #expect(error?.code == .badAnswer)
+        #expect(error?.description.contains("names a token server that does not") == true)
+        #expect(plain.requests.isEmpty)
+    }
+
+    @Test("A registry that speaks TLS has nothing sent to where it is not spoken", arguments: ["POST", "PATCH"])
+    func plainUpload(_ answered: String) async throws {
+        let plain = try await Peer.start { _ in Reply(201) }
+        let peer = try await Peer.start(tls: try serverTLS()) { request in
+            let host = request.method == answered ? "http://\(plain.authority)" : ""
+            return request.path == "/v2/" ? Reply(200) : Reply(202, ["Location": "\(host)/v2/a/blobs/uploads/1"])
+        }
+        let bytes: [UInt8] = [1, 2, 3]
+        let blob = Descriptor(mediaType: .layer, digest: Digest(of: bytes), byteCount: 3)
+        let error = try await fetch(peer, try directory(peer, ["ca.crt": TestCertificates.authority]), uploadingBy: 2) { repository in
+            try await repository.upload(blob, from: try HostFile.inMemory(named: "blob", bytes)) { _ in }
+        }
+        #expect(error?.code == .badAnswer)
+        #expect(error?.description.contains("wants a blob sent without") == true)
+        #expect(plain.requests.isEmpty)
+    }
+
+    @Test("A folder of certificates has an end, and what is none in it is not read")
+    func bounds() async throws {
+        let peer = try await Peer.start(tls: try serverTLS(), answer)
+        var files = ["ca.crt": TestCertificates.authority, "notes.txt": "nonsense", "old.crt~": "nonsense"]
+        #expect(try await fetch(peer, try directory(peer, files)) == nil)
+        for number in 1..<CertificateDirectory.maximumFileCount { files["ca\(number).crt"] = TestCertificates.authority }
+        #expect(try await fetch(peer, try directory(peer, files)) == nil)
+        files["one-more.crt"] = TestCertificates.authority
+        let long = TestCertificates.authority + String(repeating: "\n", count: CertificateDirectory.maximumByteCount)
+        for files in [files, ["ca.crt": long]] {
+            let error = try await fetch(peer, try directory(peer, files))
+            #expect(error?.code == .storage)
+            #expect(error?.description.contains("cannot read the certificates in '/var/tmp/certificates-") == true)
+        }
+        // Where there is no folder, or something else is called so, nothing is wanted.
+        let path = "/var/tmp/certificates-\(UInt64.random(in: 0...UInt64.max))"
+        try unsafe Directory.open("/").makeDirectories(try PathBytes(path)).replaceFile(
+            try PathBytes("registry.test:\(peer.port)"), with: "x".utf8Span.span.bytes, durability: .none)
+        #expect(try await fetch(peer, path)?.code == .untrusted)
     }
 
     @Test("A registry that is not named as insecure is not spoken to without TLS")

@@ -113,6 +113,27 @@ struct FaultTests {
         #expect(await failure { _ = try await repository.manifest(.digest(Digest(of: [8]))) }?.code == .digestMismatch)
     }
 
+    @Test(
+        "A registry may name a manifest by another algorithm than it was asked for, but not another manifest", arguments: ["GET", "HEAD"])
+    func anotherAlgorithm(method: String) async throws {
+        let bytes = Array(Self.manifest.utf8)
+        func found(_ reference: ManifestReference, said: Digest) async throws -> Descriptor {
+            let headers = ["Content-Type": MediaType.manifest.rawValue, "Docker-Content-Digest": "\(said)"]
+            let peer = try await peer { request, _ in Reply(200, headers, bytes, withoutBody: request.method == "HEAD") }
+            defer { withExtendedLifetime(peer) {} }
+            let repository = try peer.repository()
+            return method == "HEAD" ? try await repository.descriptor(of: reference) : try await repository.manifest(reference).descriptor
+        }
+        let (short, long) = (Digest(of: bytes), Digest(of: bytes, .sha512))
+        for (asked, said) in [(short, long), (long, short), (long, long)] {
+            #expect(try await found(.digest(asked), said: said).digest == asked)
+        }
+        #expect(try await found(.tag("v1"), said: long).digest == long)
+        let error = await failure { _ = try await found(.digest(short), said: Digest(of: [7])) }
+        #expect(error?.code == .digestMismatch)
+        #expect(error?.description.contains("the digest \(short) was asked for, and the registry") == true)
+    }
+
     @Test("A tag that is moved between two questions gives one or the other, each whole")
     func moved() async throws {
         let second = Self.manifest + " "

@@ -83,6 +83,36 @@ struct PushTests {
         #expect(count.load(ordering: .relaxed) == 2)
     }
 
+    @Test("A registry that says that it has less than it had is not believed for ever")
+    func backwards() async throws {
+        let liesLeft = Atomic<Int>(100)
+        let peer = try await Peer.start { [sample] request in
+            var reply = sample.answer(request)
+            if ["PATCH", "GET"].contains(request.method), liesLeft.wrappingSubtract(1, ordering: .relaxed).newValue >= 0 {
+                sample.state.withLock { $0.uploads["u1"] = [] }
+                reply = Reply(request.method == "GET" ? 204 : 202, ["Location": request.target, "Range": "0-0"])
+            }
+            return reply
+        }
+        let repository = try peer.repository { $0.uploadChunkByteCount = 100_000 }
+        let file = Mutex<OwnedDescriptor?>(try file())
+        let error = await failure { try await repository.upload(blob, from: file.withLock { $0.take() }!) { _ in } }
+        #expect(error?.code == .badAnswer)
+        #expect(error?.description.contains("says that it has 0 bytes of blob \(blob.digest), and was sent others") == true)
+        #expect(methods(peer).filter { $0 == "PATCH" }.count == 5)
+    }
+
+    @Test("A registry that says that it has more than it was sent is asked, and sent what it does not have")
+    func forwards() async throws {
+        let peer = try await Peer.start { [sample] request in
+            let reply = sample.answer(request)
+            return request.method == "PATCH" ? Reply(202, ["Location": request.target, "Range": "0-699999"]) : reply
+        }
+        try await peer.repository { $0.uploadChunkByteCount = 300_000 }.upload(blob, from: file()) { _ in }
+        #expect(stored() == bytes)
+        #expect(methods(peer) == ["POST", "PATCH", "GET", "PATCH", "GET", "PATCH", "PUT"])
+    }
+
     @Test func mount() async throws {
         sample.state.withLock { $0.mountable["\(blob.digest)"] = bytes }
         let peer = try await Peer.start { [sample] in sample.answer($0) }
@@ -123,6 +153,23 @@ struct PushTests {
         #expect(peer.requests.last?.path.hasSuffix("/manifests/\(manifest.descriptor.digest)") == true)
         try await repository.delete(.tag("a"))
         #expect(await failure { try await repository.delete(.tag("a")) }?.code == .notFound)
+    }
+
+    @Test("A registry that takes a manifest as another is told of; one that names it by another algorithm is not")
+    func takenAsAnother() async throws {
+        let text = Array(#"{"schemaVersion":2,"config":{},"layers":[]}"#.utf8)
+        let manifest = FetchedManifest(
+            descriptor: Descriptor(mediaType: .manifest, digest: Digest(of: text), byteCount: UInt64(text.count)), bytes: text)
+        for (said, isWrong) in [(Digest(of: [7]), true), (Digest(of: text), false), (Digest(of: text, .sha512), false)] {
+            let peer = try await Peer.start { request in
+                request.method == "PUT" ? Reply(201, ["Docker-Content-Digest": "\(said)"]) : Reply(200)
+            }
+            let repository = try peer.repository()
+            let error = await failure { try await repository.put(manifest, tags: ["a"]) }
+            #expect(error?.code == (isWrong ? .digestMismatch : nil))
+            #expect(!isWrong || error?.description.contains("took it as \(said)") == true)
+            #expect(methods(peer) == ["PUT"])
+        }
     }
 
     @Test func deletionThatIsNotOffered() async throws {

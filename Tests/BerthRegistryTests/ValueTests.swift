@@ -101,7 +101,35 @@ struct ValueTests {
             #expect(settings.proxy(to: .https, host: host, port: 443) != nil, "\(host)")
         }
         #expect(settings.proxy(to: .https, host: "c.test", port: 81) == nil)
+        // An empty variable says nothing, whichever way it is written.
+        #expect(ProxySettings(environment: ["HTTP_PROXY": "", "http_proxy": "q:2"]).http == "q:2")
+        #expect(ProxySettings(environment: ["HTTP_PROXY": "p:1", "http_proxy": "q:2"]).http == "p:1")
         #expect(ProxySettings(environment: ["NO_PROXY": "*", "HTTPS_PROXY": "http://p:1"]).proxy(to: .https, host: "x", port: 1) == nil)
+    }
+
+    @Test(
+        "What is reached without a proxy",
+        arguments: [
+            ("*.b.test", "x.b.test", 443, true), ("*.b.test", "b.test", 443, false), (".b.test", "x.b.test", 443, true),
+            ("B.Test", "b.test", 443, true), ("b.test", "x.y.b.test", 443, true), ("b.test", "b.test.evil", 443, false),
+            ("b.test:443", "x.b.test", 443, true), ("b.test:443", "b.test", 444, false), (".b.test:443", "x.b.test", 444, false),
+            ("192.0.2.1:443", "192.0.2.1", 443, true), ("192.0.2.1:443", "192.0.2.1", 444, false),
+            ("192.0.2.1", "192.0.2.10", 443, false), ("2001:db8::1", "2001:DB8:0::1", 443, true),
+            ("2001:db8::1", "2001:db8::2", 443, false),
+            ("[2001:db8::1]:443", "2001:db8::1", 443, true), ("[2001:db8::1]:443", "2001:db8::1", 444, false),
+            ("10.0.0.0/8", "10.255.0.1", 443, true), ("10.0.0.0/9", "10.128.0.1", 443, false), ("0.0.0.0/0", "192.0.2.1", 443, true),
+            ("0.0.0.0/0", "2001:db8::1", 443, false), ("2001:db8::/32", "2001:db8:1::1", 443, true),
+            ("2001:db8::/32", "2001:db9::1", 443, false), ("10.0.0.0/8", "::ffff:10.0.0.1", 443, true),
+            ("10.0.0.0/8", "10.test", 443, false),
+            ("10.0.0.0/33", "10.0.0.1", 443, false), ("10.0.0.0/-1", "10.0.0.1", 443, false), ("10.0.0.0/x", "10.0.0.1", 443, false),
+            ("10.0.0.0/8/8", "10.0.0.1", 443, false), ("*", "b.test", 443, true), ("test", "b.test", 443, true),
+            ("", "b.test", 443, false), ("none.test", "localhost", 443, true), ("none.test", "127.9.9.9", 443, true),
+            ("none.test", "::1", 443, true), ("none.test", "::ffff:127.0.0.1", 443, true), ("none.test", "localhost.test", 443, false),
+        ] as [(String, String, UInt16, Bool)])
+    func withoutProxy(exception: String, host: String, port: UInt16, isDirect: Bool) {
+        var settings = ProxySettings()
+        (settings.https, settings.exceptions) = ("http://p.test:1", [exception])
+        #expect((settings.proxy(to: .https, host: host, port: port) == nil) == isDirect)
     }
 
     @Test func ranges() {
