@@ -28,7 +28,11 @@ struct AccessTests {
     @Test("Who has not logged in is asked to, and who has may do what a rule says")
     func passwords() async throws {
         try await withRegistry(.init(), try passwords("user=alice:team/*:pull,push", "users:public:pull")) { peer, _ async throws in
-            for credentials in [nil, basic("alice:wrong"), basic("nobody:secret"), basic("alice"), "Basic !", "Bearer x", "x"] {
+            let wrong = [
+                "alice:wrong", "alice:other", "nobody:secret", "nobody:other", "alice", "alice:secret\0x", ":secret",
+            ]
+            let otherScheme = basic("alice:secret").replacing("Basic", with: "Bearer")
+            for credentials in [nil, "Basic !", "Basic", "Bearer x", "x", otherScheme] + wrong.map(basic) {
                 let answer = try await Peer(port: peer.port, credentials: credentials).send(.GET, "/v2/")
                 #expect(answer.status == 401 && answer.code == "UNAUTHORIZED")
                 #expect(answer["WWW-Authenticate"] == "Basic realm=\"berth registry\", charset=\"UTF-8\"")
@@ -111,7 +115,13 @@ struct AccessTests {
         #expect { _ = try RegistryRule(parsing: text) } throws: { ($0 as? RegistryServerError)?.code == .invalid }
     }
 
-    @Test("Password files", arguments: ["alice", ":x", "alice:secret", "alice:$apr1$x$y", "alice:{SHA}x"])
+    @Test(
+        "Password files",
+        arguments: [
+            "alice", ":x", "alice:secret", "alice:$apr1$x$y", "alice:{SHA}x", "alice:$2b$04$x",
+            "alice:$5$" + String(repeating: "x", count: 57),
+            ":$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
+        ])
     func invalidPasswords(text: String) {
         #expect { _ = try PasswordFile(text: text) } throws: { error in
             let error = error as? RegistryServerError
@@ -168,6 +178,28 @@ struct AccessTests {
         ] { #expect(authority.grant(of: wrong) == nil, "\(wrong)") }
     }
 
+    @Test("A token is read up to a length, and not looked at beyond it")
+    func longTokens() throws {
+        let key = P256.Signing.PrivateKey()
+        let authority = try authority(key.publicKey.pemRepresentation)
+        func long(_ count: Int) throws -> String {
+            try token(claims(access("a", "pull"), issuer: "auth", audience: audience(count)), by: key)
+        }
+        func audience(_ count: Int) -> String { "[\"registry\",\"\(String(repeating: "x", count: count))\"]" }
+        #expect(authority.grant(of: try long(8_000)) != nil)
+        #expect(authority.grant(of: try long(TokenAuthority.maximumByteCount)) == nil)
+    }
+
+    @Test("An authority has names that can stand in a header", arguments: ["", "a b", "a\"b", "a\\b", "a\r\nb", "\u{e4}"])
+    func authorityNames(text: String) throws {
+        let key = P256.Signing.PrivateKey().publicKey.pemRepresentation
+        for (realm, service, issuer) in [(text, "s", "i"), ("r", text, "i"), ("r", "s", text)] {
+            #expect {
+                _ = try TokenAuthority(realm: realm, service: service, issuer: issuer, publicKey: key)
+            } throws: { ($0 as? RegistryServerError)?.description.contains("cannot be the") == true }
+        }
+    }
+
     @Test("A token signed by RSA")
     func rsa() throws {
         let key = try _RSA.Signing.PrivateKey(keySize: .bits2048)
@@ -202,8 +234,10 @@ struct AccessTests {
             let lister = "{\"type\":\"registry\",\"name\":\"catalog\",\"actions\":[\"*\"]}"
             let all = Peer(port: peer.port, credentials: "Bearer \(try token(claims(lister), by: key))")
             #expect(try await all.send(.GET, "/v2/_catalog").text == "{\"repositories\":[\"a\"]}")
-            let wrong = try await Peer(port: peer.port, credentials: "Bearer x").send(.GET, "/v2/a/tags/list")
-            #expect(wrong.status == 401 && wrong["WWW-Authenticate"]?.hasSuffix(",error=\"invalid_token\"") == true)
+            for credentials in ["Bearer x", "Basic \(try token(claims(access("a", "pull")), by: key))"] {
+                let wrong = try await Peer(port: peer.port, credentials: credentials).send(.GET, "/v2/a/tags/list")
+                #expect(wrong.status == 401 && wrong["WWW-Authenticate"]?.hasSuffix(",error=\"invalid_token\"") == true)
+            }
         }
     }
 }

@@ -60,7 +60,8 @@ struct PullTests {
             ("bytes=-500", 206, 2500..<3000),
             ("bytes=2000-5000", 206, 2000..<3000), ("bytes=-9999", 206, 0..<3000), ("bytes=0-99999999999999999999999", 206, 0..<3000),
             ("Bytes=1-2", 206, 1..<3), ("bytes=500-0", 416, 0..<0), ("bytes=3000-", 416, 0..<0), ("bytes=-0", 416, 0..<0),
-            ("bytes=x-", 416, 0..<0), ("bytes=-", 416, 0..<0), ("lines=1-2", 200, 0..<3000), ("bytes=0-1,5-6", 200, 0..<3000),
+            ("bytes=x-", 416, 0..<0), ("bytes=-", 416, 0..<0), ("bytes=+1-2", 416, 0..<0), ("lines=1-2", 200, 0..<3000),
+            ("bytes=0-1,5-6", 200, 0..<3000),
         ] as [(String, Int, Range<Int>)])
     func ranges(header: String, status: Int, expected: Range<Int>) async throws {
         try await withRegistry { peer, _ async throws in
@@ -89,7 +90,12 @@ struct PullTests {
             ("/v2/a/manifests/\(String(repeating: "a", count: 129))", 400, "MANIFEST_INVALID"),
             ("/v2/a/blobs/sha256:1", 400, "DIGEST_INVALID"),
             ("/v2/a/blobs/md5:00", 400, "DIGEST_INVALID"), ("/v2/a/referrers/x", 400, "DIGEST_INVALID"), ("/v2/a", 404, "UNSUPPORTED"),
-            ("/v1/", 404, "UNSUPPORTED"), ("/v2/a/%zz/b", 400, "UNSUPPORTED"), ("/metrics", 404, "UNSUPPORTED"),
+            ("/v1/", 404, "UNSUPPORTED"), ("/v3/a/tags/list", 404, "UNSUPPORTED"), ("/a/tags/list", 404, "UNSUPPORTED"),
+            ("/metrics", 404, "UNSUPPORTED"), ("/v2/a/%zz/b", 400, "UNSUPPORTED"), ("/v2/%+1/tags/list", 400, "UNSUPPORTED"),
+            ("/v2/a/tags/list%2", 400, "UNSUPPORTED"), ("/v2/a/manifests/%00", 400, "UNSUPPORTED"),
+            ("/v2/a/manifests/%ff", 400, "UNSUPPORTED"), ("/v2/a/tags/list?n=%zz", 400, "UNSUPPORTED"),
+            ("/v2/a/tags/list?\(String(repeating: "n=1&", count: 257))", 414, "UNSUPPORTED"),
+            ("/v2/a/tags/list?last=\(String(repeating: "a", count: 8192))", 414, "UNSUPPORTED"),
         ])
     func refused(target: String, status: Int, code: String) async throws {
         try await withRegistry { peer, _ async throws in

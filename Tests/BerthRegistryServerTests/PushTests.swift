@@ -66,7 +66,9 @@ struct PushTests {
             let place = try await peer.beginUpload(to: "a")
             let first = try await peer.send(.PATCH, place, Array(blob[..<2000]), headers: [("Content-Range", "0-1999")])
             #expect(first.status == 202 && first["Range"] == "0-1999" && first["Location"] == place)
-            for range in ["0-1999", "1999-2998", "2001-3000", "x-y", "3-2"] {
+            for range in [
+                "0-1999", "1999-2998", "2001-3000", "x-y", "3-2", "+2000-2999", "2000-+2999", "2000-2999-2999", "2000-1999", "2000-",
+            ] {
                 let wrong = try await peer.send(.PATCH, place, Array(blob[..<1000]), headers: [("Content-Range", range)])
                 #expect(wrong.status == 416 && wrong["Range"] == "0-1999" && wrong["Location"] == place, "\(range)")
             }
@@ -83,6 +85,17 @@ struct PushTests {
                 .PUT, "\(place)?digest=\(digest)", Array(blob[3000...]), headers: [("Content-Range", "3000-4999")])
             #expect(end.status == 201)
             #expect(try await peer.send(.GET, "/v2/a/blobs/\(digest)").bytes == blob)
+        }
+    }
+
+    @Test("No range of a chunk is so large that its length is no number (Pushing a blob in chunks)")
+    func endlessChunk() async throws {
+        try await withRegistry { peer, _ async throws in
+            let place = try await peer.beginUpload(to: "a")
+            for range in ["0-18446744073709551615", "0-18446744073709551616"] {
+                let answer = try await peer.send(.PATCH, place, [1], headers: [("Content-Range", range)])
+                #expect(answer.status == 416 && answer.code == "BLOB_UPLOAD_INVALID", "\(range)")
+            }
         }
     }
 
@@ -145,8 +158,12 @@ struct PushTests {
                 byDigest.status == 201 && byDigest["Docker-Content-Digest"] == "\(long)" && byDigest.headers["OCI-Tag"] == ["two", "three"])
             #expect(try await peer.send(.GET, "/v2/a/manifests/two")["Docker-Content-Digest"] == "\(long)")
             #expect(try await peer.send(.GET, "/v2/a/manifests/one")["Docker-Content-Digest"] == "\(short)")
-            let wrong = try await peer.put(image.bytes, "a", "\(Digest(of: [1]))")
-            #expect(wrong.status == 400 && wrong.code == "DIGEST_INVALID")
+            for reference in ["\(Digest(of: [1]))", "t?digest=\(Digest(of: [1]))"] {
+                let wrong = try await peer.put(image.bytes, "a", reference)
+                #expect(wrong.status == 400 && wrong.code == "DIGEST_INVALID")
+            }
+            let named = try await peer.put(image.bytes, "a", "t?digest=\(long)")
+            #expect(named.status == 201 && named["Docker-Content-Digest"] == "\(long)")
             #expect(try await peer.put(image.bytes, "a", "\(short)?tag=.x").status == 400)
             let many = (0..<65).map { "tag=t\($0)" }.joined(separator: "&")
             #expect(try await peer.put(image.bytes, "a", "\(short)?\(many)").status == 414)
@@ -174,6 +191,20 @@ struct PushTests {
         }
     }
 
+    private static let reference = "{\"digest\":\"\(Digest(of: []))\",\"size\":0}"
+
+    @Test("A manifest that names more others than any has is not taken")
+    func manyReferences() async throws {
+        try await withRegistry(.init(takesSparseManifests: true)) { peer, _ async throws in
+            for (count, status) in [(32768, 201), (32769, 400)] {
+                let list = [String](repeating: Self.reference, count: count).joined(separator: ",")
+                let answer = try await peer.put(Array("{\"blobs\":[\(list)]}".utf8), "a", "t", type: "a/b")
+                #expect(answer.status == status)
+                #expect(status == 201 || answer.text.contains("more than 32768 others"))
+            }
+        }
+    }
+
     @Test(
         "What is no manifest: 400; over 4 MiB: 413 (Pushing Manifests)",
         arguments: [
@@ -182,7 +213,14 @@ struct PushTests {
             ("{\"schemaVersion\":1,\"manifests\":[]}", "application/vnd.oci.image.index.v1+json", 400),
             ("{\"schemaVersion\":2,\"mediaType\":\"a/b\",\"manifests\":[]}", "application/vnd.oci.image.index.v1+json", 400),
             ("{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:1\"}]}", "application/vnd.oci.image.index.v1+json", 400),
-            ("{}", "", 400), ("{}", "nothing", 400),
+            ("{}", "", 400), ("{}", "nothing", 400), ("{}", "a/\(String(repeating: "b", count: 254))", 400),
+            ("{\"mediaType\":\"a/b\\r\\nX-Evil: 1\"}", "", 400), ("{\"mediaType\":\"a/b\u{e4}\"}", "", 400),
+            ("{\"schemaVersion\":2}", "application/vnd.oci.image.index.v1+json", 400),
+            ("{\"schemaVersion\":1,\"layers\":[],\"config\":\(Self.reference)}", "application/vnd.oci.image.manifest.v1+json", 400),
+            ("{\"schemaVersion\":2,\"layers\":[]}", "application/vnd.oci.image.manifest.v1+json", 400),
+            ("{\"schemaVersion\":2,\"config\":\(Self.reference)}", "application/vnd.oci.image.manifest.v1+json", 400),
+            ("{\"schemaVersion\":1}", "application/vnd.docker.distribution.manifest.list.v2+json", 400),
+            ("{\"schemaVersion\":2}", "application/vnd.docker.distribution.manifest.v2+json", 400),
             (
                 "{\"schemaVersion\":2,\"manifests\":[],\"x\":\"\(String(repeating: "x", count: 4 << 20))\"}",
                 "application/vnd.oci.image.index.v1+json", 413

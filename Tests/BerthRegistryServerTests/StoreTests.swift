@@ -85,6 +85,22 @@ struct StoreTests {
         }
     }
 
+    @Test("A referrer whose bytes have gone is left out of the list, and the others are told")
+    func referrerGone() async throws {
+        let directory = temporary()
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try await serving(directory) { peer, _ async throws in
+            let image = try await peer.pushImage("a", "t")
+            let subject = ",\"subject\":{\"mediaType\":\"\(MediaType.manifest)\",\"digest\":\"\(image.manifest)\",\"size\":1}"
+            let kept = try await peer.pushImage("a", "kept", more: subject)
+            let gone = try await peer.pushImage("a", "gone", layer: [1], more: subject)
+            try FileManager.default.removeItem(atPath: "\(directory)/content/blobs/sha256/\(gone.manifest.hex)")
+            let answer = try await peer.send(.GET, "/v2/a/referrers/\(image.manifest)")
+            #expect(answer.status == 200)
+            #expect(try JSONDecoder().decode(Index.self, from: Data(answer.bytes)).manifests.map(\.digest) == [kept.manifest])
+        }
+    }
+
     // MARK: collection
 
     @Test("Collected is what no manifest names, and what no tag leads to if asked; never within the grace")

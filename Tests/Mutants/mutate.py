@@ -11,12 +11,19 @@ import sys
 FILES = [
     "BerthTar/TarReader", "BerthTar/TarHeader", "BerthTar/PaxRecords", "BerthTar/TreeExtractor", "BerthTar/TreeExtractor+Attributes",
     "BerthArchive/Decompressor", "BerthLayers/LayerRules", "BerthImages/DocumentText", "BerthImages/FoundImage", "BerthImages/FoundArchive",
-    "BerthImages/LayoutIndex", "BerthImages/ImageIndex", "BerthImages/DockerManifest", "BerthImages/LegacyRepositories",
-    "BerthImages/ArchiveDocuments", "BerthImages/ArchiveReceiver", "BerthImages/ArchiveMembers", "BerthImages/ArchiveLooks", "BerthImages/LayoutDirectory",
-    "BerthImages/ImageStore+Making", "BerthImages/ImageFetch", "BerthImages/ImageFetch+Documents", "BerthRegistry/Download", "BerthRegistry/Download+Ranges",
-    "BerthRegistry/Conversation", "BerthRegistry/Conversation+Authorization", "BerthRegistry/RegistryRepository+Reading", "BerthRegistry/RegistryRepository+Writing",
-    "BerthRegistry/ManifestLook", "BerthRegistry/RegistryAddress", "BerthRegistry/WayOut", "BerthRegistry/Upload", "BerthRegistry/Pages",
-    "BerthRegistry/CertificateFacts", "BerthRegistry/CertificateDirectory", "BerthOCI/Digest", "BerthOCI/Descriptor", "BerthOCI/Manifest", "BerthOCI/ImageConfiguration",
+    "BerthImages/LayoutIndex", "BerthImages/ImageIndex", "BerthImages/DockerManifest", "BerthImages/LegacyRepositories", "BerthImages/ArchiveDocuments",
+    "BerthImages/ArchiveReceiver", "BerthImages/ArchiveMembers", "BerthImages/ArchiveLooks", "BerthImages/LayoutDirectory",
+    "BerthImages/ImageStore+Making", "BerthImages/ImageFetch", "BerthImages/ImageFetch+Documents", "BerthRegistry/Download",
+    "BerthRegistry/Download+Ranges", "BerthRegistry/Conversation", "BerthRegistry/Conversation+Authorization", "BerthRegistry/RegistryRepository+Reading",
+    "BerthRegistry/RegistryRepository+Writing", "BerthRegistry/ManifestLook", "BerthRegistry/RegistryAddress", "BerthRegistry/WayOut",
+    "BerthRegistry/Upload", "BerthRegistry/Pages", "BerthRegistry/CertificateFacts", "BerthRegistry/CertificateDirectory", "BerthRegistry/ProxySettings",
+    "BerthRegistry/IPRange", "BerthOCI/Digest", "BerthOCI/Descriptor", "BerthOCI/Manifest", "BerthOCI/ImageConfiguration", "BerthRegistryServer/ByteRange",
+    "BerthRegistryServer/PasswordFile", "BerthRegistryServer/PullThrough", "BerthRegistryServer/Query", "BerthRegistryServer/ReceivedManifest",
+    "BerthRegistryServer/RegistryAuthentication", "BerthRegistryServer/RegistryConnection", "BerthRegistryServer/RegistryRights",
+    "BerthRegistryServer/RegistryService", "BerthRegistryServer/RegistryService+Discovery", "BerthRegistryServer/RegistryService+Pull",
+    "BerthRegistryServer/RegistryService+Push", "BerthRegistryServer/RegistryStore", "BerthRegistryServer/RegistryStore+Collection",
+    "BerthRegistryServer/RegistryStore+Manifests", "BerthRegistryServer/RegistryStore+Uploads", "BerthRegistryServer/RepositoryPath",
+    "BerthRegistryServer/RequestBody", "BerthRegistryServer/Route", "BerthRegistryServer/TokenAuthority", "BerthRegistryServer/Usage",
 ]
 # What looks like a check and refuses no input: what is then done is told instead of what goes wrong, or the work only ends earlier.
 NO_CHECKS = {
