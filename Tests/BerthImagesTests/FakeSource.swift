@@ -51,6 +51,8 @@ final class FakeSource: ContentSource {
     }
 
     func fail(_ bytes: [UInt8], _ fault: Fault?) { state.withLock { $0.faults[Digest(of: bytes)] = fault } }
+    /// Gives other bytes wherever these are asked for.
+    func replace(_ bytes: [UInt8], by other: [UInt8]) { state.withLock { $0.blobs[Digest(of: bytes)] = other } }
     func deny(_ isDenied: Bool = true) { state.withLock { $0.isDenied = isDenied } }
     var fetched: [(digest: Digest, offset: UInt64)] { state.withLock { $0.fetched } }
     func forgetFetched() { state.withLock { $0.fetched = [] } }
