@@ -62,9 +62,7 @@ public final class PasswordFile: Sendable {
 
     /// The user of a `Basic` header's value (RFC 7617), if the password is right.
     func user(ofBasic value: String) async throws(RegistryFailure) -> String? {
-        guard value.utf8.count <= 4096, let bytes = Base64.decode(value), let text = String(validating: bytes, as: UTF8.self),
-            !bytes.contains(0)
-        else { return nil }
+        guard let bytes = Base64.decode(value), let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else { return nil }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2 else { return nil }
         let key = Digest(of: salt + bytes)

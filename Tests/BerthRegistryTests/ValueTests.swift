@@ -56,6 +56,9 @@ struct ValueTests {
             ("//b.test/z", "https://b.test/z"), ("http://c.test", "http://c.test"),
         ] { #expect(base.resolving(reference)?.text == expected) }
         #expect(base.resolving("file:///etc/passwd") == nil)
+        let long = String(repeating: "a", count: URLParts.maximumByteCount - base.origin.utf8.count - 1)
+        #expect(base.resolving("/\(long)")?.path == "/\(long)")
+        #expect(base.resolving("/\(long)a") == nil)
         #expect(base.resolving("/a\r\nb") == nil)
         #expect(URLParts(parsing: "https://a.test/x")!.isSameOrigin(as: URLParts(parsing: "https://A.test:443/y")!))
         for other in ["http://a.test/x", "https://a.test:444/x", "https://b.test/x"] {
@@ -144,7 +147,7 @@ struct ValueTests {
         #expect(UploadProgress.offset(range: "0-9") == 10)
         #expect(UploadProgress.offset(range: "bytes=0-9") == 10)
         #expect(UploadProgress.offset(range: "0-0") == 0)
-        for text in ["", "1-9", "0-", "x", "0-18446744073709551615"] { #expect(UploadProgress.offset(range: text) == nil) }
+        for text in ["", "1-9", "0-", "0-5-9", "x", "0-18446744073709551615"] { #expect(UploadProgress.offset(range: text) == nil) }
     }
 
     @Test func links() {
