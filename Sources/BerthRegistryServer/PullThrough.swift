@@ -22,7 +22,6 @@ struct PullThrough: RegistryReading {
             if let kept, try await source.descriptor(of: reference).digest == kept.digest { return kept }
             return try await keep(try await source.manifest(reference), reference, path)
         } catch {
-            if error.code == .notFound { return nil }
             if let kept, Self.isAbsence(error) { return kept }
             throw Self.failure(error)
         }

@@ -74,7 +74,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     ]
 
     private static let documents: [Refusal] = [
-        Refusal("a manifest that is no JSON", manifest("{"), "manifest.json cannot be read"),
+        Refusal("a manifest that is cut off", manifest("[{"), "manifest.json cannot be read: it is cut off"),
         Refusal("a manifest of another kind", manifest("{}"), "manifest.json cannot be read"),
         Refusal("a manifest without an image", manifest("[]"), "there is no image in the archive"),
         Refusal("an image without a configuration", manifest(#"[{"Layers":[]}]"#), "'Config' is missing"),
