@@ -93,7 +93,7 @@ struct FetchDocumentTests {
             } else {
                 let error = try await refusal(source).image
                 #expect(error?.code == .tooLarge)
-                #expect(error?.description.contains("nested deeper than 8") == true)
+                #expect(error?.description.contains("the indexes of \(Digest(of: indexes[depth - 1])) are nested deeper than 8") == true)
             }
         }
     }

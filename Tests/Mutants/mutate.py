@@ -32,6 +32,8 @@ NO_CHECKS = {
     "context.isCancelled": "whoever asked has gone",
     "refusal.error.code == .cancelled": "likewise",
     "error.error.code == .cancelled": "likewise",
+    "let failure = coming.failure": "a layer that cannot be unpacked need not come to its end",
+    "failure.code != .cancelled": "which of two failures is told",
     "endpoint.isInsecure || !authorities.isEmpty || own != nil": "what is said of TLS otherwise is what the library says by itself",
     "error == .EEXIST": "any other of the kernel's answers comes again, or another one",
     "error == .ENOENT || error == .ENOTDIR || error == .ELOOP": "which directories there are no more, whose times could be set",
