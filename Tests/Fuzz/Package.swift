@@ -11,15 +11,21 @@ let houseRules: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+func room(_ name: String) -> Target.Dependency { .product(name: name, package: "berth") }
+func fuzzer(_ name: String, of parts: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: ["CFuzzer"] + parts, swiftSettings: houseRules)
+}
+
 let package = Package(
     name: "berth-fuzz",
-    dependencies: [.package(name: "berth", path: "../..", traits: [])],
+    // Digests are computed by swift-crypto, which this trait brings.
+    dependencies: [.package(name: "berth", path: "../..", traits: ["Engine"])],
     targets: [
         .target(name: "CFuzzer"),
-        .executableTarget(
-            name: "fuzz-tar",
-            dependencies: ["CFuzzer", .product(name: "BerthTar", package: "berth")], swiftSettings: houseRules),
-        .executableTarget(
-            name: "fuzz-documents", dependencies: ["CFuzzer", .product(name: "BerthOCI", package: "berth")], swiftSettings: houseRules),
+        .target(name: "FuzzBytes", dependencies: [room("BerthTar")], swiftSettings: houseRules),
+        fuzzer("fuzz-tar", of: ["FuzzBytes", room("BerthTar")]),
+        fuzzer("fuzz-documents", of: [room("BerthOCI")]),
+        fuzzer("fuzz-archives", of: ["BerthImages", "BerthLayers", "BerthContent", "BerthOCI"].map(room)),
+        fuzzer("fuzz-layers", of: ["FuzzBytes"] + ["BerthLayers", "BerthSnapshots", "BerthTar", "BerthLinux"].map(room)),
     ]
 )

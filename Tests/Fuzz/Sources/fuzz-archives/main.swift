@@ -1,0 +1,6 @@
+internal import CFuzzer
+internal import Glibc
+
+var count = CommandLine.argc
+var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = unsafe CommandLine.unsafeArgv
+exit(unsafe LLVMFuzzerRunDriver(&count, &arguments, { unsafe findImages($0, $1) }))
