@@ -84,7 +84,9 @@ final class Engine {
     }
 
     var isRuntime: Bool { if case .runtime = kind { true } else { false } }
-    var hasDaemon: Bool { if case .daemon = kind { true } else { false } }
+    var hasDaemon: Bool { socket != nil }
+    /// Where its daemon is spoken to, if it has one.
+    var socket: String? { if case .daemon(_, let socket) = kind { socket } else { nil } }
 
     // MARK: Its life
 

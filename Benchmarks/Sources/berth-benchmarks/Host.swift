@@ -119,22 +119,8 @@ enum Host {
     }
 
     private static func pings(_ path: String) -> Bool {
-        let raw = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
-        defer { close(raw) }
-        var name = sockaddr_un()
-        name.sun_family = sa_family_t(AF_UNIX)
-        unsafe withUnsafeMutableBytes(of: &name.sun_path) { unsafe $0.copyBytes(from: Array(path.utf8)) }
-        let connected = unsafe withUnsafePointer(to: &name) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(raw, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard connected == 0 else { return false }
-        let request = Array("GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8)
-        guard unsafe write(raw, request, request.count) == request.count else { return false }
-        var answer = [UInt8](repeating: 0, count: 64)
-        let count = unsafe read(raw, &answer, 64)
-        return count >= 12 && String(decoding: answer[..<12], as: UTF8.self).hasSuffix(" 200")
+        // Until it is there, everything that fails is that it is not there yet.
+        (try? UnixConnection(to: path).get("/_ping")) != nil
     }
 
     /// What the figures were taken on.

@@ -20,12 +20,15 @@ struct Material {
     let bigImage: BigImage?
     /// Where a work needs them.
     let registries: Registries?
+    /// Where a work needs them.
+    let copies: Copies?
 
     init(in folder: String, registries registryFolder: String, _ options: Options) throws(Trouble) {
         self.folder = folder
         let works = options.works
         bigImage = works.contains(where: Work.ofBigImage.contains) ? try BigImage(in: options.image, script: options.script) : nil
         registries = works.contains(where: Work.ofRegistry.contains) ? Registries(folder: registryFolder, bin: options.bin) : nil
+        copies = works.contains(.copy) ? Copies(folder: "\(folder)/copies") : nil
         guard let busybox = Files.program("busybox") else { throw Trouble("busybox is not installed: it is what runs in the containers") }
         for part in [
             "", "/bundle", "/bundle/rootfs", "/bundle/rootfs/bin", "/bundle/rootfs/tmp", "/bundle/rootfs/proc", "/bundle/rootfs/dev",
@@ -34,9 +37,10 @@ struct Material {
             guard unsafe mkdir(folder + part, 0o755) == 0 || errno == EEXIST else { throw Trouble("\(folder)\(part) cannot be made") }
         }
         try Command.succeed(["cp", busybox, "\(bundle)/rootfs/bin/busybox"])
-        for name in ["sh", "true", "sleep", "cat"] { unsafe symlink("busybox", "\(bundle)/rootfs/bin/\(name)") }
+        for name in ["sh", "true", "sleep", "cat", "rm"] { unsafe symlink("busybox", "\(bundle)/rootfs/bin/\(name)") }
         try Command.succeed(["tar", "-C", "\(bundle)/rootfs", "--numeric-owner", "-cf", smallTar, "."])
         try Files.write(Array(Self.configuration.utf8), to: "\(bundle)/config.json")
+        try copies?.make()
         if works.contains(.log) { try makeLines() }
     }
 

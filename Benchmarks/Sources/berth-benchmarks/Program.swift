@@ -12,6 +12,7 @@ struct Program {
             }
             if words.count == 2, words[0] == "--connect" { return try Connections.connect(to: words[1]) }
             if words.count == 2, words[0] == "--accept", let port = UInt16(words[1]) { try Connections.accept(at: port) }
+            if words.count == 2, words[0] == "--list" { return try Lists.ask(words[1]) }
             if words.first == "--fetch" { return try BlobRates.fetch(Array(words.dropFirst())) }
             let options = try Options(words)
             guard geteuid() == 0 else { throw Trouble("containers need root here") }

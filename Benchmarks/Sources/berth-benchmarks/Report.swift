@@ -129,6 +129,14 @@ struct Report: Codable {
             if work == .load { beside("podman", work, atLeast: 2) }
             atMost("\(work.rawValue): most memory (PSS)", 80)
         }
+        for kind in Copies.Kind.allCases { for way in Copies.Way.allCases { ratio(Copies.title(kind, way), atLeast: 2) } }
+        ratio(Text.listRate, atLeast: 10)
+        for step in Crowd.Step.allCases {
+            guard let many = series.first(where: { $0.work == Crowd.title(step, Crowd.many) })?.figures["berth"]?.samples,
+                let few = series.first(where: { $0.work == Crowd.title(step, Crowd.few) })?.figures["berth"]?.samples
+            else { continue }
+            compare("\(Crowd.title(step, Crowd.many)): as fast as among \(Crowd.few)", many, few)
+        }
         judgeTransfers()
     }
 

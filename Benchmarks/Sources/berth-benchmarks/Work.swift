@@ -2,8 +2,8 @@ internal import Glibc
 
 /// What is measured.
 enum Work: String, CaseIterable {
-    case command, run, bridge, exec, life, rate, network, load, save, export, `import`, commit, pull, push, serve, log, memory, daemon,
-        runtime
+    case command, run, bridge, exec, life, rate, many, list, copy = "cp", network, load, save, export, `import`, commit, pull, push, serve,
+        log, memory, daemon, runtime
 
     /// Those of the large image.
     static let ofBigImage: Set<Work> = [.load, .save, .export, .import, .commit, .pull, .push, .serve]
@@ -18,6 +18,9 @@ enum Work: String, CaseIterable {
         case .exec: "exec, true"
         case .life: "create, start, stop -t 0, rm"
         case .rate: "starts a second, 8 clients"
+        case .many: "1,000 containers beside 10"
+        case .list: "the list of \(Lists.containerCount) containers over the API"
+        case .copy: "cp into a container and out of it"
         case .network: "from one container to another"
         case .load, .save, .export, .import: "\(rawValue) of an image of 900 MB, 50,000 files, 10 layers"
         case .commit: "commit of what is new in a container of that image"
@@ -80,6 +83,9 @@ struct Measuring {
                 return [("create", create), ("start", start), ("stop -t 0", stop), ("rm", remove)].map { ($0.0, $0.1.seconds * 1000) }
             }
         case .rate: each(work, whole, unit: "/s", isRate: true, count: 3) { engine throws(Trouble) in try Self.rate(engine, engine.flags) }
+        case .many: crowds(whole)
+        case .list: lists(whole.filter(\.hasDaemon))
+        case .copy: copies(whole)
         case .load, .save, .export, .import, .commit: big(work, whole)
         case .pull, .push: transfers(work, whole)
         case .serve: serve(whole)
