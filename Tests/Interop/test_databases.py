@@ -1,12 +1,15 @@
 """PostgreSQL and Redis of Debian's packages, on named volumes: whatever happens to them and to the daemon, no write that they acknowledged is lost."""
+import json
 import os
 import pathlib
+import shutil
 import signal
+import subprocess
+import tempfile
 
 import pytest
 
-from conftest import wait_for
-from test_recovery import own_daemon  # noqa: F401, it is a fixture
+from conftest import Daemon, wait_for
 from test_registry import Plain
 
 NONE = ("--network", "none")
@@ -14,10 +17,11 @@ KILLS = 100 if os.environ.get("BERTH_LONG") else 20
 WRITERS = 4
 POSTGRES = "/usr/lib/postgresql/15/bin"
 
-# Each writes one number after the other, keeps at it until it is acknowledged, and only then notes it.
+# Each writes one number after the other, keeps at it until it is acknowledged, and only then notes it. One that is started again goes on there.
 WRITING = """
 writer() {
-    number=1
+    touch /acknowledged/$1
+    number=$(($(wc -l </acknowledged/$1) + 1))
     while :; do
         until write $1-$number; do sleep 0.05; done
         echo $1-$number >>/acknowledged/$1
@@ -32,22 +36,31 @@ wait
 class Database:
     """One of the two: its image, how it is asked to keep a number, and what it has kept."""
 
-    def __init__(self, name, volume, changes, flags, write, read):
-        self.name, self.volume, self.changes, self.flags, self.write, self.read = name, volume, changes, flags, write, read
-        self.makes_table = name == "postgres"
+    def __init__(self, name, volume, changes, flags, write, read, prepares=()):
+        self.name, self.volume, self.changes, self.flags, self.write, self.read, self.prepares = name, volume, changes, flags, write, read, prepares
 
     def run(self, berth):
         berth("run", "-d", "--name", self.name, "--restart", "always", "-v", f"{self.name}-data:{self.volume}", *self.flags, self.name)
 
     def is_healthy(self, berth):
-        return berth.out("inspect", "-f", "{{.State.Health.Status}}", self.name) == "healthy"
+        # Before it has run it has none.
+        return json.loads(berth.out("inspect", self.name))[0]["State"].get("Health", {}).get("Status") == "healthy"
 
     def pid(self, berth):
         return int(berth.out("inspect", "-f", "{{.State.Pid}}", self.name))
 
-    def start_writers(self, berth, acknowledged):
-        berth("run", "-d", "--name", f"{self.name}-writers", "--user", "root", "--no-healthcheck", "--network", "data", "-v", f"{acknowledged}:/acknowledged",
-              self.name, "sh", "-c", f"write() {{ {self.write}; }}\n{WRITING}")
+    def begin(self, berth, folder):
+        """It runs, and is written to: what it acknowledges is noted below the folder."""
+        self.run(berth)
+        wait_for(lambda: self.is_healthy(berth), f"{self.name} to be healthy", seconds=60)
+        if self.prepares:
+            berth("exec", self.name, *self.prepares)
+        (folder / self.name).mkdir()
+        berth("run", "-d", "--name", f"{self.name}-writers", "--restart", "always", "--user", "root", "--no-healthcheck", "--network", "data",
+              "-v", f"{folder / self.name}:/acknowledged", self.name, "sh", "-c", f"write() {{ {self.write}; }}\n{WRITING}")
+
+    def end_writers(self, berth):
+        berth("rm", "-f", f"{self.name}-writers")
 
     def stored(self, berth):
         return set(berth.out("exec", self.name, *self.read).split())
@@ -55,6 +68,7 @@ class Database:
 
 def databases(network):
     """The clients find the one by its name and the other by its address, which both outlive the container."""
+    psql = [f"{POSTGRES}/psql", "-h", "127.0.0.1", "-U", "postgres", "-qAtc"]
     return [
         Database(
             "redis", "/var/lib/redis",
@@ -69,7 +83,7 @@ def databases(network):
              ' "-c", "listen_addresses=*", "-c", "unix_socket_directories=/tmp"]'],
             ("--network", "data"),
             f"timeout 5 {POSTGRES}/psql -h postgres -U postgres -c \"insert into numbers values ('$1') on conflict do nothing\"",
-            [f"{POSTGRES}/psql", "-h", "127.0.0.1", "-U", "postgres", "-qAtc", "select * from numbers"]),
+            [*psql, "select * from numbers"], [*psql, "create table numbers (number text primary key)"]),
     ]
 
 
@@ -85,6 +99,13 @@ def make_images(berth, tar, them):
 def noted(folder):
     """What each writer has seen acknowledged."""
     return [(folder / str(writer)).read_text().split() if (folder / str(writer)).exists() else [] for writer in range(1, WRITERS + 1)]
+
+
+def wait_for_writes(them, folder):
+    """Each writer comes further."""
+    for one in them:
+        before = noted(folder / one.name)
+        wait_for(lambda: all(len(now) > len(then) for now, then in zip(noted(folder / one.name), before)), f"every writer of {one.name} to go on", seconds=60)
 
 
 def check_nothing_is_lost(berth, one, folder):
@@ -103,18 +124,29 @@ def databases_tar():
 
 
 @pytest.fixture
-def scene(own_daemon, databases_tar, tmp_path):  # noqa: F811
+def own_daemon():
+    """A daemon that may be killed, on a disk in a file: all that it keeps goes with that at once."""
+    base = pathlib.Path(tempfile.mkdtemp(prefix="berth-databases-"))
+    (base / "root").mkdir()
+    (base / "disk.img").touch()
+    os.truncate(base / "disk.img", 4 << 30)
+    subprocess.run(["mkfs.ext4", "-q", "-F", base / "disk.img"], check=True)
+    subprocess.run(["mount", "-o", "loop", base / "disk.img", base / "root"], check=True)
+    daemon = Daemon(base).start()
+    yield daemon
+    daemon.stop()
+    subprocess.run(["umount", base / "root"], check=True)
+    shutil.rmtree(base)
+
+
+@pytest.fixture
+def scene(own_daemon, databases_tar, tmp_path):
     """Both run, and are written to."""
     berth, them = Plain("berth", own_daemon), databases("10.87.0")
     make_images(berth, databases_tar, them)
     berth("network", "create", "--subnet", "10.87.0.0/24", "data")
     for one in them:
-        one.run(berth)
-        wait_for(lambda: one.is_healthy(berth), f"{one.name} to be healthy")
-        if one.makes_table:
-            berth("exec", one.name, f"{POSTGRES}/psql", "-h", "127.0.0.1", "-U", "postgres", "-c", "create table numbers (number text primary key)")
-        (tmp_path / one.name).mkdir()
-        one.start_writers(berth, tmp_path / one.name)
+        one.begin(berth, tmp_path)
     yield berth, them
     if own_daemon.process.poll() is not None:
         own_daemon.start()
@@ -124,14 +156,12 @@ def scene(own_daemon, databases_tar, tmp_path):  # noqa: F811
     berth("network", "rm", "data")
 
 
-def test_no_acknowledged_write_is_lost(scene, own_daemon, tmp_path):  # noqa: F811
+def test_no_acknowledged_write_is_lost(scene, own_daemon, tmp_path):
     (berth, them), daemon = scene, own_daemon
     for turn in range(KILLS):
-        one = them[turn // 2 % 2]
+        one = them[turn // 4 % 2]
         kills_process, makes_again = turn % 4 == 1, turn % 4 == 3
-        before = {each.name: sum(map(len, noted(tmp_path / each.name))) for each in them}
-        for each in them:
-            wait_for(lambda: sum(map(len, noted(tmp_path / each.name))) >= before[each.name] + 2 * WRITERS, f"{each.name} to be written to", seconds=60)
+        wait_for_writes(them, tmp_path)
         pids = {each.name: each.pid(berth) for each in them}
         daemon.kill()
         if kills_process:
@@ -145,13 +175,11 @@ def test_no_acknowledged_write_is_lost(scene, own_daemon, tmp_path):  # noqa: F8
         if makes_again:
             berth("rm", "-f", one.name)
             one.run(berth)
-    before = {each.name: noted(tmp_path / each.name) for each in them}
+    wait_for_writes(them, tmp_path)
     for each in them:
-        def all_go_on():
-            return all(len(now) > len(then) for now, then in zip(noted(tmp_path / each.name), before[each.name]))
-        wait_for(all_go_on, f"every writer of {each.name} to go on", seconds=60)
         wait_for(lambda: each.is_healthy(berth), f"{each.name} to be healthy")
-        berth("rm", "-f", f"{each.name}-writers", each.name)
+        each.end_writers(berth)
+        berth("rm", "-f", each.name)
         each.run(berth)
         wait_for(lambda: each.is_healthy(berth), f"{each.name} to be healthy again")
         check_nothing_is_lost(berth, each, tmp_path / each.name)
