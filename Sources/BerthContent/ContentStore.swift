@@ -192,8 +192,10 @@ public final class ContentStore: ContentReading, ContentIngesting {
         return Array(data)
     }
 
-    func directory(of digest: Digest) throws(Errno) -> Directory {
-        try blobs.openDirectory(try PathBytes(digest.algorithm.rawValue))
+    func directory(of digest: Digest) throws(Errno) -> Directory { try directory(of: digest.algorithm) }
+
+    func directory(of algorithm: Digest.Algorithm) throws(Errno) -> Directory {
+        try blobs.openDirectory(try PathBytes(algorithm.rawValue))
     }
 
     private static func error(_ error: Errno, _ digest: Digest) -> ContentError {

@@ -36,18 +36,29 @@ public final class PendingBlob: Sendable {
 
     /// Makes it a blob: synced, named, and the name synced. A blob that is there already stays as it is; repeating is fine, also by several at the same
     /// moment: the second finds it there. The lease that it came under holds it from before it has its name.
-    public func commit() throws(ContentError) {
+    public func commit() throws(ContentError) { try store.commit([self]) }
+
+    /// Syncs it and gives it its name, unless there is such a blob already. The name is not synced.
+    fileprivate func giveName() throws(ContentError) {
         lease.hold(.blob(digest))
         do throws(Errno) {
             try committing.withLock { _ throws(Errno) in
-                let target = try store.directory(of: digest)
-                let name = try PathBytes(digest.hex)
-                if try !store.isThere(digest) { try pending.commit(as: name, in: target) }
-                // Also where it was there: who named it may have been stopped before this.
-                try target.synchronize()
+                guard try !store.isThere(digest) else { return }
+                try pending.commit(as: try PathBytes(digest.hex), in: try store.directory(of: digest.algorithm))
             }
         } catch {
             throw .storage("cannot commit blob \(digest)", error, digest)
+        }
+    }
+}
+
+extension ContentStore {
+    /// Makes contents that have come here blobs, each as ``PendingBlob/commit()`` does; their names are synced together. When this throws, some may be blobs.
+    public func commit(_ contents: [PendingBlob]) throws(ContentError) {
+        for content in contents { try content.giveName() }
+        for algorithm in Set(contents.map(\.digest.algorithm)) {
+            // Also where all were there: who named them may have been stopped before this.
+            do throws(Errno) { try directory(of: algorithm).synchronize() } catch { throw .storage("cannot commit blobs", error) }
         }
     }
 }

@@ -25,13 +25,14 @@ extension LayerStore {
             }
             try lay(&batch)
         } catch {
-            for (prepared, information) in batch.waiting where snapshots.layers()[information.name] == nil { snapshots.discard(prepared) }
+            // From the top: a document that comes back would lie on nothing.
+            for (prepared, information) in batch.waiting.reversed() where snapshots.layers()[information.name] == nil {
+                snapshots.discard(prepared)
+            }
             throw error
         }
-        for (layer, _) in layers {
-            guard case .pending(let blob) = layer.bytes else { continue }
-            do throws(ContentError) { try blob.commit() } catch { throw LayerError(error) }
-        }
+        let arrived = layers.compactMap { if case .pending(let blob) = $0.layer.bytes { blob } else { nil } }
+        do throws(ContentError) { try content.commit(arrived) } catch { throw LayerError(error) }
         return batch.imported
     }
 

@@ -224,8 +224,16 @@ extension Directory {
     public borrowing func replaceFile(
         _ name: PathBytes, with bytes: borrowing RawSpan, permissions: UInt32 = 0o600, durability: Durability = .synchronized
     ) throws(Errno) {
-        try requireName(name)
-        let temporary = try PathBytes(Array(".tmp-".utf8) + name.bytes)
+        try writeReplacement(of: name, with: bytes, permissions: permissions, isSynchronized: durability != .none)
+        try useReplacement(of: name, isSynchronized: durability == .synchronized)
+    }
+
+    /// The first half of ``replaceFile(_:with:permissions:durability:)``, for whoever syncs what is written together with much else: writes the temporary file. If
+    /// that fails, nothing is left.
+    public borrowing func writeReplacement(
+        of name: PathBytes, with bytes: borrowing RawSpan, permissions: UInt32 = 0o600, isSynchronized: Bool
+    ) throws(Errno) {
+        let temporary = try Self.replacement(of: name)
         do { try removeFile(temporary) } catch { if error != .ENOENT { throw error } }
         do {
             let file = try createFile(temporary, permissions: permissions)
@@ -233,14 +241,28 @@ extension Directory {
                 try SystemCallSeam.pass("write")
                 try file.writeAll(bytes)
             }
-            if durability != .none { try file.synchronize() }
-            try rename(temporary, to: name)
+            if isSynchronized { try file.synchronize() }
         } catch {
             // The temporary name is ours alone and the next write replaces it: its removal is only tidiness.
             try? removeFile(temporary)
             throw error
         }
-        if durability == .synchronized { try synchronize() }
+    }
+
+    /// The second half: gives the temporary file, which is on the disk by now, the name. If that fails, the temporary file is not left.
+    public borrowing func useReplacement(of name: PathBytes, isSynchronized: Bool) throws(Errno) {
+        let temporary = try Self.replacement(of: name)
+        do { try rename(temporary, to: name) } catch {
+            // As above.
+            try? removeFile(temporary)
+            throw error
+        }
+        if isSynchronized { try synchronize() }
+    }
+
+    private static func replacement(of name: PathBytes) throws(Errno) -> PathBytes {
+        guard name.isName else { throw .EINVAL }
+        return try PathBytes(Array(".tmp-".utf8) + name.bytes)
     }
 
     /// What a write promises about a loss of power.

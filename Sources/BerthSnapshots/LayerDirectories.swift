@@ -164,8 +164,8 @@ final class LayerDirectories: Sendable {
         return PreparedLayer(id: id, path: "\(path)/\(id)/\(files)", parent: parent)
     }
 
-    /// Writes each `layer.json`, after everything on the file system has been synced once, and puts the layers into the index. A layer of that
-    /// name that is there already stays, and the one that was to become it goes.
+    /// Gives each `layer.json` its name, after everything on the file system, these among it, has been synced once, and puts the layers into the index. A layer of
+    /// that name that is there already stays, and the one that was to become it goes.
     ///
     /// - Parameter complete: what is still to be done to a directory when it is known what it lies on.
     func commit(
@@ -186,18 +186,33 @@ final class LayerDirectories: Sendable {
                 }
                 do throws(Errno) {
                     try complete(prepared, try root.openDirectory(try PathBytes(prepared.id)), parent)
+                    try prepareDocument(of: information, for: prepared)
                 } catch { throw Self.commitFailure(prepared, information, error) }
                 fresh.append((prepared, information))
             }
             guard !fresh.isEmpty else { return }
             do throws(Errno) { try root.synchronizeFileSystem() } catch { throw .storage("cannot sync the layers", error) }
-            for (prepared, information) in fresh { try name(prepared, information) }
+            // In the order in which they lie on each other. All names come before the first is synced: with a journal, that syncs the others, too.
+            for (prepared, information) in fresh {
+                do throws(Errno) {
+                    try root.openDirectory(try PathBytes(prepared.id)).useReplacement(of: Self.documentName, isSynchronized: false)
+                } catch { throw Self.commitFailure(prepared, information, error) }
+            }
+            for (prepared, information) in fresh { try publish(prepared, information) }
         }
     }
 
-    private func name(_ prepared: PreparedLayer, _ information: LayerInformation) throws(SnapshotError) {
+    /// Writes a layer's document, which has no name yet and is not synced.
+    private func prepareDocument(of layer: LayerInformation, for prepared: PreparedLayer) throws(Errno) {
+        let bytes = try Self.encoded(layer)
+        let own = try root.openDirectory(try PathBytes(prepared.id))
+        try unsafe own.writeReplacement(of: Self.documentName, with: bytes.span.bytes, isSynchronized: false)
+    }
+
+    /// Syncs the name of a layer's document, and puts the layer into the index.
+    private func publish(_ prepared: PreparedLayer, _ information: LayerInformation) throws(SnapshotError) {
         do throws(Errno) {
-            try writeDocument(of: information, in: try root.openDirectory(try PathBytes(prepared.id)))
+            try root.openDirectory(try PathBytes(prepared.id)).synchronize()
             try root.synchronize()
         } catch { throw Self.commitFailure(prepared, information, error) }
         state.withLock { state in
@@ -207,11 +222,16 @@ final class LayerDirectories: Sendable {
     }
 
     func writeDocument(of layer: LayerInformation, in own: borrowing Directory) throws(Errno) {
+        let bytes = try Self.encoded(layer)
+        try unsafe own.replaceFile(Self.documentName, with: bytes.span.bytes)
+    }
+
+    private static func encoded(_ layer: LayerInformation) throws(Errno) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Text and numbers encode.
         guard let data = try? encoder.encode(LayerDocument(layer: layer)) else { throw Errno.EINVAL }
-        try unsafe own.replaceFile(Self.documentName, with: Array(data).span.bytes)
+        return Array(data)
     }
 
     /// What a layer's document says now; `nil` if there is none, or it cannot be read.
