@@ -53,6 +53,8 @@ struct PaxRecords {
         case "path", "linkpath", "GNU.sparse.name":
             guard !value.contains(0) else { throw Self.malformed("'\(key)' has a NUL in it, which no name can have") }
             try keep(key, value)
+        // GNU's tar says these of every file, and no file system takes them.
+        case "atime", "ctime": break
         default: try keep(key, value)
         }
     }
@@ -66,6 +68,7 @@ struct PaxRecords {
     }
 
     func laid(over global: PaxRecords) -> PaxRecords {
+        if global.values.isEmpty { return self }
         var result = self
         result.values = global.values.merging(values) { $1 }
         return result

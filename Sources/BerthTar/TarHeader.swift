@@ -18,11 +18,13 @@ struct TarHeader {
         let magic = block[257..<265]
         format = magic.elementsEqual("ustar  \0".utf8) ? .gnu : magic.prefix(5).elementsEqual("ustar".utf8) ? .ustar : .v7
         let stored = Self.number(block[148..<156])
-        var (unsigned, signed): (Int64, Int64) = (0, 0)
-        for (index, byte) in block.enumerated() {
-            let counted = (148..<156).contains(index) ? 0x20 : byte
-            unsigned += Int64(counted)
-            signed += Int64(Int8(bitPattern: counted))
+        // The sum counts its own field as blanks.
+        var (unsigned, signed): (Int64, Int64) = (8 * 0x20, 8 * 0x20)
+        for part in [block[..<148], block[156...]] {
+            for byte in part {
+                unsigned += Int64(byte)
+                signed += Int64(Int8(bitPattern: byte))
+            }
         }
         guard let stored, stored == unsigned || stored == signed else {
             throw TarError(

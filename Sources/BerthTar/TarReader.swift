@@ -141,16 +141,15 @@ internal import BerthLinux
     private func entry(_ header: TarHeader, _ pax: PaxRecords, _ longName: [UInt8]?, _ longLink: [UInt8]?) throws(TarError) -> TarEntry {
         let nonEmpty = { (value: [UInt8]?) -> [UInt8]? in value.flatMap { $0.isEmpty ? nil : $0 } }
         let name = nonEmpty(pax.values["GNU.sparse.name"]) ?? nonEmpty(pax.values["path"]) ?? longName ?? header.name
-        let display = String(decoding: name.prefix(512), as: UTF8.self)
         let inHeader = try header.byteCount()
-        let kind = try self.kind(header, name, inHeader, display)
+        let kind = try self.kind(header, name, inHeader)
         let linkName = nonEmpty(pax.values["linkpath"]) ?? longLink ?? header.linkName
 
         guard let stored = try pax.unsigned("size") ?? UInt64(exactly: inHeader) else {
-            throw TarError(.tooLarge, "the entry '\(display)' says that it has less bytes than none")
+            throw TarError(.tooLarge, "the entry '\(Self.display(name))' says that it has less bytes than none")
         }
         guard stored <= Self.maximumFileByteCount else {
-            throw TarError(.tooLarge, "the entry '\(display)' says that it has more than \(Self.maximumFileByteCount) bytes")
+            throw TarError(.tooLarge, "the entry '\(Self.display(name))' says that it has more than \(Self.maximumFileByteCount) bytes")
         }
         // Only files have data here; what others say of their size is about something else.
         dataLeft = kind == .file ? stored : 0
@@ -158,15 +157,18 @@ internal import BerthLinux
         let inHeaderTime = try header.modificationTime()
         var entry = TarEntry(
             name: name, kind: kind, permissions: header.permissions,
-            userID: try Self.id(try pax.unsigned("uid"), try header.userID(), display),
-            groupID: try Self.id(try pax.unsigned("gid"), try header.groupID(), display), byteCount: dataLeft,
+            userID: try Self.id(try pax.unsigned("uid"), try header.userID(), name),
+            groupID: try Self.id(try pax.unsigned("gid"), try header.groupID(), name), byteCount: dataLeft,
             modificationTime: try pax.time("mtime") ?? FileTime(seconds: inHeaderTime), linkName: linkName,
             extendedAttributes: try pax.extendedAttributes(), regions: nil)
         if kind == .file { try readSparse(header, pax, into: &entry) }
         return entry
     }
 
-    private func kind(_ header: TarHeader, _ name: [UInt8], _ byteCount: Int64, _ display: String) throws(TarError) -> TarEntry.Kind {
+    /// A name for people.
+    private static func display(_ name: [UInt8]) -> String { String(decoding: name.prefix(512), as: UTF8.self) }
+
+    private func kind(_ header: TarHeader, _ name: [UInt8], _ byteCount: Int64) throws(TarError) -> TarEntry.Kind {
         switch header.typeFlag {
         case UInt8(ascii: "0"), UInt8(ascii: "7"), 0, UInt8(ascii: "S"):
             // Before there was a type for directories, a slash at the end of the name was it.
@@ -179,13 +181,13 @@ internal import BerthLinux
         case UInt8(ascii: "6"): return .fifo
         default:
             let flag = String(decoding: [header.typeFlag], as: UTF8.self)
-            throw TarError(.unsupported, "the entry '\(display)' has the type '\(flag)', which is not supported")
+            throw TarError(.unsupported, "the entry '\(Self.display(name))' has the type '\(flag)', which is not supported")
         }
     }
 
-    private static func id(_ extended: UInt64?, _ header: Int64, _ name: String) throws(TarError) -> UInt32 {
+    private static func id(_ extended: UInt64?, _ header: Int64, _ name: [UInt8]) throws(TarError) -> UInt32 {
         guard let id = extended.map({ UInt32(exactly: $0) }) ?? UInt32(exactly: header), id != UInt32.max else {
-            throw TarError(.corrupt, "the entry '\(name)' has an owner or group that cannot be")
+            throw TarError(.corrupt, "the entry '\(display(name))' has an owner or group that cannot be")
         }
         return id
     }

@@ -112,11 +112,12 @@ public final class TreeExtractor {
     /// The names on the way, without empty ones and `.`; `..` is refused.
     private static func components(of name: [UInt8], _ what: String, of entry: TarEntry) throws(TarError) -> [PathBytes] {
         var result: [PathBytes] = []
-        for part in name.split(separator: UInt8(ascii: "/")) where !part.elementsEqual(".".utf8) {
-            guard !part.elementsEqual("..".utf8) else {
+        for part in name.split(separator: UInt8(ascii: "/")) {
+            if part.count <= 2, part.allSatisfy({ $0 == UInt8(ascii: ".") }) {
+                if part.count == 1 { continue }
                 throw TarError(.escapes, "the entry '\(entry.displayName)' has '..' in \(what): it could lead out of the root")
             }
-            do throws(Errno) { result.append(try PathBytes(part)) } catch {
+            do throws(Errno) { result.append(try PathBytes(Array(part))) } catch {
                 throw TarError(.corrupt, "the entry '\(entry.displayName)' has a name that cannot be one: \(error)", underlying: error)
             }
             guard part.count <= 255 else {
