@@ -122,6 +122,9 @@ final class Transport: Sendable {
         return found
     }
 
+    /// What comes fast is taken in large pieces: each goes from thread to thread on its own.
+    private static let receiving = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 16 << 10, maximum: 512 << 10)
+
     /// - Parameter prepare: what is done with each connection before anything is sent on it; where it fails, nothing is.
     func settings(
         for way: WayOut, _ prepare: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
@@ -138,8 +141,8 @@ final class Transport: Sendable {
         settings.httpVersion = .http1Only
         settings.dnsOverride = hostAddresses
         settings.http1_1ConnectionDebugInitializer = { channel in
-            // The client forgets a connection that is not to be, and leaves it open.
-            prepare(channel).flatMapErrorThrowing { error in
+            channel.setOption(.recvAllocator, value: Self.receiving).flatMap { prepare(channel) }.flatMapErrorThrowing { error in
+                // The client forgets a connection that is not to be, and leaves it open.
                 channel.close(promise: nil)
                 throw error
             }
