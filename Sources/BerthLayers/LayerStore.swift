@@ -207,7 +207,7 @@ public final class LayerStore: Sendable {
             screen: { (entry, path) throws(TarError) in try rules.isAllowed(entry, at: path) },
             filter: { (entry, path, parent) throws(TarError) in
                 guard try rules.isToBeUnpacked(entry, at: path, in: parent) else { return false }
-                self.earlySync.count(entry.byteCount, in: parent)
+                self.earlySync.count(entry.dataByteCount, in: parent)
                 return true
             })
         do throws(TarError) {

@@ -73,6 +73,9 @@ public struct TarEntry: Hashable, Sendable {
         (self.extendedAttributes, self.regions) = (extendedAttributes, regions)
     }
 
+    /// How many bytes of data it has: holes have none.
+    public var dataByteCount: UInt64 { regions.map { $0.reduce(0) { $0 + $1.byteCount } } ?? byteCount }
+
     /// The name for people.
     public var displayName: String { String(decoding: name.prefix(512), as: UTF8.self) }
 }
