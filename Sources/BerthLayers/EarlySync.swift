@@ -8,7 +8,7 @@ internal import Synchronization
 /// It promises nothing: all is synced once more before a layer has its name, and then there is little left to do.
 final class EarlySync: Sendable {
     /// After how many bytes.
-    static let byteCount: UInt64 = 128 << 20
+    static let byteCount: UInt64 = 32 << 20
 
     private struct State {
         var byteCount: UInt64 = 0
