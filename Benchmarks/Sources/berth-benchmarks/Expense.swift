@@ -10,6 +10,8 @@ struct Expense {
 
     /// How often memory is looked at, in looks for the command's end, a millisecond apart.
     private static let looksPerSample = 20
+    /// How often it is looked whose: that reads something of every process there is, which takes time from what is measured.
+    private static let looksPerSearch = 200
 
     /// Runs a command that must succeed.
     init(of words: [String], by engine: Engine) throws(Trouble) {
@@ -20,10 +22,10 @@ struct Expense {
         let began = Clock.seconds()
         let child = try Command.spawn(engine.client + words, in: engine.place, err: errors)
         var (status, usage, look, peak): (CInt, rusage, Int, Double) = (0, rusage(), 0, 0)
+        var processes: Set<Int32> = []
         while unsafe wait4(child, &status, WNOHANG, &usage) == 0 {
-            if look % Self.looksPerSample == 0 {
-                peak = max(peak, engine.ownProcesses(with: child).reduce(0) { $0 + Host.memory(of: $1) })
-            }
+            if look % Self.looksPerSearch == 0 { processes = engine.ownProcesses(with: child) }
+            if look % Self.looksPerSample == 0 { peak = max(peak, processes.reduce(0) { $0 + Host.memory(of: $1) }) }
             look += 1
             usleep(1000)
         }
