@@ -174,9 +174,16 @@ public final class Engine: Sendable {
         containers.uses(ofImage: id).map { ImageUse(containerID: $0.id, isRunning: $0.status.isActive) }
     }
 
-    /// Checks everything that is kept of images and of containers' layers, and repairs what can be: ``ImageStore/check(repairing:uses:)``.
+    /// Checks everything that is kept of images, of containers' layers and of volumes, and repairs what can be:
+    /// ``ImageStore/check(repairing:further:uses:)``, ``VolumeStore/check(repairing:)``.
     public func check(repairing repairs: Bool = false) -> Job<StoreReport> {
-        images.check(repairing: repairs) { [containers] in containers.storeUse() }
+        images.check(repairing: repairs) { [volumes] repairs throws(ImageError) in
+            do throws(VolumeError) { return try await volumes.check(repairing: repairs).map { StoreFinding($0) } } catch {
+                throw ImageError(error.code == .busy ? .busy : .storage, error.description, underlying: error.underlying)
+            }
+        } uses: { [containers] in
+            containers.storeUse()
+        }
     }
 
     /// Removes an image or one of its names, minding the containers: ``ImageStore/remove(_:platform:force:uses:)``.
@@ -187,6 +194,23 @@ public final class Engine: Sendable {
     /// Removes images that no container is made of: ``ImageStore/prune(_:uses:)``.
     public func pruneImages(_ query: ImagePruning = ImagePruning()) async throws(ImageError) -> ImagesPruned {
         try await images.prune(query, uses: { self.uses(ofImage: $0) })
+    }
+}
+
+extension StoreFinding {
+    fileprivate init(_ fault: VolumeFault) {
+        self.init(
+            fault.isUnreadable ? .unreadableVolume : .damagedVolume, fault.name, fault.problem,
+            meaning: fault.isUnreadable
+                ? "no container can have it, its name is taken, and nobody removes its files"
+                : "containers that have it cannot be started, or the next engine does not find it as it is",
+            remedy: fault.remedy)
+        outcome =
+            switch fault.outcome {
+            case .found: .found
+            case .repaired: .repaired
+            case .failed: .failed
+            }
     }
 }
 

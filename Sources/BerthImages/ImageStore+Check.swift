@@ -19,8 +19,13 @@ extension ImageStore {
     /// The job's progress counts the bytes of blobs that have been read.
     /// - Parameters:
     ///   - repairs: whether anything is changed. Default: nothing is.
+    ///   - further: what else is kept beside the store, looked at and repaired in the same way. Default: nothing.
     ///   - uses: what containers have of the store; asked several times.
-    public func check(repairing repairs: Bool = false, uses: @escaping @Sendable () -> StoreUse) -> Job<StoreReport> {
+    public func check(
+        repairing repairs: Bool = false,
+        further: @escaping @Sendable (_ repairs: Bool) async throws(ImageError) -> [StoreFinding] = { _ throws(ImageError) in [] },
+        uses: @escaping @Sendable () -> StoreUse
+    ) -> Job<StoreReport> {
         services.jobs.start(kind: "check", title: repairs ? "the store, to repair it" : "the store") { [self] context in
             // Nobody else is at all layers.
             let turn: Turn
@@ -28,7 +33,7 @@ extension ImageStore {
                 throw ImageError(.cancelled, error.description)
             }
             defer { turn.end() }
-            let check = StoreCheck(self, leases.begin(), context, uses: uses)
+            let check = StoreCheck(self, leases.begin(), context, further: further, uses: uses)
             do throws(ImageError) {
                 let report = try await check.run(repairing: repairs)
                 await end(check.lease, leaving: repairs ? [] : check.leftovers)

@@ -34,14 +34,18 @@ final class StoreCheck: Sendable {
 
     let store: ImageStore
     let lease: Lease
+    private let further: @Sendable (Bool) async throws(ImageError) -> [StoreFinding]
     let uses: @Sendable () -> StoreUse
     private let context: JobContext
     let state = Mutex(State())
     /// Two blobs are read at a time: each is a processor's work.
     private let lane = Lane(named: "the check of the store")
 
-    init(_ store: ImageStore, _ lease: Lease, _ context: JobContext, uses: @escaping @Sendable () -> StoreUse) {
-        (self.store, self.lease, self.context, self.uses) = (store, lease, context, uses)
+    init(
+        _ store: ImageStore, _ lease: Lease, _ context: JobContext,
+        further: @escaping @Sendable (Bool) async throws(ImageError) -> [StoreFinding], uses: @escaping @Sendable () -> StoreUse
+    ) {
+        (self.store, self.lease, self.context, self.further, self.uses) = (store, lease, context, further, uses)
     }
 
     /// What nobody needed before this check held it.
@@ -62,6 +66,7 @@ final class StoreCheck: Sendable {
             try self.checkContainers()
             if repairs { try self.repair(subjects) }
         }
+        for finding in try await further(repairs) { tell(finding) }
         return finished(subjects)
     }
 

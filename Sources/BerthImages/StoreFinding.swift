@@ -22,6 +22,10 @@ public struct StoreFinding: Hashable, Sendable {
         case unreadableNetwork = "unreadable-network"
         /// A container of which the record cannot be read that says what it has in its networks.
         case unreadableSandbox = "unreadable-sandbox"
+        /// A volume whose document cannot be read, or is not there.
+        case unreadableVolume = "unreadable-volume"
+        /// A volume whose document or directory of files is not as the engine knows it.
+        case damagedVolume = "damaged-volume"
         /// An image whose document, configuration or layers cannot be read.
         case unreadableImage = "unreadable-image"
         /// A name whose document cannot be read.
@@ -59,7 +63,8 @@ public struct StoreFinding: Hashable, Sendable {
     /// What has been done about it.
     public var outcome = Outcome.found
 
-    init(_ kind: Kind, _ subject: String, _ problem: String, meaning: String, remedy: String) {
+    /// A finding of these.
+    public init(_ kind: Kind, _ subject: String, _ problem: String, meaning: String, remedy: String) {
         (self.kind, self.subject, self.problem, self.meaning, self.remedy) = (kind, subject, problem, meaning, remedy)
     }
 

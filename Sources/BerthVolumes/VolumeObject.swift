@@ -6,8 +6,8 @@ final class VolumeObject: Sendable {
     let volume: Volume
     /// For what is done with its files.
     let lane: Lane
-    /// Held while what has been made ready for it is put in, on a thread of a lane.
-    let filling = Mutex(())
+    /// How many are filling it. Held while what has been made ready for it is put in, on a thread of a lane.
+    let filling = Mutex(0)
 
     init(_ volume: Volume) {
         self.volume = volume

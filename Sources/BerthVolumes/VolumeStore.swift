@@ -27,10 +27,12 @@ public final class VolumeStore: Sendable {
     let index = Mutex(Index())
     let documents: DocumentStore<VolumeDocument>
     private let events: EventHub
-    private let lane = Lane(named: "the volumes' store", waitingLimit: Lane.sharedWaitingLimit)
+    let lane = Lane(named: "the volumes' store", waitingLimit: Lane.sharedWaitingLimit)
 
     static let making = ".making-"
     static let removing = ".removing-"
+    /// Why a directory is no volume that has lost its document.
+    static let withoutDocument = "it has no document"
 
     /// Opens the store, removes what kills have left half made or half removed, finishes what they have left half filled, and reads every document. Blocks.
     ///
@@ -81,12 +83,12 @@ public final class VolumeStore: Sendable {
             for entry in entries where entry.isDirectory != false {
                 let name = entry.name.description
                 guard !name.hasPrefix("."), index.volumes[name] == nil, index.setAside[name] == nil else { continue }
-                index.setAside[name] = "it has no document"
+                index.setAside[name] = Self.withoutDocument
             }
         }
     }
 
-    private func volume(_ name: String, _ document: VolumeDocument) -> Volume {
+    func volume(_ name: String, _ document: VolumeDocument) -> Volume {
         Volume(
             name: name, createdAt: document.createdAt, driver: document.driver, options: document.options, labels: document.labels,
             mountPoint: "\(path)/\(name)/_data")

@@ -235,4 +235,82 @@ struct VolumeStoreTests {
             ),
         ] as [([String: String], VolumeSource)])
     func sources(options: [String: String], source: VolumeSource) { #expect(VolumeSource.source(options, directory: "/d") == source) }
+
+    @Test("A check finds what a volume has lost; a repair makes it, and deletes nothing")
+    func check() async throws {
+        let root = try Root()
+        for name in ["whole", "bare", "without", "gone"] {
+            _ = try await root.open().create(VolumeConfiguration(name: name, labels: ["a": "b"]))
+        }
+        try root.write("volumes/without/_data/file", "x")
+        try root.write("volumes/alone/_data/file", "y")
+        try root.write("volumes/odd/volume.json", "{")
+        try root.write("volumes/odd/_data/file", "z")
+        let store = try root.open()
+        let manager = FileManager.default
+        for lost in ["bare/_data", "without/volume.json", "gone"] { try manager.removeItem(atPath: "\(root.path)/volumes/\(lost)") }
+        let found = try await store.check()
+        #expect(found.map(\.name) == ["bare", "gone", "without", "alone", "odd"])
+        #expect(found.map(\.isUnreadable) == [false, false, false, true, true])
+        #expect(found.allSatisfy { $0.outcome == .found } && !manager.fileExists(atPath: root.path + "/volumes/bare/_data"))
+        let repaired = try await store.check(repairing: true)
+        #expect(repaired.map(\.outcome) == [.repaired, .repaired, .repaired, .repaired, .found])
+        #expect(try await store.check().map(\.name) == ["odd"])
+        // What the next engine finds.
+        let next = try root.open()
+        #expect(next.all().map(\.name) == ["alone", "bare", "gone", "whole", "without"] && next.unreadable.keys.sorted() == ["odd"])
+        #expect(try next.find("without").labels == ["a": "b"])
+        #expect(
+            try root.read("volumes/without/_data/file") + root.read("volumes/alone/_data/file") + root.read("volumes/odd/_data/file")
+                == "xyz")
+    }
+
+    @Test("A name in addr= becomes an address, where another machine is mounted; all else stays")
+    func addresses() throws {
+        func source(_ type: String, _ options: String) -> VolumeSource {
+            .source(["type": type, "device": ":/x", "o": options], directory: "/")
+        }
+        #expect(try source("nfs", "addr=localhost,rw,nolock").resolved() == source("nfs", "addr=127.0.0.1,rw,nolock"))
+        #expect(try source("nfs", "rw,addr=192.0.2.7").resolved() == source("nfs", "rw,addr=192.0.2.7"))
+        #expect(try source("nfs4", "addr=::1").resolved() == source("nfs4", "addr=::1"))
+        #expect(try source("ext4", "addr=localhost").resolved() == source("ext4", "addr=localhost"))
+        // So long a part of a name no server is asked for.
+        let nobody = String(repeating: "a", count: 64) + ".invalid"
+        let error = #expect(throws: VolumeError.self) { try source("nfs", "addr=\(nobody)").resolved() }
+        #expect(error?.code == .invalid)
+        #expect(error?.description.hasPrefix("error resolving passed in network volume address: lookup \(nobody): ") == true)
+    }
+
+    @Test("A volume that is a directory of the host's is filled as any other, and only once; what a kill has left there goes")
+    func bound() async throws {
+        let root = try Root()
+        try root.write("image/sub/file", "from the image")
+        try root.write("host/.berth.filling-0123/half", "x")
+        try root.write("host/.berth.filled-0123/whole", "of a kill")
+        let store = try root.open()
+        func make(_ name: String, _ path: String, _ options: String) async throws {
+            _ = try await store.create(
+                VolumeConfiguration(name: name, options: ["type": "none", "device": root.path + "/" + path, "o": options]))
+        }
+        try await make("left", "host", "bind")
+        #expect(try store.canBeFilled("left"))
+        try store.fill("left", from: try Directory.open(root.path + "/image"))
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: root.path + "/host") == ["whole"], "it was filled before the kill")
+        try FileManager.default.removeItem(atPath: root.path + "/host/whole")
+        try store.fill("left", from: try Directory.open(root.path + "/image"))
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: root.path + "/host").sorted() == ["sub", "sub/file"])
+        try root.write("image/more", "x")
+        try store.fill("left", from: try Directory.open(root.path + "/image"))
+        #expect(try !store.canBeFilled("left") && !FileManager.default.fileExists(atPath: root.path + "/host/more"))
+        // Nothing is made for one that is missing, or must not be written.
+        try FileManager.default.createDirectory(atPath: root.path + "/still", withIntermediateDirectories: true)
+        try await make("still", "still", "bind,ro")
+        try await make("missing", "missing", "bind")
+        for name in ["still", "missing"] {
+            #expect(try !store.canBeFilled(name))
+            try store.fill(name, from: try Directory.open(root.path + "/image"))
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: root.path + "/still") == [])
+        #expect(!FileManager.default.fileExists(atPath: root.path + "/missing"))
+    }
 }

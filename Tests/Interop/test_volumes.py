@@ -61,6 +61,10 @@ SCRIPT = [
     [*RUN, "--read-only", "--tmpfs", "/t", "-v", "data:/v", "box", "sh", "-c", "touch /x; touch /t/x /v/x && ls /t"],
     # Directories of the host's.
     [*RUN, "-v", "BASE/missing/deep:/h", "box", "ls", "-A", "/h"],
+    # One that holds nothing gets what the image has, also as a volume.
+    ["volume", "create", "-o", "type=none", "-o", "device=BASE/missing/deep", "-o", "o=bind", "hollow"],
+    [*RUN, "-v", "hollow:/data", "box", "sh", "-c", "stat -c '%a %u %g' /data; cat /data/sub/file"],
+    [*RUN, "-v", "BASE/missing/deep:/h", "box", "sh", "-c", "ls -A /h; stat -c '%a %u %g' /h"],
     [*RUN, "-v", "BASE/bound:/h:ro", "box", "sh", "-c", "cat /h/here; touch /h/x"],
     [*RUN, "-v", "BASE/bound/here:/a/new/file", "box", "cat", "/a/new/file"],
     [*RUN, "--mount", "type=bind,src=BASE/bound,dst=/h,readonly", "box", "sh", "-c", "cat /h/here; touch /h/x"],
