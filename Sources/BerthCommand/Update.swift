@@ -9,14 +9,14 @@ struct Update: Verb {
     static let synopsis = "[OPTIONS] CONTAINER [CONTAINER...]"
     static let wordCount = WordCount.atLeast(1)
     static let absentFlags: [AbsentFlag] = [
-        .value("blkio-weight", why: "the weight of block devices cannot be changed yet"),
-        .value("cpu-rt-period", why: "real-time scheduling of a container that is there cannot be changed yet"),
-        .value("cpu-rt-runtime", why: "real-time scheduling of a container that is there cannot be changed yet"),
-        .value("kernel-memory", why: "kernels since 5.16 have no such limit"),
+        .value("kernel-memory", why: "kernels since 5.16 have no such limit")
     ]
 
+    @Option(help: help("Block IO (relative weight), between 10 and 1000, or 0 to disable", "uint")) var blkioWeight: String?
     @Option(help: help("Limit CPU CFS period, in microseconds", "int")) var cpuPeriod: Int64?
     @Option(help: help("Limit CPU CFS quota, in microseconds", "int")) var cpuQuota: Int64?
+    @Option(help: help("Limit the CPU real-time period in microseconds", "int")) var cpuRtPeriod: Int64?
+    @Option(help: help("Limit the CPU real-time runtime in microseconds", "int")) var cpuRtRuntime: Int64?
     @Option(name: [.customShort("c"), .long], help: help("CPU shares (relative weight)", "int")) var cpuShares: Int64?
     @Option(help: help("Number of CPUs", "decimal")) var cpus: String?
     @Option(help: help("CPUs in which to allow execution (0-3, 0,1)")) var cpusetCpus: String?
@@ -31,6 +31,8 @@ struct Update: Verb {
     func perform(_ session: Session) throws -> Int32 {
         func bytes(_ text: String?) -> JSONTree? { text.flatMap(ValueKind.bytes).map(JSONTree.integer) }
         let said: [(String, JSONTree?)] = [
+            ("BlkioWeight", blkioWeight.flatMap { Int64($0) }.map(JSONTree.integer)),
+            ("CpuRealtimePeriod", cpuRtPeriod.map(JSONTree.integer)), ("CpuRealtimeRuntime", cpuRtRuntime.map(JSONTree.integer)),
             ("CpuPeriod", cpuPeriod.map(JSONTree.integer)), ("CpuQuota", cpuQuota.map(JSONTree.integer)),
             ("CpuShares", cpuShares.map(JSONTree.integer)), ("NanoCpus", cpus.flatMap(ValueKind.billionths).map(JSONTree.integer)),
             ("CpusetCpus", cpusetCpus.map(JSONTree.string)), ("CpusetMems", cpusetMems.map(JSONTree.string)),

@@ -17,8 +17,13 @@ public struct ContainerUpdate: Sendable, Hashable {
 extension Container {
     /// Gives it other limits, at once if it runs, and another policy. What it is told is kept, for its next start and the next engine.
     ///
-    /// - Throws: `invalid` for what makes no sense, and for memory below what is in use; `conflict` for what does not go with what it has. It is then as it was.
-    public func update(_ update: ContainerUpdate) async throws(ContainerError) { try await store.update(store.object(id), update) }
+    /// - Returns: what of it this machine cannot honour, and is left out: Docker's words.
+    /// - Throws: `invalid` for what makes no sense, and for memory below what is in use; `conflict` for what does not go with what it has; `unsupported` for limits
+    ///   of single block devices. It is then as it was.
+    @discardableResult
+    public func update(_ update: ContainerUpdate) async throws(ContainerError) -> [String] {
+        try await store.update(store.object(id), update)
+    }
 }
 
 extension Resources {
@@ -60,20 +65,32 @@ extension Resources {
         result.cpusetCPUs = update.cpusetCPUs ?? cpusetCPUs
         result.cpusetMems = update.cpusetMems ?? cpusetMems
         result.pidsLimit = update.pidsLimit ?? pidsLimit
+        result.realTimePeriod = update.realTimePeriod ?? realTimePeriod
+        result.realTimeRuntime = update.realTimeRuntime ?? realTimeRuntime
+        result.block.weight = update.block.weight ?? block.weight
         return result
     }
 }
 
 extension ContainerStore {
-    func update(_ object: ContainerObject, _ update: ContainerUpdate) async throws(ContainerError) {
+    func update(_ object: ContainerObject, _ asked: ContainerUpdate) async throws(ContainerError) -> [String] {
+        var update = asked
+        let warnings: [String]
+        (update.resources, warnings) = try asked.resources.adapted(to: services.runtime.abilities, .current)
+        guard asked.resources.block.isWithoutDevices else {
+            throw ContainerError(
+                .unsupported,
+                "not supported here: limits of single block devices of a container that is there: 'berth edit' gives it others")
+        }
         var said = update.resources
         // Alone it is of the memory that it has already.
         if said.memoryByteCount == nil { said.memorySwapByteCount = nil }
         _ = try said.specification(hostProcessorCount: Self.processorCount)
         try update.restart?.check()
+        let wanted = update
         let outcome = await Task.detached { () async -> Result<Void, ContainerError> in
             do throws(ContainerError) {
-                try await self.change(object, update)
+                try await self.change(object, wanted)
                 return .success(())
             } catch {
                 return .failure(
@@ -83,6 +100,7 @@ extension ContainerStore {
         }.value
         try outcome.get()
         publish("update", object)
+        return warnings
     }
 
     private func change(_ object: ContainerObject, _ update: ContainerUpdate) async throws(ContainerError) {
@@ -126,16 +144,24 @@ extension ContainerStore {
                     document.restartMemory = RestartMemory(isWanted: isActive, hasBeenStarted: isActive, count: 0)
                 }
             }
-        } catch {
+        } catch let failure {
             // As it was: otherwise what is in force and what is known would differ.
             if runs {
-                try? await object.lane.run { () throws(ContainerError) in
-                    do throws(RuntimeError) { try runtime.update(id: object.id, from: wanted, to: before) } catch {
-                        throw ContainerError(error)
-                    }
+                do throws(RuntimeError) {
+                    try await object.lane.run { () throws(RuntimeError) in try runtime.update(id: object.id, from: wanted, to: before) }
+                } catch {
+                    throw ContainerError(
+                        failure.code, "\(failure.description); and its limits could not be set back: \(error.description)",
+                        underlying: error.underlying)
                 }
             }
-            throw error
+            throw failure
         }
+    }
+}
+
+extension BlockLimits {
+    fileprivate var isWithoutDevices: Bool {
+        [weightDevices, readBytes, writeBytes, readOperations, writeOperations].allSatisfy(\.isEmpty)
     }
 }

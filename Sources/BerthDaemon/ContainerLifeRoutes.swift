@@ -47,8 +47,7 @@ struct ContainerLifeRoutes: Sendable {
         // Both are Docker's words for "as many as there are".
         if request.host.pidsLimit == 0 { update.resources.pidsLimit = -1 }
         if !request.host.restartPolicy.name.isEmpty { update.restart = try RestartPolicy(request.host.restartPolicy) }
-        try await container.update(update)
-        try await call.reply.json(ContainerUpdateResponse())
+        try await call.reply.json(ContainerUpdateResponse(warnings: try await container.update(update)))
     }
 
     private func prune(_ call: Call) async throws {

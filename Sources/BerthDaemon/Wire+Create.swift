@@ -139,5 +139,6 @@ extension Resources {
         (cpusetCPUs, cpusetMems) = (host.cpusetCPUs.isEmpty ? nil : host.cpusetCPUs, host.cpusetMems.isEmpty ? nil : host.cpusetMems)
         pidsLimit = host.pidsLimit.flatMap { $0 <= 0 ? nil : $0 }
         oomKillDisabled = host.oomKillDisabled ?? false
+        try take(host.options)
     }
 }

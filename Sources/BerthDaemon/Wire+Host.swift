@@ -30,25 +30,6 @@ extension ContainerConfiguration {
         guard options.storageOptions.isEmpty else {
             throw .invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
         }
-        try applyLimits(options)
-    }
-
-    private mutating func applyLimits(_ options: HostOptions) throws(APIFailure) {
-        resources.swappiness = options.swappiness
-        resources.realTimePeriod = options.realTimePeriod == 0 ? nil : options.realTimePeriod
-        resources.realTimeRuntime = options.realTimeRuntime == 0 ? nil : options.realTimeRuntime
-        guard let weight = UInt16(exactly: options.blockWeight) else { throw .invalid("Range of blkio weight is from 10 to 1000") }
-        resources.block.weight = weight == 0 ? nil : weight
-        func limits(_ devices: [HostOptions.BlockDevice]) throws(APIFailure) -> [BlockLimits.Device] {
-            try devices.map { device throws(APIFailure) in
-                guard device.value >= 0 else { throw .invalid("invalid rate or weight for device \(device.path): \(device.value)") }
-                return BlockLimits.Device(path: device.path, value: UInt64(device.value))
-            }
-        }
-        resources.block.weightDevices = try limits(options.blockWeightDevices)
-        (resources.block.readBytes, resources.block.writeBytes) = (try limits(options.readBytes), try limits(options.writeBytes))
-        resources.block.readOperations = try limits(options.readOperations)
-        resources.block.writeOperations = try limits(options.writeOperations)
     }
 
     /// What is said to a security module that this kernel lacks is kept and does nothing, as with Docker. One that it has is not spoken to here.
@@ -59,6 +40,27 @@ extension ContainerConfiguration {
             throw .invalid("not supported here: --security-opt \(text)")
         }
         unusedSecurityOptions.append("\(name)=\(value)")
+    }
+}
+
+extension Resources {
+    /// Takes what a request says of limits beside those of processors and memory.
+    mutating func take(_ options: HostOptions) throws(APIFailure) {
+        swappiness = options.swappiness
+        realTimePeriod = options.realTimePeriod == 0 ? nil : options.realTimePeriod
+        realTimeRuntime = options.realTimeRuntime == 0 ? nil : options.realTimeRuntime
+        guard let weight = UInt16(exactly: options.blockWeight) else { throw .invalid("Range of blkio weight is from 10 to 1000") }
+        block.weight = weight == 0 ? nil : weight
+        func limits(_ devices: [HostOptions.BlockDevice]) throws(APIFailure) -> [BlockLimits.Device] {
+            try devices.map { device throws(APIFailure) in
+                guard device.value >= 0 else { throw .invalid("invalid rate or weight for device \(device.path): \(device.value)") }
+                return BlockLimits.Device(path: device.path, value: UInt64(device.value))
+            }
+        }
+        block.weightDevices = try limits(options.blockWeightDevices)
+        (block.readBytes, block.writeBytes) = (try limits(options.readBytes), try limits(options.writeBytes))
+        block.readOperations = try limits(options.readOperations)
+        block.writeOperations = try limits(options.writeOperations)
     }
 }
 

@@ -21,13 +21,24 @@ extension Runtime {
             if use.unreclaimable > limit { throw Self.belowUse(limit, use) }
         }
         var written: [(path: String, value: String)] = []
-        do throws(LimitFailure) { try write(wanted, &written) } catch {
-            for (path, value) in written.reversed() { try? HostFile.write(value, to: path) }  // what was is better than what half is
+        do throws(LimitFailure) { try write(wanted, over: old, &written) } catch {
+            let left = Self.restore(written)
             if error.errno == .EBUSY, let limit = resources.memory?.limit, error.path.contains("/memory.") {
-                throw Self.belowUse(limit, memoryUse(of: id))
+                throw Self.belowUse(limit, memoryUse(of: id)).with(left)
             }
-            throw told(error, id)
+            throw told(error, id).with(left)
         }
+    }
+
+    /// What was is better than what half is.
+    ///
+    /// - Returns: what could not be written back, a sentence each.
+    private static func restore(_ written: [(path: String, value: String)]) -> [String] {
+        var left: [String] = []
+        for (path, value) in written.reversed() {
+            do throws(Errno) { try HostFile.write(value, to: path) } catch { left.append("\(path) could not be set back: \(error)") }
+        }
+        return left
     }
 
     private struct LimitFailure: Error {
@@ -44,8 +55,12 @@ extension Runtime {
 
     /// Some limits bound each other: which of them has to be first depends on what they are. What the kernel does not take is tried again after the others.
     ///
-    /// - Parameter written: what was written over.
-    private func write(_ limits: [(path: String, value: String)], _ written: inout [(path: String, value: String)]) throws(LimitFailure) {
+    /// - Parameters:
+    ///   - asked: what was asked for before; where that is nothing, it is what the kernel says.
+    ///   - written: what was written over.
+    private func write(
+        _ limits: [(path: String, value: String)], over asked: [String: String], _ written: inout [(path: String, value: String)]
+    ) throws(LimitFailure) {
         var left = limits
         while !left.isEmpty {
             var refused: [(path: String, value: String)] = []
@@ -54,7 +69,8 @@ extension Runtime {
                 do throws(Errno) {
                     let former = String(decoding: try HostFile.read(path, limit: 4096), as: UTF8.self)
                     try HostFile.write(value, to: path)
-                    written.append((path, former.hasSuffix("\n") ? String(former.dropLast()) : former))
+                    // Some files say more than they take: a line for each device behind the first.
+                    written.append((path, asked[path] ?? former.split(separator: "\n").first.map(String.init) ?? ""))
                 } catch {
                     let failure = LimitFailure(path: path, errno: error)
                     guard error == .EINVAL else { throw failure }
@@ -104,5 +120,12 @@ extension Runtime {
         }
         let current = number("memory.current")
         return (current, number("memory.peak"), max(0, current - files))
+    }
+}
+
+extension RuntimeError {
+    /// With what went wrong after it.
+    fileprivate func with(_ further: [String]) -> RuntimeError {
+        RuntimeError(code, ([description] + further).joined(separator: "; "), underlying: underlying)
     }
 }

@@ -279,7 +279,7 @@ MISTAKES = [
 
 # Flags of Docker's that are read and then refused by name.
 ABSENT = [
-    (["rm", "--link", "x"], "link"), (["update", "--blkio-weight=300", "x"], "blkio-weight"),
+    (["rm", "--link", "x"], "link"), (["update", "--kernel-memory=4m", "x"], "kernel-memory"),
 ]
 
 

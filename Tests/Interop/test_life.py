@@ -83,7 +83,9 @@ REFUSALS = [
     ("made", ["pause", "C"]), ("made", ["unpause", "C"]), ("run", ["unpause", "C"]), ("paused", ["pause", "C"]), ("paused", ["exec", "C", "true"]),
     ("paused", ["start", "C"]), ("paused", ["rm", "C"]), ("run", ["rename", "C", "C"]), ("run", ["rename", "C", "other"]), ("run", ["rename", "C", "bad/name"]),
     ("run", ["update", "--restart", "sometimes", "C"]), ("run", ["update", "-m", "1m", "C"]), ("run", ["update", "-m", "64m", "C"]),
-    ("run", ["update", "--cpu-period", "5", "C"]), ("run", ["update", "C"]), ("restarting", ["rm", "C"]), ("restarting", ["pause", "C"]),
+    ("run", ["update", "--cpu-period", "5", "C"]), ("run", ["update", "C"]),
+    ("run", ["update", "--blkio-weight", "-1", "C"]),
+    ("restarting", ["rm", "C"]), ("restarting", ["pause", "C"]),
     ("restarting", ["exec", "C", "true"]), ("none", ["restart", "nobody"]), ("none", ["pause", "nobody"]), ("none", ["rename", "nobody", "x2"]),
     ("none", ["update", "--restart", "no", "nobody"]), ("none", ["create", "--rm", "--restart", "always", "box", "true"]),
     ("none", ["create", "--restart", "always:3", "box", "true"]), ("none", ["create", "--restart", "sometimes", "box", "true"]),
@@ -136,6 +138,22 @@ def test_refusals_are_dockers(docker, ours, state, line):
         # Ours prints the same reason; what leads to it and how to get help may differ.
         reason = theirs[1].splitlines()[0].removesuffix(".")
         assert reason.split(": ")[-1].lower() in own[1].replace("\n", " ").lower(), answers
+
+
+def test_a_weight_of_block_devices_is_changed_where_the_kernel_has_one(ours):
+    """Debian's Docker looks only for the weight of a scheduler that kernels since 5.0 do not have, and discards it."""
+    prepare(ours, "run", "C1")
+    _, text = told(ours, "update", "--blkio-weight", "300", "C1")
+    weights = ours.out("exec", "C1", "sh", "-c", "cat /sys/fs/cgroup/blkio/blkio*weight /sys/fs/cgroup/io*weight 2>/dev/null; true").split()
+    if weights:
+        # Of 10 to 1000, or that place among 1 to 10,000.
+        assert {"300", "2930"} & set(weights) and ours.inspect("C1", "{{.HostConfig.BlkioWeight}}") == "300", weights
+    else:
+        assert "Weight discarded." in text and ours.inspect("C1", "{{.HostConfig.BlkioWeight}}") == "0"
+    if weights:
+        assert told(ours, "update", "--blkio-weight", "5", "C1") == (1, "Range of blkio weight is from 10 to 1000")
+    status, text = told(ours, "update", "--cpu-rt-period", "2000", "--cpu-rt-runtime", "5000", "C1")
+    assert status == 1 and "real-time" in text
 
 
 def events_of(side, since, until):
