@@ -49,6 +49,10 @@ public enum BerthPath {
     /// as `mode` (`explain`, `cooperate`) and `protection` (`owned`, `watched`) say; the same answer.
     public static let firewall = prefix + "/firewall"
 
+    /// `POST`: a container becomes otherwise than it was made (``EditReport``). The body is what of a request to make one is to be otherwise; what it does not name
+    /// stays as it is. `dry-run` changes nothing.
+    public static func edit(_ container: String) -> String { "\(prefix)/containers/\(container)/edit" }
+
     /// What is asked of an image, or done with it.
     public enum ImageVerb: String, Sendable, CaseIterable {
         /// `GET`: its layers (``ImageLayerList``).

@@ -11,9 +11,10 @@ extension Daemon {
     /// - Throws: ``ClientError/Code/refused`` if the daemon is another one than berthd, or an older, which is said, and for what berthd refuses;
     ///   ``ClientError/Code/malformed`` for an answer of a later version.
     public func document<Document: VersionedDocument>(
-        _ type: Document.Type, _ method: String, _ path: String, query: [(String, String)] = [], headers: [(String, String)] = []
+        _ type: Document.Type, _ method: String, _ path: String, query: [(String, String)] = [], body: Body = .none,
+        headers: [(String, String)] = []
     ) throws(ClientError) -> Document {
-        var answer = try openOwn(method, path, query: query, headers: headers)
+        var answer = try openOwn(method, path, query: query, body: body, headers: headers)
         let bytes = try answer.readAll(limit: Self.answerLimit)
         keep(answer)
         return try Self.decode(type, bytes)

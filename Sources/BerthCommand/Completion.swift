@@ -89,7 +89,7 @@ struct Completion: Verb {
         if before.last == "--network" || before.last == "--net" { return try networkNames(daemon) }
         switch entry.names[0] {
         case "attach", "commit", "diff", "exec", "export", "kill", "logs", "port", "rm", "start", "stats", "stop", "top", "wait", "why",
-            "inspect", "pause", "rename", "restart", "unpause", "update":
+            "edit", "inspect", "pause", "rename", "restart", "unpause", "update":
             return try containerNames(daemon)
         case "run", "create", "history", "rmi", "save", "tag", "images":
             return try imageNames(daemon)

@@ -112,7 +112,10 @@ struct CreateRequest {
         return .texts(
             try hostRequest.securityOptions.map { option in
                 let parts = option.split(maxSplits: 1, omittingEmptySubsequences: false) { $0 == "=" || $0 == ":" }
-                guard parts.count == 2, parts[0] == "seccomp", parts[1] != "unconfined", parts[1] != "builtin" else { return option }
+                guard parts.count == 2, parts[0] == "seccomp", parts[1] != "unconfined", parts[1] != "builtin",
+                    // The profile itself, as an inspection shows it.
+                    !parts[1].hasPrefix("{")
+                else { return option }
                 let bytes: [UInt8]
                 do { bytes = try HostFile.read(String(parts[1]), limit: 4 << 20) } catch {
                     throw Failure("opening seccomp profile (\(parts[1])) failed: \(error)", status: 125)

@@ -1,3 +1,10 @@
+extension Edit {
+    static let examples = [
+        "berth edit web --publish 8080:80 --env MODE=live", "berth edit web --image web:2 --dry-run",
+        "berth edit web --unset publish=80 --unset env=MODE -- httpd -f",
+    ]
+}
+
 extension Pause {
     static let examples = ["berth pause web"]
 }

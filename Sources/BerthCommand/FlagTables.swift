@@ -62,6 +62,9 @@ extension UpdateVolume { static var writtenFlags: String? { "availability=string
 extension Diff { static var writtenFlags: String? { "" } }
 extension DisconnectNetwork { static var writtenFlags: String? { "force,f" } }
 extension DiskUsage { static var writtenFlags: String? { "format=string verbose,v" } }
+extension Edit {
+    static var writtenFlags: String? { "dry-run image=image unset=list " + ContainerFlags.written }
+}
 extension Events { static var writtenFlags: String? { "filter,f=filter format=string since=string until=string" } }
 extension Exec {
     static var writtenFlags: String? {
@@ -131,8 +134,8 @@ extension Unpause { static var writtenFlags: String? { "" } }
 extension Update {
     static var writtenFlags: String? {
         """
-        cpu-period=int cpu-quota=int cpu-shares,c=int cpus=decimal cpuset-cpus=string cpuset-mems=string memory,m=bytes \
-        memory-reservation=bytes memory-swap=bytes pids-limit=int restart=string
+        blkio-weight=uint cpu-period=int cpu-quota=int cpu-rt-period=int cpu-rt-runtime=int cpu-shares,c=int cpus=decimal \
+        cpuset-cpus=string cpuset-mems=string memory,m=bytes memory-reservation=bytes memory-swap=bytes pids-limit=int restart=string
         """
     }
 }

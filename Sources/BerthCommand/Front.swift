@@ -14,7 +14,7 @@ enum Front {
         Entry(names: ["attach"], type: Attach.self), Entry(names: ["commit"], type: Commit.self),
         Entry(names: ["cp"], type: Copy.self),
         Entry(names: ["create"], type: Create.self), Entry(names: ["diff"], type: Diff.self),
-        Entry(names: ["events"], type: Events.self),
+        Entry(names: ["edit"], type: Edit.self), Entry(names: ["events"], type: Events.self),
         Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
         Entry(names: ["history"], type: History.self),
         Entry(names: ["images"], type: Images.self), Entry(names: ["import"], type: Import.self),
@@ -40,7 +40,8 @@ enum Front {
                 Entry(names: ["attach"], type: Attach.self), Entry(names: ["commit"], type: Commit.self),
                 Entry(names: ["cp"], type: Copy.self),
                 Entry(names: ["create"], type: Create.self), Entry(names: ["diff"], type: Diff.self),
-                Entry(names: ["exec"], type: Exec.self), Entry(names: ["export"], type: Export.self),
+                Entry(names: ["edit"], type: Edit.self), Entry(names: ["exec"], type: Exec.self),
+                Entry(names: ["export"], type: Export.self),
                 Entry(names: ["inspect"], type: InspectContainer.self),
                 Entry(names: ["kill"], type: Kill.self), Entry(names: ["logs"], type: Logs.self),
                 Entry(names: ["ls", "list", "ps"], type: List.self), Entry(names: ["pause"], type: Pause.self),
@@ -187,7 +188,8 @@ enum Front {
             let meant = Suggestion.line(for: name, among: commands.flatMap(\.names) + groups.map(\.name), prefix: "berth ")
             throw Failure("berth: '\(name)' is not a berth command.\(meant)\nSee 'berth --help'")
         }
-        return try perform(entry.type, Array(words.dropFirst()), Session(path: "berth \(name)", options: options))
+        let rest = Array(words.dropFirst())
+        return try perform(entry.type, rest, Session(path: "berth \(name)", words: rest, options: options))
     }
 
     private static func perform(
@@ -207,7 +209,8 @@ enum Front {
         }
         // Its flags are berthd's: read there, with its help.
         if entry.type == ServeRegistry.self { try DaemonProgram.become(["registry"] + words) }
-        return try perform(entry.type, Array(words.dropFirst()), Session(path: "berth \(group.name) \(name)", options: options))
+        let rest = Array(words.dropFirst())
+        return try perform(entry.type, rest, Session(path: "berth \(group.name) \(name)", words: rest, options: options))
     }
 
     private static func perform<Command: Verb>(_ type: Command.Type, _ words: [String], _ session: Session) throws -> Int32 {

@@ -117,6 +117,13 @@ struct Inspection {
 
 /// `inspect --as run`.
 enum RunLines {
+    /// The words of the line, without the program and `run`.
+    static func words(of container: JSONTree, _ daemon: Daemon) -> [String] {
+        // Without its image, all is said that the container has of it.
+        let image = try? daemon.call("GET", "/images/\(Daemon.escapedPath(container["Image"]?.text ?? ""))/json")
+        return RunLine.words(container, image: image)
+    }
+
     static func show(_ names: [String], form: String, _ flags: InspectFlags, _ session: Session) throws -> Int32 {
         guard form == "run" else { throw Failure("\"\(form)\" is not a valid value for --as: there is 'run'") }
         guard flags.format == nil, !flags.size else { throw Failure("--as run goes without --format and --size") }
@@ -125,9 +132,7 @@ enum RunLines {
         for name in names {
             failures.attempt {
                 let container = try daemon.call("GET", "/containers/\(Daemon.escaped(name))/json")
-                // Without its image, all is said that the container has of it.
-                let image = try? daemon.call("GET", "/images/\(Daemon.escapedPath(container["Image"]?.text ?? ""))/json")
-                try Output.line("berth run " + RunLine.line(RunLine.words(container, image: image)))
+                try Output.line("berth run " + RunLine.line(words(of: container, daemon)))
             }
         }
         try failures.report()

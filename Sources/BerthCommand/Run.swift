@@ -42,19 +42,7 @@ enum Creation {
             Output.complain(
                 "WARNING: Disabling the OOM killer on containers without setting a '-m/--memory' limit may be dangerous.")
         }
-        if flags.pull == "always" { try pull(daemon, flags, image) }
-        let answer: JSONTree
-        do {
-            answer = try create()
-        } catch {
-            guard error.status == 404, error.reason.contains("No such image"), flags.pull == "missing",
-                let reference = try? ImageReference(parsing: image)  // an id is none, and cannot be pulled
-            else { throw error }
-            // Nothing but the container's id goes to standard output.
-            if !flags.quiet { Output.complain("Unable to find image '\(reference.familiar)' locally") }
-            try pull(daemon, flags, image)
-            answer = try create()
-        }
+        let answer = try fetching(image, flags, daemon, create)
         for warning in answer["Warnings"]?.elements ?? [] { Output.complain("WARNING: \(warning.text ?? "")") }
         guard let id = answer["Id"]?.text else { throw Failure("the daemon made a container and did not say its id") }
         try idFile?.write(id)
@@ -63,6 +51,22 @@ enum Creation {
 }
 
 extension Creation {
+    /// Asks for something that needs an image, which is pulled if it is missing, or always, or never: as `--pull` says.
+    static func fetching<Answer>(
+        _ image: String, _ flags: ContainerFlags, _ daemon: Daemon, _ ask: () throws(ClientError) -> Answer
+    ) throws -> Answer {
+        if flags.pull == "always" { try pull(daemon, flags, image) }
+        do { return try ask() } catch {
+            guard error.status == 404, error.reason.contains("No such image"), flags.pull == "missing",
+                let reference = try? ImageReference(parsing: image)  // an id is none, and cannot be pulled
+            else { throw error }
+            // Nothing but the container's id goes to standard output.
+            if !flags.quiet { Output.complain("Unable to find image '\(reference.familiar)' locally") }
+            try pull(daemon, flags, image)
+            return try ask()
+        }
+    }
+
     private static func pull(_ daemon: Daemon, _ flags: ContainerFlags, _ image: String) throws {
         try Transfer.pull(try Transfer.reference(image), platform: flags.platform, daemon, on: flags.quiet ? nil : 2)
     }

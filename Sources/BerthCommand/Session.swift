@@ -7,10 +7,12 @@ internal import Glibc
 final class Session {
     /// The command as it was typed, as `berth container ls`.
     let path: String
+    /// What follows that.
+    let words: [String]
     private let options: GlobalOptions
     private var connected: Daemon?
 
-    init(path: String, options: GlobalOptions) { (self.path, self.options) = (path, options) }
+    init(path: String, words: [String] = [], options: GlobalOptions) { (self.path, self.words, self.options) = (path, words, options) }
 
     /// Has the daemon begin with its answer to the first question, if it listens on this machine and runs. What is wrong is said when it is needed.
     func greet() {

@@ -18,6 +18,9 @@ public struct Grammar: Sendable {
         public let name: String
         /// Its value; of a boolean `true` or `false`.
         public let value: String
+
+        /// A flag of these.
+        public init(name: String, value: String) { (self.name, self.value) = (name, value) }
     }
 
     /// What a command line says.
@@ -46,6 +49,12 @@ public struct Grammar: Sendable {
             if let letter = flag.shorthand, letters[letter] == nil { letters[letter] = index }
         }
         (byName, byShorthand) = (names, letters)
+    }
+
+    /// Whether a flag may be said several times, and each time adds something.
+    public func takesSeveral(_ name: String) -> Bool {
+        guard let index = byName[name], case .value(let kind) = declarations[index].kind else { return false }
+        return ["list", "map", "mount", "ulimit", "network", "gpu-request"].contains(kind)
     }
 
     /// Reads a command line, without the command's own name.

@@ -12,6 +12,8 @@ struct ContainerDocument: Sendable, Codable {
     var imageExecution: ImageConfiguration.Execution
     /// The uppermost of the image's layers, which the container's own lies on.
     var topLayer: LayerName?
+    /// What its own layer is called; absent while that is the container's id, as it is unless it has become one of another image.
+    var layerID: String?
     /// Which snapshotter keeps them.
     var snapshotter: String
     /// Of `--network container:`, whose sandbox it shares: its id, found at create.
@@ -22,4 +24,9 @@ struct ContainerDocument: Sendable, Codable {
     var startFailure: ExitStatus?
     /// Whether the policy starts it again; absent without one.
     var restartMemory: RestartMemory?
+}
+
+extension ContainerDocument {
+    /// The layer of a container of this id that it writes to.
+    func layer(of id: String) -> WritableLayer { WritableLayer(id: layerID ?? id) }
 }

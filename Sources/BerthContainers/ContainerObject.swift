@@ -41,6 +41,12 @@ final class ContainerObject: Sendable {
         var checker: Task<Void, Never>?
         /// Waits for the next start.
         var restarter: Task<Void, Never>?
+        /// How far an edit of it is.
+        var edit = EditStage.none
+        /// Its places in networks before it was stopped to be edited.
+        var formerEndpoints: [Endpoint] = []
+        /// Holds the layers that it lies on, whatever becomes of the image.
+        var lease: Lease
         /// Whether nothing is left outside the root of what ran last.
         var isCleared = false
         /// Whether it is out of its sandbox already, though its end has not been told yet.
@@ -52,6 +58,13 @@ final class ContainerObject: Sendable {
             return pending.compactMap(\.waiting)
         }
     }
+    enum EditStage {
+        case none
+        /// It is found out if it can be.
+        case planned
+        /// It is stopped for it, and started: it does not remove itself meanwhile.
+        case underWay
+    }
     /// A client that waits for the start. One that nobody holds any more has left.
     struct PendingAttachment {
         weak var attachment: Attachment?
@@ -60,8 +73,6 @@ final class ContainerObject: Sendable {
 
     let id: String
     let lane: Lane
-    /// Holds the layers that it lies on, whatever becomes of the image.
-    let lease: Lease
     let state: Mutex<State>
     /// How many commits need its processes to stand still. Held while they are made to, on a thread of a lane.
     let freezeCount = Mutex(0)
@@ -74,13 +85,15 @@ final class ContainerObject: Sendable {
     let statistics = StatisticsHub()
 
     init(id: String, document: ContainerDocument, lifecycle: Lifecycle, lane: Lane, lease: Lease) {
-        (self.id, self.lane, self.lease) = (id, lane, lease)
+        (self.id, self.lane) = (id, lane)
         copyLane = Lane(named: "copies of container \(id.prefix(12))")
-        var first = State(lifecycle: lifecycle, document: document)
+        var first = State(lifecycle: lifecycle, document: document, lease: lease)
         first.backOff = RestartBackOff(count: document.restartMemory?.count ?? 0)
         state = Mutex(first)
     }
 
+    /// Holds the layers that it lies on.
+    var lease: Lease { state.withLock { $0.lease } }
     var document: ContainerDocument { state.withLock { $0.document } }
     var name: String { state.withLock { $0.document.name } }
     var shortID: String { String(id.prefix(12)) }

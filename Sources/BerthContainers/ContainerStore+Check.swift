@@ -8,8 +8,7 @@ extension ContainerStore {
     /// What is wrong is said when a container is made, not when it is started.
     ///
     /// - Returns: the container whose sandbox it shares.
-    func check(_ configuration: inout ContainerConfiguration, _ image: ImageRecord) throws(ContainerError) -> String? {
-        let execution = image.configuration.execution
+    func check(_ configuration: inout ContainerConfiguration, _ execution: ImageConfiguration.Execution) throws(ContainerError) -> String? {
         guard let first = configuration.arguments(image: execution).first, !first.isEmpty else {
             throw ContainerError(.invalid, "No command specified")
         }

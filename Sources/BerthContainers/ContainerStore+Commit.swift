@@ -60,7 +60,7 @@ extension ContainerStore {
         return try await object.lane.run { () throws(ContainerError) in
             do throws(LayerError) {
                 return try layers.changes(
-                    of: WritableLayer(id: object.id), on: object.document.topLayer, leavingOut: Self.mountPoints)
+                    of: object.document.layer(of: object.id), on: object.document.topLayer, leavingOut: Self.mountPoints)
             } catch { throw ContainerError(error) }
         }
     }
@@ -68,7 +68,9 @@ extension ContainerStore {
     func export(_ object: ContainerObject, to sink: any ByteSink & Sendable) async throws(ContainerError) {
         let layers = services.layers
         try await object.lane.run { () throws(ContainerError) in
-            do throws(LayerError) { try layers.writeRoot(of: WritableLayer(id: object.id), to: sink) } catch { throw ContainerError(error) }
+            do throws(LayerError) { try layers.writeRoot(of: object.document.layer(of: object.id), to: sink) } catch {
+                throw ContainerError(error)
+            }
         }
         publish("export", object)
     }
@@ -83,7 +85,7 @@ extension ContainerStore {
         }
         let execution = document.configuration.execution(image: document.imageExecution)
         var commit = ImageCommit(
-            of: WritableLayer(id: object.id), on: document.imageID, leavingOut: Self.mountPoints, execution: execution,
+            of: document.layer(of: object.id), on: document.imageID, leavingOut: Self.mountPoints, execution: execution,
             createdBy: (execution.command ?? []).joined(separator: " "))
         (commit.author, commit.message, commit.changes) = (options.author, options.message, options.changes)
         commit.said = options.execution

@@ -246,7 +246,7 @@ extension ContainerStore {
     /// Puts the root of a container together that does not run. Blocks.
     private func stoppedTree(of object: ContainerObject, for purpose: MountedTree.Purpose) throws(ContainerError) -> MountedTree {
         let plan: MountPlan
-        do throws(SnapshotError) { plan = try services.snapshots.mounts(of: WritableLayer(id: object.id)) } catch {
+        do throws(SnapshotError) { plan = try services.snapshots.mounts(of: object.document.layer(of: object.id)) } catch {
             throw ContainerError(.storage, error.description, underlying: error.underlying)
         }
         let place = "\(services.root)/containers/\(object.id)"

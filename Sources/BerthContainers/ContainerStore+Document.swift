@@ -15,7 +15,7 @@ extension ContainerStore {
             try object.documentTurn.withLock { _ throws(ContainerError) in
                 var document = object.document
                 change(&document)
-                do throws(StateError) { try self.documents.write(document, id: object.id) } catch {
+                do throws(StateError) { try self.write(document, object.id) } catch {
                     throw Self.storage("cannot write the container's document", error)
                 }
                 object.state.withLock { change(&$0.document) }

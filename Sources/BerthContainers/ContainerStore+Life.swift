@@ -47,12 +47,22 @@ extension ContainerStore {
                 return .failure(error)
             }
         }.value
+        tellStartEnd(object)
+        try outcome.get()
+    }
+
+    /// Nobody starts it after all, of which it was said that it is being started.
+    func withdrawStart(_ object: ContainerObject) {
+        object.state.withLock { $0.lifecycle.startWithdrawn() }
+        tellStartEnd(object)
+    }
+
+    private func tellStartEnd(_ object: ContainerObject) {
         let ended = object.state.withLock { state in
             defer { state.startEnd = Promise() }
             return state.startEnd
         }
         ended.fulfil(())
-        try outcome.get()
     }
 
     private func launch(_ object: ContainerObject) async throws(ContainerError) {
@@ -94,7 +104,8 @@ extension ContainerStore {
             try? await remember(object, failure: failure)
             let delay = object.state.withLock { $0.startFailed(failure, isWorthAnother: error.isWorthAnotherStart) }
             if let delay { scheduleRestart(object, after: delay) }
-            if document.configuration.removesItself { try? await remove(object, force: true) }  // kept, it can still be removed
+            let isKept = object.state.withLock { $0.edit == .underWay }
+            if document.configuration.removesItself, !isKept { try? await remove(object, force: true) }  // kept, it can still be removed
             throw error
         }
     }
@@ -118,7 +129,7 @@ extension ContainerStore {
                     let root: RootMount
                     do throws(SnapshotError) {
                         root =
-                            switch try services.snapshots.mounts(of: WritableLayer(id: id)) {
+                            switch try services.snapshots.mounts(of: document.layer(of: id)) {
                             case .overlay(let base, let lowers, let upper, let work):
                                 .overlay(base: base, lowers: lowers, upper: upper, work: work)
                             case .directory(let path): .directory(path)
@@ -298,7 +309,8 @@ extension ContainerStore {
                 state.executions = []
                 state.end = Promise()
             }
-            return (state.executions, state.end, delay, state.document.configuration.removesItself && !state.isBetweenRuns)
+            let isKept = state.isBetweenRuns || state.edit == .underWay
+            return (state.executions, state.end, delay, state.document.configuration.removesItself && !isKept)
         }
         index.withLock { index in for id in executions { index.executions[id]?.containerEnded() } }
         if exit.outOfMemory { publish("oom", object) }
@@ -550,7 +562,7 @@ extension ContainerStore {
 
     private func eraseFiles(of object: ContainerObject) throws(ContainerError) {
         do {
-            try services.snapshots.remove(WritableLayer(id: object.id))
+            try services.snapshots.remove(object.document.layer(of: object.id))
             try Directory.open(services.root + "/containers").removeTree(try PathBytes(object.id))
         } catch {
             throw Self.storage("cannot remove container \(object.shortID)", error)

@@ -16,23 +16,30 @@ internal import Synchronization
 extension ContainerStore {
     /// Of documents with mounts: an engine that reads only the first would start a container without its volumes.
     static var mountsVersion: Int { 2 }
+    /// Of documents that name the container's layer: an engine that reads only those before would take another for it.
+    static var layerVersion: Int { 3 }
 
     func write(_ document: ContainerDocument, _ id: String, _ durability: Directory.Durability = .synchronized) throws(StateError) {
         let isPlain = document.mounts == nil && document.configuration.volumesFrom.isEmpty
-        try documents.write(document, id: id, durability: durability, version: isPlain ? 1 : Self.mountsVersion)
+        let version = document.layerID != nil ? Self.layerVersion : isPlain ? 1 : Self.mountsVersion
+        try documents.write(document, id: id, durability: durability, version: version)
     }
 
     // MARK: Deciding
 
     /// What a container of this configuration has, and where: what others have whose volumes it takes, then what its maker says, then what the image names.
     ///
-    /// - Parameter lease: gets the layers of the images that are mounted.
+    /// - Parameters:
+    ///   - lease: gets the layers of the images that are mounted.
+    ///   - former: what the container was before: what it has of what is still wanted, it keeps.
     /// - Throws: `invalid`, in Docker's words.
     func mounts(
-        of configuration: ContainerConfiguration, _ image: ImageConfiguration.Execution, _ lease: Lease
+        of configuration: ContainerConfiguration, _ image: ImageConfiguration.Execution, _ lease: Lease,
+        keeping former: ContainerDocument? = nil
     ) throws(ContainerError) -> [ContainerMount] {
-        var placed: [String: ContainerMount] = [:]
-        for text in configuration.volumesFrom {
+        let kept = KeptMounts(of: former, for: configuration)
+        var placed = kept.unsaid
+        for text in kept.hasOthersVolumes ? [] : configuration.volumesFrom {
             let from = try VolumesFrom(parsing: text)
             let other: ContainerObject
             do throws(ContainerError) { other = try object(from.container) } catch {
@@ -41,13 +48,16 @@ extension ContainerStore {
             }
             for mount in other.document.placedMounts { placed[mount.target] = mount.shared(readOnly: from.readOnly) }
         }
-        let said = configuration.bindMounts.map { Mount($0) } + configuration.mounts
         var targets: Set<String> = []
-        for mount in said {
+        for mount in configuration.saidMounts {
             try mount.check()
             let target = PathText.clean(mount.target)
             guard targets.insert(target).inserted else { throw ContainerError(.invalid, "Duplicate mount point: \(mount.target)") }
-            placed[target] = try named(ContainerMount(mount), configuration, lease)
+            if let same = kept.said[mount] {
+                placed[target] = same
+            } else {
+                placed[target] = try named(ContainerMount(mount), configuration, lease)
+            }
         }
         for path in configuration.volumes.union(image.volumes).sorted() {
             let target = PathText.clean(path)
@@ -169,7 +179,10 @@ extension ContainerStore {
         }
         for mount in mounts {
             if let name = mount.volume {
-                do throws(VolumeError) { sources.volumes[name] = try volumes.source(of: name) } catch { throw ContainerError(error) }
+                do throws(VolumeError) {
+                    let source = try volumes.source(of: name)
+                    sources.volumes[name] = try await object.lane.run { () throws(VolumeError) in try source.resolved() }
+                } catch { throw ContainerError(error) }
                 try await checkSource(sources.volumes[name], of: name, object)
             }
             guard mount.kind == .image else { continue }
@@ -259,7 +272,7 @@ extension ContainerStore {
         await removeAnonymousVolumes(of: object.document, object.id) { self.warn(object, $0) }
     }
 
-    private func removeAnonymousVolumes(of document: ContainerDocument, _ id: String, _ warn: (String) -> Void) async {
+    func removeAnonymousVolumes(of document: ContainerDocument, _ id: String, _ warn: (String) -> Void) async {
         for mount in document.mounts ?? [] where mount.isAnonymous == true {
             guard let name = mount.volume else { continue }
             services.volumes.release(name, by: id)

@@ -131,7 +131,7 @@ extension ContainerStore {
                 .union(index.setAside.keys)
         }
         let orphans = try await lane.run { () throws(ContainerError) -> Set<String> in
-            for id in services.snapshots.writableLayers().subtracting(known) { self.discard(id) }
+            self.removeLayersOfNobody()
             if let entries = try? Directory.open(services.root + "/containers").entries() {
                 for entry in entries where !known.contains(entry.name.description) && RandomID.isValid(entry.name.description) {
                     self.discard(entry.name.description)
@@ -146,5 +146,20 @@ extension ContainerStore {
             return orphans
         }
         for id in orphans { try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again
+    }
+
+    /// Layers of containers that are not there, and those that a container has left for another. What a document that cannot be read names is kept.
+    private func removeLayersOfNobody() {
+        let (documents, setAside) = index.withLock { index in (index.containers.mapValues(\.document), Set(index.setAside.keys)) }
+        let wanted = Set(documents.map { id, document in document.layer(of: id).id })
+        for layer in services.snapshots.writableLayers().subtracting(wanted) {
+            let owner = String(layer.prefix(RandomID.length))
+            if setAside.contains(owner) { continue }
+            guard documents[owner] != nil else {
+                discard(layer)
+                continue
+            }
+            try? services.snapshots.remove(WritableLayer(id: layer))  // found again at the next start
+        }
     }
 }

@@ -18,7 +18,8 @@ struct Keeper {
 extension ContainerStore {
     func attachNetwork(_ object: ContainerObject, _ document: ContainerDocument) async throws(ContainerError) -> SandboxAttachment {
         guard let owner = document.sandboxOwner else {
-            let request = try sandboxRequest(object.id, document, .endpoints(document.configuration.endpoints))
+            var request = try sandboxRequest(object.id, document, .endpoints(document.configuration.endpoints))
+            request.former = object.state.withLock { $0.formerEndpoints }
             return try await networkTurns.run(object.id) { () async throws(ContainerError) in try await attach(object, request) }
         }
         let home = services.sandboxes.sandboxID(of: owner)

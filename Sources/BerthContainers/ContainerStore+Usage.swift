@@ -45,7 +45,7 @@ extension ContainerStore {
             let changed: UInt64
             do throws(LayerError) {
                 changed = try layers.changedByteCount(
-                    of: WritableLayer(id: object.id), on: document.topLayer, leavingOut: Self.mountPoints)
+                    of: document.layer(of: object.id), on: document.topLayer, leavingOut: Self.mountPoints)
             } catch { throw ContainerError(error) }
             let known = snapshots.layers()
             var (image, next) = (UInt64(0), document.topLayer)

@@ -12,13 +12,16 @@ extension ContainerStore {
         use.unreadableNetworks = services.sandboxes.networks.unreadable
         use.unreadableSandboxes = services.sandboxes.unreadable
         use.ids = Set(index.containers.keys).union(index.names.values).union(index.setAside.keys).union(index.erasing.keys)
+        use.ids.formUnion(index.containers.values.compactMap { $0.document.layerID })
         use.containers = index.containers.values.compactMap { object in
             object.state.withLock { state in
                 // What is being removed loses its layer at any moment.
                 if state.lifecycle.phase == .removing || state.lifecycle.phase == .removed { return nil }
                 // Whether one runs of which nothing is known is not known either.
                 let isInUse = state.lifecycle.phase != .idle || state.process != nil || state.unknown != nil
-                return StoreUse.Container(id: object.id, topLayer: state.document.topLayer, isInUse: isInUse)
+                let document = state.document
+                return StoreUse.Container(
+                    id: object.id, layer: document.layer(of: object.id), topLayer: document.topLayer, isInUse: isInUse)
             }
         }
         return use

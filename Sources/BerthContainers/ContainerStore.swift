@@ -82,7 +82,7 @@ public final class ContainerStore: Sendable {
         claim = services.images.leases.begin()
         do throws(StateError) {
             documents = try DocumentStore<ContainerDocument>(
-                directory: services.root + "/containers", layout: .directories(fileName: "container.json"), version: Self.mountsVersion)
+                directory: services.root + "/containers", layout: .directories(fileName: "container.json"), version: Self.layerVersion)
             let loaded = try documents.load()
             index.withLock { index in
                 for (id, document) in loaded.found where RandomID.isValid(id) {
@@ -175,7 +175,7 @@ public final class ContainerStore: Sendable {
             throw ContainerError(error.code == .notFound ? .imageNotFound : .invalid, error.description)
         }
         var configuration = configuration
-        let owner = try check(&configuration, image)
+        let owner = try check(&configuration, image.configuration.execution)
         let id = RandomID.make()
         // Sources may lie on a file system that does not answer: only this container waits for it.
         let (own, mounts) = (Self.lane(of: id), try mounts(of: configuration, image.configuration.execution, lease))

@@ -71,6 +71,9 @@ struct Lifecycle: Hashable, Sendable {
         }
     }
 
+    /// It is not started after all, by whoever has said that it is.
+    mutating func startWithdrawn() { if phase == .starting { (phase, isStartedAgain) = (.idle, false) } }
+
     /// The process runs, also one found running.
     mutating func started(processID: Int32, at time: Timestamp) {
         phase = .running(processID: processID)

@@ -19,6 +19,7 @@ struct BerthRoutes: Sendable {
             },
             Route(.GET, BerthPath.firewall) { try await $0.reply.document(FirewallReport(try await engine.firewallState())) },
             Route(.POST, BerthPath.firewall) { try await setFirewall($0) },
+            Route(.POST, BerthPath.edit("{id}")) { try await edit($0) },
         ]
     }
 
@@ -48,6 +49,21 @@ struct BerthRoutes: Sendable {
     private func check(_ call: Call) async throws {
         let job = engine.check(repairing: call.query.bool("repair"))
         try await FollowedJob(call: call).answer(job) { [try Reply.json(CheckReport($0))] }
+    }
+
+    private func edit(_ call: Call) async throws {
+        let container = try engine.containers.find(call.subject)
+        var configuration = try container.details().configuration
+        let request = try ContainerEditRequest(parsing: try await call.jsonBody(), of: configuration)
+        let platform = try Platform(parameter: call.query["platform"])
+        let edited = try await container.edit(image: request.image, platform: platform, onlyTrying: call.query.bool("dry-run")) {
+            request.apply(to: &$0)
+        }
+        request.apply(to: &configuration)
+        let warnings =
+            engine.containers.warnings(about: configuration) + (await FirewallWarnings(engine: engine).about(try container.details()))
+        try await call.reply.document(
+            EditReport(id: container.id, isRestarted: edited.isRestarted, hasNewLayer: edited.hasNewLayer, warnings: warnings))
     }
 
     /// What is not named stays as it is.

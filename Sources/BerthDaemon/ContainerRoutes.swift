@@ -39,12 +39,7 @@ struct ContainerRoutes: Sendable {
         let request = try ContainerCreateRequest(parsing: try await call.jsonBody(), version: call.version)
         var configuration = try ContainerConfiguration(request, version: call.version)
         configuration.name = call.query["name"]
-        let platform = try call.query["platform"].map { text throws(APIFailure) in
-            guard let platform = Platform(parsing: text) else {
-                throw .invalid("\"\(text)\" is an invalid platform: it must be OS[/ARCHITECTURE[/VARIANT]]")
-            }
-            return platform
-        }
+        let platform = try Platform(parameter: call.query["platform"])
         let container: Container
         do throws(ContainerError) { container = try await engine.containers.create(configuration, platform: platform) } catch {
             // Clients take "not found" for the image's, and go and pull it.
@@ -143,6 +138,17 @@ struct ContainerRoutes: Sendable {
         // `v` asks for volumes to be removed as well; a container has none here.
         try await container(call).remove(force: call.query.bool("force"), removingVolumes: call.query.bool("v"))
         try await call.reply.empty(.noContent)
+    }
+}
+
+extension Platform {
+    /// The parameter `platform` of a request to make a container; `nil` where there is none.
+    init?(parameter text: String?) throws(APIFailure) {
+        guard let text else { return nil }
+        guard let platform = Platform(parsing: text) else {
+            throw .invalid("\"\(text)\" is an invalid platform: it must be OS[/ARCHITECTURE[/VARIANT]]")
+        }
+        self = platform
     }
 }
 

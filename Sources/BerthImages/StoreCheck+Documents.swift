@@ -175,7 +175,7 @@ extension StoreCheck {
             }
             let faults: [String]
             do throws(SnapshotError) {
-                faults = try snapshots.faults(of: WritableLayer(id: container.id), on: container.topLayer)
+                faults = try snapshots.faults(of: container.layer, on: container.topLayer)
             } catch {
                 guard error.code == .notFound else {
                     throw ImageError(LayerError(.storage, error.description, underlying: error.underlying))

@@ -141,7 +141,7 @@ extension StoreCheck {
             }
         }
         for container in uses().containers {
-            let layer = WritableLayer(id: container.id)
+            let layer = container.layer
             guard container.topLayer.map({ snapshots.layers()[$0] != nil }) ?? true else {
                 conclude(.damagedContainerLayer, container.id, .failed, "a layer that it lies on is still missing")
                 continue

@@ -6,13 +6,20 @@ public struct StoreUse: Sendable {
     public struct Container: Hashable, Sendable {
         /// Its id.
         public var id: String
+        /// The layer of its own.
+        public var layer: WritableLayer
         /// The uppermost layer of its image; `nil` for an image without any.
         public var topLayer: LayerName?
         /// Whether it runs, or is being started, or that is not known.
         public var isInUse: Bool
 
         /// A container of these.
-        public init(id: String, topLayer: LayerName?, isInUse: Bool) { (self.id, self.topLayer, self.isInUse) = (id, topLayer, isInUse) }
+        ///
+        /// - Parameter layer: `nil` for one that is called as the container is.
+        public init(id: String, layer: WritableLayer? = nil, topLayer: LayerName?, isInUse: Bool) {
+            (self.id, self.layer) = (id, layer ?? WritableLayer(id: id))
+            (self.topLayer, self.isInUse) = (topLayer, isInUse)
+        }
     }
     /// Those that there are.
     public var containers: [Container] = []

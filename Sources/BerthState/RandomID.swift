@@ -1,5 +1,8 @@
 /// Ids of objects: 64 hexadecimal digits, as Docker's.
 public enum RandomID {
+    /// How many characters each has.
+    public static var length: Int { 64 }
+
     /// A new one.
     public static func make() -> String {
         var random = SystemRandomNumberGenerator()
@@ -18,6 +21,6 @@ public enum RandomID {
 
     /// Whether a directory's name is such an id.
     public static func isValid(_ text: String) -> Bool {
-        text.utf8.count == 64 && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+        text.utf8.count == length && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }
 }

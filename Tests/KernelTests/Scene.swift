@@ -185,6 +185,8 @@ struct HostReport: Codable {
         if try value("MODE") == "life" {
             return try await LifeRecoveryTests.host(engine, shared: try value("SHARED"), answer: try value("ANSWER"))
         }
+        if try value("MODE") == "editing" { return try await EditTests.hostForEver(engine) }
+        if try value("MODE") == "edit" { return try await EditTests.host(engine, call: count, answer: try value("ANSWER")) }
         if let state = MemberScene.State(rawValue: try value("MODE")) {
             return try await MemberScene.host(to: state, engine, port: UInt16(clamping: count), answer: try value("ANSWER"))
         }

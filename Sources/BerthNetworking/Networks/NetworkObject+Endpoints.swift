@@ -40,11 +40,13 @@ extension NetworkObject {
                 throw NetworkError(.invalid, "user specified IP address is supported on user defined networks only")
             }
             var plan = state.plan
-            let ipv4 = try Self.address(.v4, configuration.ipv4, &plan)
-            let ipv6 = try Self.address(.v6, configuration.ipv6, &plan)
+            let former = request.former.first { $0.networkID == self.id }
+            let ipv4 = try Self.address(.v4, configuration.ipv4, former?.ipv4?.address, &plan)
+            let ipv6 = try Self.address(.v6, configuration.ipv6, former?.ipv6?.address, &plan)
             let (part4, part6) = (state.network.part(.v4), state.network.part(.v6))
             let traits = driver.traits(of: state.network.configuration)
-            let hardwareAddress = configuration.hardwareAddress ?? ipv4.map(HardwareAddress.following) ?? .random()
+            let hardwareAddress =
+                configuration.hardwareAddress ?? ipv4.map(HardwareAddress.following) ?? former?.hardwareAddress ?? .random()
             let endpoint = Endpoint(
                 id: id, sandboxID: request.id, sandboxName: request.name, networkID: self.id, networkName: state.network.name,
                 interface: interface, hostInterface: traits.hasHostInterfaces ? "veth\(id.prefix(11))" : "",
@@ -92,9 +94,13 @@ extension NetworkObject {
     }
 
     private static func address(
-        _ version: IPAddress.Version, _ asked: IPAddress?, _ plan: inout AddressPlan
+        _ version: IPAddress.Version, _ asked: IPAddress?, _ former: IPAddress?, _ plan: inout AddressPlan
     ) throws(NetworkError) -> IPAddress? {
-        guard let asked else { return try plan.takeNext(version) }
+        guard let asked else {
+            // Somebody else may have it by now.
+            if let former, (try? plan.take(former)) != nil { return former }
+            return try plan.takeNext(version)
+        }
         guard asked.version == version else { throw NetworkError(.invalid, "invalid IPv\(version.rawValue) address: \(asked)") }
         try plan.request(asked)
         return asked

@@ -49,6 +49,8 @@ public struct SandboxRequest: Hashable, Sendable {
     public var naming: SandboxNaming
     /// What is to be published on the host.
     public var ports: [PortRequest]
+    /// Places that it has had just before: it gets their addresses again where it asks for no others, and nobody else has taken them. Default: none.
+    public var former: [Endpoint] = []
 
     /// A request of these.
     public init(id: String, name: String, _ wish: Wish, naming: SandboxNaming = SandboxNaming(), ports: [PortRequest] = []) {
