@@ -49,6 +49,10 @@ final class ContainerObject: Sendable {
         var lease: Lease
         /// Whether nothing is left outside the root of what ran last.
         var isCleared = false
+        /// Whether its process has been killed, or has ended, though that has not been told yet.
+        var isEnding = false
+        /// Whether its document is gone: nobody writes it again.
+        var isForgotten = false
         /// Whether it is out of its sandbox already, though its end has not been told yet.
         var hasLeftNetworks = false
 
@@ -76,7 +80,9 @@ final class ContainerObject: Sendable {
     let state: Mutex<State>
     /// How many commits need its processes to stand still. Held while they are made to, on a thread of a lane.
     let freezeCount = Mutex(0)
-    /// Held while its document is written, on a thread of a lane.
+    /// Held while it is made to stand still or to go on, on a thread of a lane: so that what is noted, what is said and what is are one.
+    let pauseTurn = Mutex(())
+    /// Held while its document is written or removed, on a thread of a lane.
     let documentTurn = Mutex(())
     /// Where files are copied in and out: a client that reads slowly holds up no other call.
     let copyLane: Lane

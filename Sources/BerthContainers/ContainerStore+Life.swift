@@ -82,7 +82,7 @@ extension ContainerStore {
             for (attachment, stream) in zip(pending, streams) { attachment.bind(stream) }
             object.state.withLock { state in
                 state.process = process
-                state.hasLeftNetworks = false
+                (state.hasLeftNetworks, state.isEnding) = (false, false)
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
             }
             // Before it can end and be removed. If it cannot be written, the next start forgets it as well.
@@ -292,6 +292,7 @@ extension ContainerStore {
     }
 
     func ended(_ object: ContainerObject, _ exit: ExitStatus) async {
+        object.state.withLock { $0.isEnding = true }
         // What is left is cleared away before anybody is told: an answer to a wait or a stop means that nothing is left.
         do throws(RuntimeError) {
             try await endRemainingProcesses(of: object)
@@ -358,6 +359,7 @@ extension ContainerStore {
             guard error.code != .notRunning else { throw notRunning }
             throw ContainerError(error)
         }
+        if signal == .kill { noteKilled(object, process) }
         // What stands still does not end.
         if isMeantToEnd { await endPause(object) }
         publish("kill", object, ["signal": String(signal.rawValue)])
@@ -375,6 +377,11 @@ extension ContainerStore {
             guard let starting else { return (process, end) }
             guard await starting.value() != nil else { throw .cancelled }
         }
+    }
+
+    /// What has been killed is not made to stand still any more.
+    private func noteKilled(_ object: ContainerObject, _ process: RuntimeContainer) {
+        object.state.withLock { state in if state.process === process { state.isEnding = true } }
     }
 
     /// Waits for what has been killed.
@@ -437,6 +444,7 @@ extension ContainerStore {
                     guard await end.value() != nil else { throw .cancelled }
                 } else if try await value(of: end, within: .seconds(seconds)) == nil {
                     send(9, to: process, of: object)
+                    noteKilled(object, process)
                     await endPause(object)
                     try await killed(object, end)
                 }
@@ -494,6 +502,7 @@ extension ContainerStore {
                 do throws(RuntimeError) { try process?.signal(9) } catch {
                     guard error.code == .notRunning else { throw ContainerError(error) }
                 }
+                if let process { noteKilled(object, process) }
                 await releasePause(object)
                 try await killed(object, end)
             }
@@ -529,9 +538,7 @@ extension ContainerStore {
         let filesFollow = removesItself && index.withLock { $0.erasing.count < Self.followingFilesLimit }
         try await lane.run { () throws(ContainerError) in
             // Without its document it does not exist: what is left from here on belongs to nobody.
-            do throws(StateError) { try self.documents.remove(id: object.id, durability: removesItself ? .none : .synchronized) } catch {
-                throw Self.storage("cannot remove container \(object.shortID)", error)
-            }
+            try self.forget(object, durability: removesItself ? .none : .synchronized)
             if !filesFollow { try self.eraseFiles(of: object) }
         }
         releaseMounts(of: object.document, object.id)

@@ -19,27 +19,32 @@ extension Container {
 extension ContainerStore {
     func pause(_ object: ContainerObject) async throws(ContainerError) {
         try object.requireKnown()
+        try await object.lane.run { () throws(ContainerError) in
+            try object.pauseTurn.withLock { _ throws(ContainerError) in try self.beginPause(object) }
+        }
+        publish("pause", object)
+    }
+
+    /// In its turn.
+    private func beginPause(_ object: ContainerObject) throws(ContainerError) {
+        let notRunning = ContainerError(.conflict, "Container \(object.id) is not running")
         switch object.state.withLock({ $0.lifecycle.phase }) {
         case .running: break
         case .paused: throw ContainerError(.conflict, "Container \(object.id) is already paused")
         case .restarting:
             throw ContainerError(.conflict, "Container \(object.id) is restarting, wait until the container is running")
-        default: throw ContainerError(.conflict, "Container \(object.id) is not running")
+        default: throw notRunning
         }
-        let runtime = services.runtime
-        try await object.lane.run { () throws(ContainerError) in
-            do throws(RuntimeError) { try runtime.notePause(of: object.id) } catch { throw ContainerError(error) }
-            do throws(ImageError) { try self.freeze(object) } catch {
-                runtime.forgetPause(of: object.id)
-                throw ContainerError(.runtime, "Cannot pause container \(object.id): \(error.description)", underlying: error.underlying)
-            }
+        do throws(RuntimeError) { try services.runtime.notePause(of: object.id) } catch { throw ContainerError(error) }
+        do throws(ImageError) { try freeze(object) } catch {
+            services.runtime.forgetPause(of: object.id)
+            throw ContainerError(.runtime, "Cannot pause container \(object.id): \(error.description)", underlying: error.underlying)
         }
-        guard object.state.withLock({ $0.lifecycle.paused() }) else {
-            // It has ended meanwhile, or somebody else was first.
-            await letGo(object)
-            throw ContainerError(.conflict, "Container \(object.id) is not running")
+        // What has been killed meanwhile must not be kept from its end.
+        guard object.state.withLock({ !$0.isEnding && $0.lifecycle.paused() }) else {
+            letGo(object)
+            throw notRunning
         }
-        publish("pause", object)
     }
 
     func unpause(_ object: ContainerObject) async throws(ContainerError) {
@@ -55,9 +60,19 @@ extension ContainerStore {
     ///
     /// - Returns: whether there was one.
     @discardableResult func releasePause(_ object: ContainerObject) async -> Bool {
-        guard object.state.withLock({ $0.lifecycle.unpaused() }) else { return false }
-        await letGo(object)
-        return true
+        guard object.state.withLock({ $0.lifecycle.isPaused }) else { return false }
+        do throws(ContainerError) {
+            return try await object.lane.run { () throws(ContainerError) in
+                object.pauseTurn.withLock { _ in
+                    guard object.state.withLock({ $0.lifecycle.unpaused() }) else { return false }
+                    self.letGo(object)
+                    return true
+                }
+            }
+        } catch {
+            warn(object, "container \(object.shortID) cannot be resumed: \(error.description)")
+            return false
+        }
     }
 
     /// Lets it move for its end, and tells so, as Docker does.
@@ -65,15 +80,10 @@ extension ContainerStore {
         if await releasePause(object) { publish("unpause", object) }
     }
 
-    private func letGo(_ object: ContainerObject) async {
-        let runtime = services.runtime
-        do throws(ContainerError) {
-            try await object.lane.run { () throws(ContainerError) in
-                // In this order: what is noted and not frozen would be frozen by the next engine.
-                runtime.forgetPause(of: object.id)
-                self.unfreeze(object)
-            }
-        } catch { warn(object, "container \(object.shortID) cannot be resumed: \(error.description)") }
+    private func letGo(_ object: ContainerObject) {
+        // In this order: what is noted and not frozen would be frozen by the next engine.
+        services.runtime.forgetPause(of: object.id)
+        unfreeze(object)
     }
 
     /// Finds out whether it stands still because somebody has wanted it. What an engine that was killed has frozen for a moment goes on.

@@ -20,8 +20,7 @@ extension ContainerStore {
             throw ContainerError(error.code, allocating + error.description)
         }
         try requireNotRemoved(object)
-        let former = object.name
-        guard name != former else {
+        guard name != object.name else {
             throw ContainerError(.invalid, "Renaming a container with the same name as its current name")
         }
         let holder = index.withLock { index -> String? in
@@ -36,22 +35,22 @@ extension ContainerStore {
             )
         }
         // Whoever asked may go: the name is the one or the other, and not both.
-        let outcome = await Task.detached { () async -> Result<Void, ContainerError> in
+        let outcome = await Task.detached { () async -> Result<String, ContainerError> in
             do throws(ContainerError) {
-                try await self.save(object) { document in
+                let former = try await self.save(object) { document in
                     (document.name, document.configuration.name) = (name, name)
                 }
-                return .success(())
+                return .success(former.name)
             } catch { return .failure(error) }
         }.value
-        let isRenamed = if case .success = outcome { true } else { false }
         index.withLock { index in
-            let unused = isRenamed ? former : name
+            // Of several renames at once each frees the name that it has found.
+            let unused = (try? outcome.get()) ?? name
             if index.names[unused] == object.id { index.names[unused] = nil }
             // Removed meanwhile: nothing of it is named.
             if index.containers[object.id] == nil, index.names[name] == object.id { index.names[name] = nil }
         }
-        try outcome.get()
+        let former = try outcome.get()
         await renameInNetworks(object)
         publish("rename", object, ["oldName": "/\(former)"])
     }
