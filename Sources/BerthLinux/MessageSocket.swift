@@ -52,6 +52,7 @@ public struct MessageSocket: ~Copyable, Sendable {
     /// Sends one message with the descriptors of these numbers, which the caller holds open until this returns; at most
     /// ``maximumDescriptorCount``, else `EINVAL`.
     public borrowing func send(_ bytes: [UInt8], numbers: [CInt]) throws(Errno) {
+        try SystemCallSeam.passSend()
         _ = try descriptor.withRawDescriptor { (raw) throws(Errno) in
             try check { unsafe berth_send_message(raw, bytes, bytes.count, numbers, CInt(numbers.count), 0) }
         }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 
 /// The one place through which every state-changing call of this room passes, so that a test can stop the program or
@@ -14,11 +15,17 @@ public enum SystemCallSeam {
         case failOnce(Errno)
         /// The call, and every later one, throws ``SystemCallSeam/stopped`` without reaching the kernel: what a kill at this point leaves on the disk.
         case stop
+        /// The program is killed instead of making the call: what it has told others by then stays told as well.
+        case kill
     }
 
     /// For writes to files of our own state, which go through ``OwnedDescriptor/writeAll(_:)`` like any other.
     @inline(__always)
     public static func passWrite() throws(Errno) { try pass("write") }
+
+    /// For what the kernel, or another program, is told to change.
+    @inline(__always)
+    public static func passSend() throws(Errno) { try pass("send") }
 
     /// What a stopped call throws. It is no error of any kernel, so nothing can mistake it for one.
     public static var stopped: Errno { Errno(rawValue: 4095) }
@@ -68,6 +75,9 @@ public enum SystemCallSeam {
                 case .failOnce(let error): return current.callNumber == at ? error : nil
                 case .failFrom(let error): return current.callNumber >= at ? error : nil
                 case .stop: return current.callNumber >= at ? stopped : nil
+                case .kill:
+                    if current.callNumber == at { _ = Glibc.kill(getpid(), SIGKILL) }
+                    return nil
                 }
             }
             if let error { throw error }

@@ -237,6 +237,7 @@ extension NetlinkSocket {
     }
 
     private mutating func send(_ bytes: [UInt8], _ purpose: String, _ namespaces: [NamespaceHandle]) throws(NetlinkError) {
+        do throws(Errno) { try SystemCallSeam.passSend() } catch { throw NetlinkError(error, purpose) }
         if bytes.count > room {
             // The kernel counts its own overhead too. Where it gives no more, sending says so.
             _ = berth_netlink_room(raw, 1, CInt(clamping: bytes.count + (64 << 10)))

@@ -146,10 +146,22 @@ final class EngineHost {
     /// What it says once everything runs.
     func ready() async throws -> HostReport {
         try await until("the other engine to have everything running") {
+            if FileManager.default.fileExists(atPath: answer) { return true }
             try #require(process.isRunning, "the other engine has ended")
-            return FileManager.default.fileExists(atPath: answer)
+            return false
         }
         return try JSONDecoder().decode(HostReport.self, from: try Data(contentsOf: URL(fileURLWithPath: answer)))
+    }
+
+    /// Waits for its end, which others bring about.
+    ///
+    /// - Returns: the signal that has killed it; `nil`: it has come to its end by itself.
+    func ended() async throws -> Int32? {
+        try await until("the other engine to have ended") { !process.isRunning }
+        if process.terminationReason == .uncaughtSignal { return process.terminationStatus }
+        let log = try String(contentsOfFile: answer + ".log", encoding: .utf8)
+        try #require(process.terminationStatus == 0, "the other engine: \(log)")
+        return nil
     }
 
     func kill() {
@@ -169,6 +181,8 @@ struct HostReport: Codable {
     var cat = ""
     var ending = ""
     var pod: [String] = []
+    /// The state-changing calls that its work has made.
+    var calls: [String] = []
 }
 
 @Suite(.serialized) struct EngineHostProcess {
@@ -179,6 +193,9 @@ struct HostReport: Codable {
         func value(_ name: String) throws -> String { try #require(environment["BERTH_HOST_" + name]) }
         let engine = try await Engine.open(EngineConfiguration(root: try value("ROOT"), execRoot: try value("EXEC_ROOT")))
         let count = try #require(Int(try value("COUNT")))
+        if let work = WalkHost.Work(rawValue: try value("MODE")) {
+            return try await WalkHost.run(work, engine, killedAt: count, answer: try value("ANSWER"))
+        }
         if try value("MODE").hasPrefix("network") {
             return try await NetworkHost.run(try value("MODE"), engine, count: count, answer: try value("ANSWER"))
         }
