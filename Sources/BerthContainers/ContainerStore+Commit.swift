@@ -57,11 +57,13 @@ extension ContainerStore {
 
     func changes(_ object: ContainerObject) async throws(ContainerError) -> [TreeChange] {
         let layers = services.layers
-        return try await object.lane.run { () throws(ContainerError) in
-            do throws(LayerError) {
-                return try layers.changes(
-                    of: object.document.layer(of: object.id), on: object.document.topLayer, leavingOut: Self.mountPoints)
-            } catch { throw ContainerError(error) }
+        return try await whileThere(object) { () async throws(ContainerError) in
+            try await object.lane.run { () throws(ContainerError) in
+                do throws(LayerError) {
+                    return try layers.changes(
+                        of: object.document.layer(of: object.id), on: object.document.topLayer, leavingOut: Self.mountPoints)
+                } catch { throw ContainerError(error) }
+            }
         }
     }
 
@@ -116,7 +118,7 @@ extension ContainerStore {
             if count == 0, isKnownToRun || object.state.withLock({ $0.process != nil }) {
                 do throws(Errno) { try services.runtime.cgroups.freeze(group(of: object)) } catch {
                     // It has ended meanwhile, and stands still for good.
-                    guard error == .ENOENT else {
+                    guard error == .ENOENT || error == .ENODEV else {
                         throw ImageError(
                             .storage,
                             "cannot pause container \(object.shortID): \(error). Commit it without a pause, or stop it first",

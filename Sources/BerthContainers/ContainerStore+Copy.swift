@@ -195,6 +195,13 @@ extension ContainerStore {
         of object: ContainerObject, for purpose: MountedTree.Purpose,
         _ body: @escaping @Sendable (consuming MountedTree) throws(ContainerError) -> Value
     ) async throws(ContainerError) -> Value {
+        try await whileThere(object) { () async throws(ContainerError) in try await openTree(of: object, for: purpose, body) }
+    }
+
+    private func openTree<Value: Sendable>(
+        of object: ContainerObject, for purpose: MountedTree.Purpose,
+        _ body: @escaping @Sendable (consuming MountedTree) throws(ContainerError) -> Value
+    ) async throws(ContainerError) -> Value {
         while true {
             switch try await beginCopy(object) {
             case .running(let process, let end):

@@ -28,6 +28,22 @@ extension ContainerStore {
         }
     }
 
+    /// Does something with what a container has. If that fails because the container is removed meanwhile, it is that which is said.
+    ///
+    /// - Throws: `notFound`, `conflict` while it is being removed; and what `body` throws.
+    func whileThere<Value: Sendable>(
+        _ object: ContainerObject, _ body: () async throws(ContainerError) -> Value
+    ) async throws(ContainerError) -> Value {
+        do throws(ContainerError) { return try await body() } catch {
+            guard error.code == .storage || error.code == .runtime || error.code == .network else { throw error }
+            switch object.state.withLock({ $0.lifecycle.phase }) {
+            case .removing: throw ContainerError(.conflict, "container \(object.id) is being removed")
+            case .removed: throw .noSuchContainer(object.id)
+            default: throw error
+            }
+        }
+    }
+
     /// Removes a container's document, and with it the container. Repeating is fine. Blocks.
     ///
     /// - Throws: `storage`.

@@ -1,4 +1,5 @@
 internal import BerthImages
+internal import BerthLinux
 internal import BerthReactor
 internal import BerthRuntime
 internal import Synchronization
@@ -35,7 +36,10 @@ extension ContainerStore {
             throw ContainerError(.conflict, "Container \(object.id) is restarting, wait until the container is running")
         default: throw notRunning
         }
-        do throws(RuntimeError) { try services.runtime.notePause(of: object.id) } catch { throw ContainerError(error) }
+        do throws(RuntimeError) { try services.runtime.notePause(of: object.id) } catch {
+            // It has just ended.
+            throw error.underlying == .ENOENT ? notRunning : ContainerError(error)
+        }
         do throws(ImageError) { try freeze(object) } catch {
             services.runtime.forgetPause(of: object.id)
             throw ContainerError(.runtime, "Cannot pause container \(object.id): \(error.description)", underlying: error.underlying)

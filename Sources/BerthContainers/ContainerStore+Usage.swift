@@ -29,15 +29,18 @@ extension ContainerStore {
         var found: [String: ContainerUsage] = [:]
         for container in containers {
             do throws(ContainerError) { found[container.id] = try await usage(of: object(container.id)) } catch {
-                if error.code == .notFound { continue }
-                if case .failure = Result(catching: { try object(container.id) }) { continue }  // removed while it was counted
-                throw error
+                // Removed while it was counted, or just being removed.
+                guard error.code == .notFound || error.code == .conflict else { throw error }
             }
         }
         return found
     }
 
     func usage(of object: ContainerObject) async throws(ContainerError) -> ContainerUsage {
+        try await whileThere(object) { () async throws(ContainerError) in try await countUsage(of: object) }
+    }
+
+    private func countUsage(of object: ContainerObject) async throws(ContainerError) -> ContainerUsage {
         let (layers, snapshots) = (services.layers, services.snapshots)
         let document = object.document
         let log = document.configuration.keepsLogFile ? "\(services.root)/containers/\(object.id)" : nil

@@ -93,6 +93,8 @@ public final class LogStream: AsyncSequence, Sendable {
             }
             return ([], false)
         } catch {
+            // It has gone with the container.
+            if error == .ENOENT, object.state.withLock({ $0.isForgotten }) { return ([], true) }
             throw .storage("cannot read the log of container \(object.shortID)", error)
         }
     }

@@ -21,8 +21,13 @@ public final class SandboxNamespace: Sendable {
     }
 
     /// That of a process which runs.
+    ///
+    /// - Throws: `notFound` if it has ended; `system`.
     static func of(process id: Int32) throws(NetworkError) -> SandboxNamespace {
-        do throws(NetlinkError) { return try SandboxNamespace(try .of(process: id)) } catch { throw NetworkError(error) }
+        do throws(NetlinkError) { return try SandboxNamespace(try .of(process: id)) } catch {
+            guard error.underlying != .ENOENT, error.underlying != .ESRCH else { throw NetworkError(.notFound, error.description) }
+            throw NetworkError(error)
+        }
     }
 
     private init(_ handle: NamespaceHandle) throws(NetlinkError) {

@@ -93,7 +93,10 @@ extension SandboxStore {
     private func namespace(of id: String, _ processID: Int32?) throws(NetworkError) -> SandboxNamespace {
         if let held = sandboxes.withLock({ $0[id]?.namespace }) { return held }
         guard let processID else { throw NetworkError(.conflict, "the network namespace of container \(id) cannot be reached") }
-        return try .of(process: processID)
+        do throws(NetworkError) { return try .of(process: processID) } catch {
+            guard error.code == .notFound else { throw error }
+            throw NetworkError(.conflict, "container \(id) is not running")
+        }
     }
 
     /// The name of the network of a change that was begun and not settled; `nil` if there is none. Waits for nothing.
