@@ -9,18 +9,51 @@ enum FlagTables {
         var status: Int32 = 0
         for entry in Front.commands + Front.groups.flatMap(\.commands) {
             let flags = try entry.type.flagsToWrite()
-            guard entry.type.writtenFlags != flags else { continue }
-            try Output.line("\(entry.type): \(flags)")
-            status = 1
+            if entry.type.writtenFlags != flags {
+                try Output.line("\(entry.type): \(flags)")
+                status = 1
+            } else if let difference = try difference(of: entry.type, flags) {
+                try Output.line("\(entry.type): \(difference)")
+                status = 1
+            }
         }
         return status
+    }
+
+    /// Where a command that is made by what is written is another than ArgumentParser makes: of a line without flags, with all of them, once and twice, and of
+    /// lines of which one, for any two flags, has one of them alone.
+    private static func difference(of type: any Verb.Type, _ flags: String) throws -> String? {
+        guard let count = (0...3).first(where: { type.wordCount.words(about: $0) == nil }) else { return nil }
+        let all = flags.split(separator: " ").map { word in
+            let flag = FlagDeclaration(text: word)
+            return Grammar.Occurrence(name: flag.name, value: example(of: flag))
+        }
+        let halves = (0..<8).map { bit in all.indices.filter { $0 >> bit & 1 == 1 }.map { all[$0] } }
+        for occurrences in [[], all, all + all] + halves {
+            var line = Grammar.Line()
+            (line.occurrences, line.words) = (occurrences, (0..<count).map { "word\($0)" })
+            do {
+                let (decoded, parsed) = try CommandLineReader.readings(of: type, line)
+                if decoded != parsed { return "\(decoded)\n\(parsed)" }
+            } catch { return "\(error)" }
+        }
+        return nil
+    }
+
+    /// What a flag is not by itself.
+    private static func example(of flag: FlagDeclaration) -> String {
+        switch flag.kind {
+        case .boolean: flag.standard == "true" ? "false" : "true"
+        case .value("int"): "7"
+        case .value: "x"
+        }
     }
 }
 
 // What `berth __flags` says that they declare.
-extension Attach { static var writtenFlags: String? { "detach-keys=string no-stdin sig-proxy!no-sig-proxy" } }
+extension Attach { static var writtenFlags: String? { "detach-keys=string no-stdin sig-proxy!no-sig-proxy:true" } }
 extension Check { static var writtenFlags: String? { "format=string quiet,q repair" } }
-extension Commit { static var writtenFlags: String? { "author,a=string change,c=list message,m=string pause,p!no-pause" } }
+extension Commit { static var writtenFlags: String? { "author,a=string change,c=list message,m=string pause,p!no-pause:true" } }
 extension Completion { static var writtenFlags: String? { "" } }
 extension ContainerFlags {
     /// What both that make a container have.
@@ -32,8 +65,8 @@ extension ContainerFlags {
         health-start-period=duration health-timeout=duration hostname,h=string interactive,i ip=string ip6=string label,l=list \
         label-file=list link=list link-local-ip=list log-driver=string log-opt=list mac-address=string memory,m=bytes memory-reservation=bytes \
         memory-swap=bytes mount=mount name=string network|net=network network-alias|net-alias=list no-healthcheck oom-kill-disable pids-limit=int \
-        platform=string privileged publish,p=list publish-all,P pull=string quiet,q disable-content-trust!no-disable-content-trust \
-        read-only restart=string rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tmpfs=list tty,t ulimit=ulimit \
+        platform=string privileged publish,p=list publish-all,P pull=string:missing quiet,q disable-content-trust!no-disable-content-trust:true \
+        read-only restart=string:no rm security-opt=list shm-size=bytes stop-signal=string stop-timeout=int tmpfs=list tty,t ulimit=ulimit \
         user,u=string volume,v=list volume-driver=string volumes-from=list workdir,w=string
         """ + " " + HostFlags.written
     }
@@ -47,13 +80,13 @@ extension Copy { static var writtenFlags: String? { "archive,a follow-link,L qui
 extension CreateNetwork {
     static var writtenFlags: String? {
         """
-        attachable aux-address=map config-from=string config-only driver,d=string gateway=strings ingress internal ip-range=strings \
-        ipam-driver=string ipam-opt=map ipv4!no-ipv4 ipv6!no-ipv6 label=list opt,o=map scope=string subnet=strings
+        attachable aux-address=map config-from=string config-only driver,d=string:bridge gateway=strings ingress internal ip-range=strings \
+        ipam-driver=string:default ipam-opt=map ipv4!no-ipv4 ipv6!no-ipv6 label=list opt,o=map scope=string subnet=strings
         """
     }
 }
 extension Create { static var writtenFlags: String? { ContainerFlags.written } }
-extension CreateVolume { static var writtenFlags: String? { "driver,d=string label=list name=string opt,o=map" } }
+extension CreateVolume { static var writtenFlags: String? { "driver,d=string:local label=list name=string opt,o=map" } }
 extension InspectVolume { static var writtenFlags: String? { "format,f=string" } }
 extension ListVolumes { static var writtenFlags: String? { "filter,f=filter format=string quiet,q" } }
 extension PruneVolumes { static var writtenFlags: String? { "all,a filter=filter force,f" } }
@@ -73,7 +106,7 @@ extension Exec {
 }
 extension Export { static var writtenFlags: String? { "output,o=string" } }
 extension FirewallCommand { static var writtenFlags: String? { "format=string" } }
-extension History { static var writtenFlags: String? { "format=string human,H!no-human no-trunc platform=string quiet,q" } }
+extension History { static var writtenFlags: String? { "format=string human,H!no-human:true no-trunc platform=string quiet,q" } }
 extension ImageDiff { static var writtenFlags: String? { "format=string platform=string summary,s" } }
 extension ImageLayers { static var writtenFlags: String? { "format=string no-trunc platform=string quiet,q" } }
 extension Images { static var writtenFlags: String? { "all,a digests filter,f=filter format=string no-trunc quiet,q" } }
@@ -84,11 +117,11 @@ extension InspectContainer { static var writtenFlags: String? { "as=string forma
 extension InspectImage { static var writtenFlags: String? { "format,f=string platform=string" } }
 extension InspectNetwork { static var writtenFlags: String? { "format,f=string verbose,v" } }
 extension Jobs { static var writtenFlags: String? { "format=string no-trunc quiet,q" } }
-extension Kill { static var writtenFlags: String? { "signal,s=string" } }
+extension Kill { static var writtenFlags: String? { "signal,s=string:KILL" } }
 extension List { static var writtenFlags: String? { "all,a filter,f=filter format=string last,n=int latest,l no-trunc quiet,q size,s" } }
 extension ListNetworks { static var writtenFlags: String? { "filter,f=filter format=string no-trunc quiet,q" } }
 extension Load { static var writtenFlags: String? { "input,i=string platform=string quiet,q" } }
-extension Logs { static var writtenFlags: String? { "details follow,f since=string tail,n=string timestamps,t until=string" } }
+extension Logs { static var writtenFlags: String? { "details follow,f since=string tail,n=string:all timestamps,t until=string" } }
 extension NetworkExposure { static var writtenFlags: String? { "format=string json no-trunc quiet,q" } }
 extension CancelJobs { static var writtenFlags: String? { "" } }
 extension FollowJob { static var writtenFlags: String? { "format=string" } }
@@ -101,10 +134,10 @@ extension Logout { static var writtenFlags: String? { "" } }
 extension RemoveFromRegistry { static var writtenFlags: String? { "" } }
 extension Search { static var writtenFlags: String? { "filter,f=filter format=string limit=int no-trunc" } }
 extension Pull {
-    static var writtenFlags: String? { "all-tags,a disable-content-trust!no-disable-content-trust detach platform=string quiet,q" }
+    static var writtenFlags: String? { "all-tags,a disable-content-trust!no-disable-content-trust:true detach platform=string quiet,q" }
 }
 extension Push {
-    static var writtenFlags: String? { "disable-content-trust!no-disable-content-trust all-tags,a platform=string quiet,q" }
+    static var writtenFlags: String? { "disable-content-trust!no-disable-content-trust:true all-tags,a platform=string quiet,q" }
 }
 extension Pause { static var writtenFlags: String? { "" } }
 extension Port { static var writtenFlags: String? { "" } }
@@ -119,7 +152,7 @@ extension RemoveImage { static var writtenFlags: String? { "force,f no-prune pla
 extension RemoveNetwork { static var writtenFlags: String? { "force,f" } }
 extension Run {
     static var writtenFlags: String? {
-        ContainerFlags.written + " detach,d detach-keys=string sig-proxy!no-sig-proxy"
+        ContainerFlags.written + " detach,d detach-keys=string sig-proxy!no-sig-proxy:true"
     }
 }
 extension Save { static var writtenFlags: String? { "output,o=string platform=string" } }
@@ -141,4 +174,4 @@ extension Update {
 }
 extension Wait { static var writtenFlags: String? { "" } }
 extension Top { static var writtenFlags: String? { "" } }
-extension Why { static var writtenFlags: String? { "tail,n=int" } }
+extension Why { static var writtenFlags: String? { "tail,n=int:10" } }

@@ -180,8 +180,8 @@ enum Front {
         if name == "help" { return try perform(words.count > 1 ? Array(words.dropFirst()) + ["--help"] : ["--help"]) }
         if name == "__flags" { return try FlagTables.check() }
         if name == "__complete" { return try Completion.offer(Array(words.dropFirst()), options) }
-        if let group = groups.first(where: { $0.name == name }) { return try perform(group, Array(words.dropFirst()), options) }
         guard let entry = commands.first(where: { $0.names.contains(name) }) else {
+            if let group = groups.first(where: { $0.name == name }) { return try perform(group, Array(words.dropFirst()), options) }
             if let absence = absent.first(where: { $0.names.contains(name) }) {
                 throw Failure("berth: '\(name)' is not available: \(absence.why).\nSee 'berth --help'")
             }

@@ -22,26 +22,30 @@ public enum DeclaredFlags {
         return arguments.compactMap { argument in
             guard let name = argument.longNames.first else { return nil }
             let kind: FlagDeclaration.Kind
+            var standard = argument.standard
             if argument.kind == "flag" {
                 if name.hasPrefix("no-"), flagNames.contains(String(name.dropFirst(3))) { return nil }
                 kind = .boolean(negative: flagNames.contains("no-" + name) ? "no-" + name : nil)
+                standard = standard.map { $0.hasPrefix("--no-") ? "false" : "true" }
             } else {
                 kind = .value(kind: argument.valueName)
             }
             return FlagDeclaration(
-                name: name, aliases: Array(argument.longNames.dropFirst()), shorthand: argument.shorthand, kind: kind)
+                name: name, aliases: Array(argument.longNames.dropFirst()), shorthand: argument.shorthand, kind: kind, standard: standard)
         }
     }
 
     private struct Argument {
         let kind: String
         let valueName: String
+        let standard: String?
         var longNames: [String] = []
         var shorthand: Character?
 
         init(_ tree: JSONTree) {
             kind = tree["kind"]?.text ?? ""
             valueName = tree["valueName"]?.text ?? "string"
+            standard = tree["defaultValue"]?.text
             for name in tree["names"]?.elements ?? [] {
                 guard let text = name["name"]?.text else { continue }
                 switch name["kind"]?.text {

@@ -116,6 +116,7 @@ public enum CommandLineReader {
                 """)
         }
         whenWellFormed()
+        if let command = decoded(type, line) { return .command(command) }
         do {
             return .command(try type.parse(grammar.normalised(line)))
         } catch let error as CommandLineError {
@@ -123,6 +124,22 @@ public enum CommandLineReader {
         } catch {
             throw CommandLineError(.invalidValue, "\(type.message(for: error))\nSee '\(path) --help'.")
         }
+    }
+
+    /// Makes the command without ArgumentParser, which is asked instead where its flags are not written down, and for what is wrong with the line.
+    private static func decoded<Command: DockerCommand>(_ type: Command.Type, _ line: Grammar.Line) -> Command? {
+        guard type.writtenFlags != nil, let flags = try? type.ownFlags() else { return nil }
+        return try? LineDecoder(line, flags).command(type)
+    }
+
+    /// What is made of a line in both ways, as text: the two are the same. For tests.
+    ///
+    /// - Throws: what ArgumentParser, or the other way, cannot read.
+    public static func readings<Command: DockerCommand>(
+        of type: Command.Type, _ line: Grammar.Line
+    ) throws -> (decoded: String, parsed: String) {
+        let decoded = try LineDecoder(line, try type.ownFlags()).command(type)
+        return (String(reflecting: decoded), String(reflecting: try type.parse(try type.grammar().normalised(line))))
     }
 
     /// Where ArgumentParser writes what a flag is for.

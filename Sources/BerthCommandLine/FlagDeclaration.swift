@@ -16,12 +16,17 @@ public struct FlagDeclaration: Sendable, Hashable {
     public let shorthand: Character?
     /// What it takes.
     public let kind: Kind
+    /// What it is when it is not given; `nil` is nothing, or `false`.
+    public let standard: String?
     /// Why the flag cannot be used, for one that Docker has and this command has not: to use it is an error with these words.
     public let absence: String?
 
     /// A flag of these.
-    public init(name: String, aliases: [String] = [], shorthand: Character? = nil, kind: Kind, absence: String? = nil) {
-        (self.name, self.aliases, self.shorthand, self.kind, self.absence) = (name, aliases, shorthand, kind, absence)
+    public init(
+        name: String, aliases: [String] = [], shorthand: Character? = nil, kind: Kind, standard: String? = nil, absence: String? = nil
+    ) {
+        (self.name, self.aliases, self.shorthand, self.kind) = (name, aliases, shorthand, kind)
+        (self.standard, self.absence) = (standard, absence)
     }
 
     /// The flag as Docker's errors write it: `"-m, --memory"`.

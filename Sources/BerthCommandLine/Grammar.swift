@@ -19,7 +19,7 @@ public struct Grammar: Sendable {
         /// Its value; of a boolean `true` or `false`.
         public let value: String
 
-        /// A flag of these.
+        /// A flag with its value.
         public init(name: String, value: String) { (self.name, self.value) = (name, value) }
     }
 
@@ -31,6 +31,9 @@ public struct Grammar: Sendable {
         public var words: [String] = []
         /// Whether `--help`, or `-h` where it means nothing else, stood there. Nothing behind it is read.
         public var asksForHelp = false
+
+        /// Nothing.
+        public init() {}
     }
 
     private let declarations: [FlagDeclaration]
