@@ -98,8 +98,7 @@ struct ContainerRoutes: Sendable {
         try await call.reply.begin(type: "application/json")
         let exit = try await waiter.value()
         // A process that could not be started has no code of its own: Docker's clients ask the start's answer for the reason.
-        try await call.reply.write(ContainerWaitResponse(statusCode: exit.code).json + [10])
-        try await call.reply.end()
+        try await call.reply.end(with: ContainerWaitResponse(statusCode: exit.code).json + [10])
     }
 
     private func resize(_ call: Call) async throws {

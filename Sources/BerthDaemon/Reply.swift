@@ -70,6 +70,14 @@ final class Reply {
         try await write(.end)
     }
 
+    /// The last piece of it and its end, which go out together.
+    func end(with bytes: [UInt8]) async throws {
+        isWhole = true
+        // What becomes of it, the end is told as well.
+        channel.write(Outgoing.body(ByteBuffer(bytes: bytes)), promise: nil)
+        try await write(.end)
+    }
+
     /// Takes the connection over, as Docker's attach does: from now on it carries bytes both ways.
     ///
     /// - Parameters:
