@@ -27,13 +27,13 @@ public final class SandboxStore: Sendable {
     let setAside = Mutex<[String: String]>([:])
     /// The sandboxes of those who are in another's.
     let homes = Mutex<[String: String]>([:])
-    private let pool = NamespacePool()
+    private let pool: NamespacePool
 
     /// The sandboxes of a store's networks; nothing is known yet of those that an earlier engine has left: ``load()``.
     ///
     /// - Throws: `storage`.
     public init(networks: NetworkStore, execRoot: String, reactor: Reactor) throws(NetworkError) {
-        (self.networks, self.reactor) = (networks, reactor)
+        (self.networks, self.reactor, pool) = (networks, reactor, NamespacePool(reactor: reactor))
         records = try SandboxRecords(execRoot: execRoot)
     }
 
