@@ -233,7 +233,7 @@ extension Directory {
     public borrowing func writeReplacement(
         of name: PathBytes, with bytes: borrowing RawSpan, permissions: UInt32 = 0o600, isSynchronized: Bool
     ) throws(Errno) {
-        let temporary = try Self.replacement(of: name)
+        let temporary = try Self.temporaryName(of: name)
         do { try removeFile(temporary) } catch { if error != .ENOENT { throw error } }
         do {
             let file = try createFile(temporary, permissions: permissions)
@@ -251,7 +251,7 @@ extension Directory {
 
     /// The second half: gives the temporary file, which is on the disk by now, the name. If that fails, the temporary file is not left.
     public borrowing func useReplacement(of name: PathBytes, isSynchronized: Bool) throws(Errno) {
-        let temporary = try Self.replacement(of: name)
+        let temporary = try Self.temporaryName(of: name)
         do { try rename(temporary, to: name) } catch {
             // As above.
             try? removeFile(temporary)
@@ -260,7 +260,10 @@ extension Directory {
         if isSynchronized { try synchronize() }
     }
 
-    private static func replacement(of name: PathBytes) throws(Errno) -> PathBytes {
+    /// What a file is called that is being written whole: `.tmp-` and its name.
+    ///
+    /// - Throws: `EINVAL` for what is no name.
+    public static func temporaryName(of name: PathBytes) throws(Errno) -> PathBytes {
         guard name.isName else { throw .EINVAL }
         return try PathBytes(Array(".tmp-".utf8) + name.bytes)
     }

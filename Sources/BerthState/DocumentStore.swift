@@ -79,6 +79,7 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
                     guard entry.isDirectory != false else { continue }
                     let own = try directory.value.openDirectory(entry.name)
                     let file = try PathBytes(fileName)
+                    try finish(file, in: own)
                     if try own.contains(file) {
                         read(name, file, in: own, &found, &setAside)
                     } else if let aside = try own.entries().first(where: { $0.name.description.hasPrefix(fileName + ".unreadable-") }) {
@@ -90,6 +91,21 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
             throw StateError(.storage, "cannot read the documents: \(error)", underlying: error)
         }
         return (found, setAside)
+    }
+
+    /// Gives an object's first document its name, which a kill or a loss of power has kept from it, if it is whole: somebody may have been told of it.
+    /// Otherwise nobody was. Beside a document that has its name, it is what a kill has left of a change.
+    private func finish(_ file: PathBytes, in own: borrowing Directory) throws(Errno) {
+        let unnamed = try Directory.temporaryName(of: file)
+        guard try own.contains(unnamed) else { return }
+        if try own.contains(file) { return try own.removeFile(unnamed) }
+        // Also one of a later version.
+        guard (try? JSONDecoder().decode(VersionOnly.self, from: Data(own.readFile(unnamed, limit: Self.maximumByteCount)))) != nil else {
+            return
+        }
+        try own.openForReading(unnamed).synchronize()
+        try own.rename(unnamed, to: file, replacing: .nothing)
+        try own.synchronize()
     }
 
     private static func idOfSetAside(_ name: String) -> String? {
@@ -149,21 +165,44 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
         return try result.get()
     }
 
+    /// Writes the first document of an object that has a directory of its own, made just before.
+    ///
+    /// It is on the disk when this returns, and, where the file system's journal keeps the order of changes, so is the making of what was made before it; all of
+    /// that is waited for once. The name is given after: ``load()`` gives it again to one that is whole and has lost it.
+    /// - Parameter written: as with ``write(_:id:durability:version:)``.
+    /// - Throws: `storage` if there is no such directory, or a document in it; `invalid`.
+    public func create(_ document: Document, id: String, version written: Int? = nil) throws(StateError) {
+        guard case .directories(let fileName) = layout else { return try write(document, id: id, version: written) }
+        let bytes = try encoded(document, id, written)
+        do throws(Errno) {
+            let own = try directory.value.openDirectory(try Self.name(id))
+            let name = try PathBytes(fileName)
+            let unnamed = try Directory.temporaryName(of: name)
+            do throws(Errno) {
+                let file = try own.createFile(unnamed, permissions: 0o600)
+                try SystemCallSeam.passWrite()
+                try unsafe file.writeAll(bytes.span.bytes)
+                try file.synchronize()
+                try own.synchronize()
+                try directory.value.synchronize()
+                try own.rename(unnamed, to: name, replacing: .nothing)
+            } catch {
+                // Nobody is told of the object. Where this fails as well, its maker takes the directory away.
+                try? own.removeFile(unnamed)
+                throw error
+            }
+        } catch {
+            throw StateError(.storage, "cannot write the document of '\(id)': \(error)", underlying: error)
+        }
+    }
+
     /// Writes a document whole, replacing the one before. In the layout of directories the object's directory must exist.
     ///
     /// - Parameter written: the version that it gets: an earlier one than the store's where whoever reads only up to that misses nothing in it. `nil` is the store's.
     public func write(
         _ document: Document, id: String, durability: Directory.Durability = .synchronized, version written: Int? = nil
     ) throws(StateError) {
-        let data: Data
-        do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            data = try encoder.encode(Versioned(version: written ?? version, document: document))
-        } catch {
-            throw StateError(.invalid, "the document of '\(id)' cannot be encoded: \(error)")
-        }
-        let bytes = Array(data) + [10]
+        let bytes = try encoded(document, id, written)
         do throws(Errno) {
             switch layout {
             case .files: try unsafe directory.value.replaceFile(try PathBytes("\(id).json"), with: bytes.span.bytes, durability: durability)
@@ -176,6 +215,16 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
         }
     }
 
+    private func encoded(_ document: Document, _ id: String, _ written: Int?) throws(StateError) -> [UInt8] {
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            return Array(try encoder.encode(Versioned(version: written ?? version, document: document))) + [10]
+        } catch {
+            throw StateError(.invalid, "the document of '\(id)' cannot be encoded: \(error)")
+        }
+    }
+
     /// Removes a document. One that is not there is removed already.
     ///
     /// - Parameter durability: with `.none` a loss of power may bring it back: for objects that are then removed again.
@@ -185,7 +234,11 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
             case .files: try Self.removeIfThere(try PathBytes("\(id).json"), in: directory.value, durability)
             case .directories(let fileName):
                 guard try directory.value.contains(try Self.name(id)) else { return }
-                try Self.removeIfThere(try PathBytes(fileName), in: try directory.value.openDirectory(try Self.name(id)), durability)
+                let own = try directory.value.openDirectory(try Self.name(id))
+                let name = try PathBytes(fileName)
+                // What a failed change may have left would otherwise be taken for the first one.
+                try Self.removeIfThere(try Directory.temporaryName(of: name), in: own, .none)
+                try Self.removeIfThere(name, in: own, durability)
             }
         } catch {
             throw StateError(.storage, "cannot remove the document of '\(id)': \(error)", underlying: error)

@@ -105,6 +105,36 @@ struct DocumentStoreTests {
         #expect(try store.load().found.isEmpty)
     }
 
+    @Test("A first document that has lost its name gets it again, and one that is not whole was never told of")
+    func firstDocuments() throws {
+        let folder = try Folder()
+        let store = try DocumentStore<Thing>(directory: folder.path, layout: .directories(fileName: "thing.json"), version: 2)
+        #expect(throws: StateError.self) { try store.create(Thing(name: "x"), id: "no-directory") }
+        try folder.write("made/keep", "")
+        try store.create(Thing(name: "made"), id: "made", version: 1)
+        let whole = #"{"document":{"count":0,"name":"made"},"version":1}"# + "\n"
+        #expect(try folder.read("made/thing.json") == whole)
+        try folder.write("unnamed/.tmp-thing.json", whole)
+        try folder.write("later/.tmp-thing.json", #"{"version":3,"document":{}}"#)
+        for (id, text) in [("empty", ""), ("half", String(whole.prefix(20))), ("zeros", "\u{0}\u{0}")] {
+            try folder.write("\(id)/.tmp-thing.json", text)
+        }
+        // What a kill has left of a change.
+        try folder.write("changing/thing.json", whole)
+        try folder.write("changing/.tmp-thing.json", whole.replacing("made", with: "never"))
+        for _ in 0..<2 {
+            let (found, setAside) = try store.load()
+            #expect(found.map(\.id) == ["changing", "made", "unnamed"])
+            #expect(found.allSatisfy { $0.document == Thing(name: "made") })
+            #expect(setAside.map(\.id) == ["later"])
+        }
+        #expect(try folder.names.filter { $0.contains(".tmp-") } == ["empty", "half", "zeros"].map { "\($0)/.tmp-thing.json" })
+        // What is removed does not come back by what a failed change has left.
+        try folder.write("made/.tmp-thing.json", whole)
+        try store.remove(id: "made")
+        #expect(try store.load().found.map(\.id) == ["changing", "unnamed"])
+    }
+
     @Test(
         "An id that is no name is refused, and nothing is written",
         arguments: ["../x", "a/b", "..", "", String(repeating: "a", count: 300)])

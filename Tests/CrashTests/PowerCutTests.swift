@@ -2,6 +2,7 @@ import BerthContent
 import BerthImages
 import BerthLinux
 import BerthOCI
+import BerthState
 import Foundation
 import Testing
 
@@ -58,6 +59,38 @@ struct PowerCutTests {
     private func points(_ callCount: Int) -> [Int] {
         let count = ProcessInfo.processInfo.environment["BERTH_LONG"] == nil ? 10 : 50
         return (0..<count).map { 1 + $0 * callCount / (count - 1) }
+    }
+
+    @Test func firstDocumentOfAnObject() async throws {
+        let disk = try await ForgetfulDisk { _ in }
+        func make() async -> Result<Void, any Error> {
+            Result {
+                let directory = try Directory.open(disk.root).makeDirectories("things", permissions: 0o700)
+                let store = try DocumentStore<[String]>(directory: disk.root + "/things", layout: .directories(fileName: "thing.json"))
+                try directory.makeDirectory("one", permissions: 0o700)
+                try store.create(["its", "words"], id: "one")
+            }
+        }
+        try disk.begin()
+        let (whole, calls) = await SystemCallSeam.scripted { await make() }
+        try whole.get()
+        try disk.unmount()
+        var (answered, absent) = (0, 0)
+        for at in 1...calls.count + 1 {
+            try disk.begin()
+            let isAnswered = if case .success = await SystemCallSeam.scripted(at: at, .stop, { await make() }).result { true } else { false }
+            try disk.cutPower()
+            let store = try DocumentStore<[String]>(directory: disk.root + "/things", layout: .directories(fileName: "thing.json"))
+            for _ in 0..<2 {
+                let (found, setAside) = try store.load()
+                #expect(setAside.isEmpty, "call \(at): what nobody was told of is taken for damage")
+                #expect(found.map(\.document) == [["its", "words"]] || found.isEmpty && !isAnswered, "call \(at)")
+                if isAnswered { answered += 1 }
+                if found.isEmpty { absent += 1 }
+            }
+            try disk.unmount()
+        }
+        #expect(answered > 0 && absent > 0, "\(answered) answered, \(absent) absent")
     }
 
     @Test func load() async throws {
