@@ -47,14 +47,17 @@ final class ContainerObject: Sendable {
         var formerEndpoints: [Endpoint] = []
         /// Holds the layers that it lies on, whatever becomes of the image.
         var lease: Lease
-        /// Whether nothing is left outside the root of what ran last.
-        var isCleared = false
+        /// What is left outside the root of what ran last.
+        var traces = Traces.unknown
         /// Whether its process has been killed, or has ended, though that has not been told yet.
         var isEnding = false
         /// Whether its document is gone: nobody writes it again.
         var isForgotten = false
         /// Whether it is out of its sandbox already, though its end has not been told yet.
         var hasLeftNetworks = false
+
+        /// Whether it is stopped only to be there again: it does not remove itself then.
+        var isKept: Bool { isBetweenRuns || edit == .underWay }
 
         /// The clients that still wait for the start.
         mutating func takePending() -> [Attachment] {
@@ -68,6 +71,11 @@ final class ContainerObject: Sendable {
         case planned
         /// It is stopped for it, and started: it does not remove itself meanwhile.
         case underWay
+    }
+    enum Traces {
+        case unknown, none
+        /// Control groups and a directory in the exec-root, and no process.
+        case withoutProcesses
     }
     /// A client that waits for the start. One that nobody holds any more has left.
     struct PendingAttachment {

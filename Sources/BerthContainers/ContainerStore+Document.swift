@@ -19,7 +19,7 @@ extension ContainerStore {
                 if isForgotten { throw .noSuchContainer(object.id) }
                 var document = former
                 change(&document)
-                do throws(StateError) { try self.write(document, object.id) } catch {
+                do throws(StateError) { try self.documents.write(document, id: object.id, former: former) } catch {
                     throw Self.storage("cannot write the container's document", error)
                 }
                 object.state.withLock { change(&$0.document) }
@@ -47,9 +47,9 @@ extension ContainerStore {
     /// Removes a container's document, and with it the container. Repeating is fine. Blocks.
     ///
     /// - Throws: `storage`.
-    func forget(_ object: ContainerObject, durability: Directory.Durability) throws(ContainerError) {
+    func forget(_ object: ContainerObject) throws(ContainerError) {
         try object.documentTurn.withLock { _ throws(ContainerError) in
-            do throws(StateError) { try documents.remove(id: object.id, durability: durability) } catch {
+            do throws(StateError) { try documents.remove(object.document, id: object.id) } catch {
                 throw Self.storage("cannot remove container \(object.shortID)", error)
             }
             object.state.withLock { $0.isForgotten = true }

@@ -15,7 +15,7 @@ extension ContainerStore {
     static var killPatience: Duration { .seconds(10) }
     /// How often that is waited for what has ended, and is only not cleared away.
     static var clearingTurns: Int { 12 }
-    /// Of how many containers the files may still be there whose removal has been told.
+    /// Of how many containers files and control groups may still be there whose removal has been told.
     static var followingFilesLimit: Int { 64 }
 
     func start(_ object: ContainerObject) async throws(ContainerError) {
@@ -122,7 +122,7 @@ extension ContainerStore {
     /// The monitor, with the root.
     private func prepare(_ object: ContainerObject, _ document: ContainerDocument) async -> Result<PreparedMonitor, ContainerError> {
         let (id, services) = (object.id, services)
-        object.state.withLock { $0.isCleared = false }
+        object.state.withLock { $0.traces = .unknown }
         do throws(ContainerError) {
             return .success(
                 try await object.lane.run { () throws(ContainerError) in
@@ -180,7 +180,7 @@ extension ContainerStore {
         }
     }
 
-    /// What is started, with the files that belong to it written.
+    /// What is started.
     private func start(
         _ object: ContainerObject, _ document: ContainerDocument, _ attachment: SandboxAttachment,
         _ streams: [MonitorRequest.StreamChoice]
@@ -194,13 +194,6 @@ extension ContainerStore {
             files: ContainerFiles.names.map { ("/etc/\($0)", "\(directory)/\($0)") }, hostDevices: [],
             seccomp: try seccomp(of: configuration), joined: try join(configuration.namespaces), mounts: document.placedMounts,
             mountSources: try await mountSources(object, document))
-        try await object.lane.run { () throws(ContainerError) in
-            try self.restoreFiles(document, id)
-            if let files = attachment.files { try self.write(files, id) }
-            do throws(SnapshotError) { try Self.makeSources(document.placedMounts) } catch {
-                throw Self.storage("cannot mount the root of container \(id.prefix(12))", error)
-            }
-        }
         let userText = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? document.imageExecution.user ?? ""
         let log = try await object.lane.run { () throws(ContainerError) in try self.log(of: object, document) }
         var start = Runtime.Start(
@@ -208,6 +201,7 @@ extension ContainerStore {
             input: !configuration.openStandardInput ? .none : configuration.standardInputOnce ? .once : .open
         ) { root throws(RuntimeError) in
             do throws(ContainerError) {
+                try self.writeFiles(document, id, attachment.files)
                 var input = input
                 if configuration.privileged { input.hostDevices = HostDevices.all() }
                 input.devices = try ResolvedDevices(of: configuration)
@@ -215,7 +209,7 @@ extension ContainerStore {
                 user.add(try UserResolver.groups(configuration.addedGroups, in: root) + input.devices.groups)
                 return try input.specification(runningAs: user)
             } catch {
-                throw RuntimeError(.invalid, error.description, underlying: error.underlying)
+                throw RuntimeError(error.code == .storage ? .system : .invalid, error.description, underlying: error.underlying)
             }
         }
         start.initialStreams = streams
@@ -225,6 +219,15 @@ extension ContainerStore {
             throw ContainerError(error)
         }
         return start
+    }
+
+    /// What belongs to a container at its start, beside its root.
+    private func writeFiles(_ document: ContainerDocument, _ id: String, _ files: SandboxFiles?) throws(ContainerError) {
+        try restoreFiles(document, id)
+        if let files { try write(files, id) }
+        do throws(SnapshotError) { try Self.makeSources(document.placedMounts) } catch {
+            throw Self.storage("cannot mount the root of container \(id.prefix(12))", error)
+        }
     }
 
     /// As Docker's `-v` does: a source that is not there is made a directory.
@@ -293,14 +296,7 @@ extension ContainerStore {
 
     func ended(_ object: ContainerObject, _ exit: ExitStatus) async {
         object.state.withLock { $0.isEnding = true }
-        // What is left is cleared away before anybody is told: an answer to a wait or a stop means that nothing is left.
-        do throws(RuntimeError) {
-            try await endRemainingProcesses(of: object)
-            try await services.runtime.cleanUp(id: object.id, in: object.lane)
-            object.state.withLock { $0.isCleared = true }
-        } catch {
-            warn(object, error.description)
-        }
+        await clearAway(object)
         await detachNetwork(object)
         await releasePause(object)
         let (executions, end, delay, removesItself) = object.state.withLock {
@@ -310,8 +306,7 @@ extension ContainerStore {
                 state.executions = []
                 state.end = Promise()
             }
-            let isKept = state.isBetweenRuns || state.edit == .underWay
-            return (state.executions, state.end, delay, state.document.configuration.removesItself && !isKept)
+            return (state.executions, state.end, delay, state.document.configuration.removesItself && !state.isKept)
         }
         index.withLock { index in for id in executions { index.executions[id]?.containerEnded() } }
         if exit.outOfMemory { publish("oom", object) }
@@ -334,6 +329,27 @@ extension ContainerStore {
                 told.reason = error.description
                 removal.fulfil(told)
             }
+        }
+    }
+
+    /// What is left is cleared away before anybody is told: an answer to a wait or a stop means that nothing is left. Of one that removes itself nobody can be told but
+    /// that, and what has no process any more goes with the rest of it.
+    private func clearAway(_ object: ContainerObject) async {
+        let configuration = object.document.configuration
+        // With its process 1 all of its processes have ended.
+        if configuration.removesItself, configuration.namespaces.pid.isOwn {
+            let goesWithTheRest = object.state.withLock { state in
+                if !state.isKept { state.traces = .withoutProcesses }
+                return !state.isKept
+            }
+            if goesWithTheRest { return }
+        }
+        do throws(RuntimeError) {
+            try await endRemainingProcesses(of: object)
+            try await services.runtime.cleanUp(id: object.id, in: object.lane)
+            object.state.withLock { $0.traces = .none }
+        } catch {
+            warn(object, error.description)
         }
     }
 
@@ -524,47 +540,59 @@ extension ContainerStore {
         }
     }
 
+    /// What is promised is that it does not exist any more. Whoever waits for that is told when its document is gone, and the rest follows, unless that of very
+    /// many is on its way already.
     private func erase(_ object: ContainerObject, _ removingVolumes: Bool) async throws(ContainerError) {
-        if !object.state.withLock({ $0.isCleared }) {
-            do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
-                throw ContainerError(error)
-            }
-        }
-        // One that removes itself is removed by the next engine if a loss of power brings it back. Whoever waits for that is told when the container is gone, and
-        // its files follow; unless very many are on their way already.
-        let removesItself = object.document.configuration.removesItself
+        let document = object.document
         // Before its document: as long as that is there, somebody knows of them.
-        if removingVolumes || removesItself { await removeAnonymousVolumes(of: object) }
-        let filesFollow = removesItself && index.withLock { $0.erasing.count < Self.followingFilesLimit }
+        if removingVolumes || document.configuration.removesItself { await removeAnonymousVolumes(of: object) }
+        let restFollows = index.withLock { $0.erasing.count < Self.followingFilesLimit }
+        if !restFollows || object.state.withLock({ $0.traces == .unknown }) { try await eraseTraces(of: object) }
         try await lane.run { () throws(ContainerError) in
             // Without its document it does not exist: what is left from here on belongs to nobody.
-            try self.forget(object, durability: removesItself ? .none : .synchronized)
-            if !filesFollow { try self.eraseFiles(of: object) }
+            try self.forget(object)
+            if !restFollows { try self.eraseFiles(of: object) }
         }
-        releaseMounts(of: object.document, object.id)
+        releaseMounts(of: document, object.id)
         await forgetSandboxOwner(object)
         let (pending, exit, removal) = object.state.withLock { state in
             state.lifecycle.removed()
             return (state.takePending(), state.lifecycle.lastExit, state.removal)
         }
-        services.runtime.setControlGroupParent(nil, of: object.id)
         let erased = Promise<Void>()
         index.withLock { index in
             index.containers[object.id] = nil
             if index.names[object.name] == object.id { index.names[object.name] = nil }
-            if filesFollow { index.erasing[object.id] = erased }
+            if restFollows { index.erasing[object.id] = erased }
         }
-        if !filesFollow { await services.images.end(object.lease) }
         for attachment in pending { attachment.bind(nil) }
         removal.fulfil(exit ?? ExitStatus(code: 0))
         publish("destroy", object)
-        guard filesFollow else { return }
-        do throws(ContainerError) { try await lane.run { () throws(ContainerError) in try self.eraseFiles(of: object) } } catch {
-            warn(object, "\(error.description); the next start of the engine removes what is left")
+        guard restFollows else { return await letGo(of: object) }
+        Task.detached {
+            do throws(ContainerError) {
+                try await self.eraseTraces(of: object)
+                try await self.lane.run { () throws(ContainerError) in try self.eraseFiles(of: object) }
+            } catch {
+                self.warn(object, "\(error.description); the next start of the engine removes what is left")
+            }
+            await self.letGo(of: object)
+            self.index.withLock { $0.erasing[object.id] = nil }
+            erased.fulfil(())
         }
+    }
+
+    private func letGo(of object: ContainerObject) async {
+        services.runtime.setControlGroupParent(nil, of: object.id)
         await services.images.end(object.lease)
-        index.withLock { $0.erasing[object.id] = nil }
-        erased.fulfil(())
+    }
+
+    private func eraseTraces(of object: ContainerObject) async throws(ContainerError) {
+        if object.state.withLock({ $0.traces == .none }) { return }
+        do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
+            throw ContainerError(error)
+        }
+        object.state.withLock { $0.traces = .none }
     }
 
     private func eraseFiles(of object: ContainerObject) throws(ContainerError) {

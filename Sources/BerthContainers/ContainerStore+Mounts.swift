@@ -14,17 +14,6 @@ internal import Synchronization
 // A container's document names its volumes, also those that nobody has named, before they are made: so what a kill leaves of a creation belongs to a container that
 // is there, and its next start makes what is missing.
 extension ContainerStore {
-    /// Of documents with mounts: an engine that reads only the first would start a container without its volumes.
-    static var mountsVersion: Int { 2 }
-    /// Of documents that name the container's layer: an engine that reads only those before would take another for it.
-    static var layerVersion: Int { 3 }
-
-    func write(_ document: ContainerDocument, _ id: String, _ durability: Directory.Durability = .synchronized) throws(StateError) {
-        let isPlain = document.mounts == nil && document.configuration.volumesFrom.isEmpty
-        let version = document.layerID != nil ? Self.layerVersion : isPlain ? 1 : Self.mountsVersion
-        try documents.write(document, id: id, durability: durability, version: version)
-    }
-
     // MARK: Deciding
 
     /// What a container of this configuration has, and where: what others have whose volumes it takes, then what its maker says, then what the image names.
@@ -285,7 +274,7 @@ extension ContainerStore {
     /// Takes back what there is of a container that could not be made.
     func forgetMounts(of document: ContainerDocument, _ id: String) async {
         try? await lane.run { () throws(ContainerError) in
-            try? self.documents.remove(id: id)  // the directory goes as well, and without it the document
+            try? self.documents.remove(document, id: id)  // the directory goes as well, and without it the document
             self.discard(id)
         }
         await removeAnonymousVolumes(of: document, id) { _ in }  // unused, a pruning takes it

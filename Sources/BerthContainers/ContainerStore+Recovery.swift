@@ -113,13 +113,24 @@ extension ContainerStore {
             }
             try await endRemainingProcesses(of: object)
             try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // tried again when it is removed
+            await mendLayer(of: object)
         case .nothing:
             object.state.withLock { state in
                 if let failure = state.document.startFailure { state.lifecycle = Lifecycle(endedWith: failure, hasRun: false) }
                 state.unknown = nil
             }
             try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // likewise
+            await mendLayer(of: object)
         }
+    }
+
+    /// A loss of power may have taken what was written down of its layer when it was made. What cannot be mended keeps it from its next start, which says so.
+    private func mendLayer(of object: ContainerObject) async {
+        let (snapshots, document) = (services.snapshots, object.document)
+        let (layer, parent) = (document.layer(of: object.id), document.topLayer)
+        do throws(SnapshotError) {
+            try await object.lane.run { () throws(SnapshotError) in try snapshots.mend(layer, on: parent) }
+        } catch { warn(object, error.description) }
     }
 
     /// Traces, layers and directories that carry an id of no container: what a kill has left half made or half removed.

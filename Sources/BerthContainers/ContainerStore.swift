@@ -13,13 +13,14 @@ internal import Synchronization
 
 /// The containers of an engine: made, found, listed; each is a ``Container``.
 ///
-/// One document a container, `containers/<id>/container.json`, is all that is kept of it; names and what is running are found out again at every
-/// start.
+/// One document a container is all that is kept of it; names and what is running are found out again at every start.
 public final class ContainerStore: Sendable {
     /// What a store works with.
     public struct Services: Sendable {
         /// The engine's root directory.
         public var root: String
+        /// Where it keeps what a reboot may take.
+        public var execRoot: String
         /// Starts processes.
         public var runtime: Runtime
         /// Mounts layers.
@@ -41,12 +42,12 @@ public final class ContainerStore: Sendable {
 
         /// All of them.
         public init(
-            root: String, runtime: Runtime, snapshots: any Snapshotter, sandboxes: SandboxStore, reactor: Reactor, events: EventHub,
-            images: ImageStore, layers: LayerStore, volumes: VolumeStore, logDefaults: LogDefaults = LogDefaults()
+            root: String, execRoot: String, runtime: Runtime, snapshots: any Snapshotter, sandboxes: SandboxStore, reactor: Reactor,
+            events: EventHub, images: ImageStore, layers: LayerStore, volumes: VolumeStore, logDefaults: LogDefaults = LogDefaults()
         ) {
-            (self.root, self.runtime, self.snapshots, self.sandboxes) = (root, runtime, snapshots, sandboxes)
-            (self.reactor, self.events, self.images, self.layers) = (reactor, events, images, layers)
-            (self.volumes, self.logDefaults) = (volumes, logDefaults)
+            (self.root, self.execRoot, self.runtime, self.snapshots) = (root, execRoot, runtime, snapshots)
+            (self.sandboxes, self.reactor, self.events, self.images) = (sandboxes, reactor, events, images)
+            (self.layers, self.volumes, self.logDefaults) = (layers, volumes, logDefaults)
         }
     }
 
@@ -62,7 +63,7 @@ public final class ContainerStore: Sendable {
     }
 
     let services: Services
-    let documents: DocumentStore<ContainerDocument>
+    let documents: ContainerDocuments
     let index = Mutex(Index())
     let networkTurns = NetworkTurns()
     let isPruning = Atomic<Bool>(false)
@@ -81,8 +82,7 @@ public final class ContainerStore: Sendable {
         lane = Lane(named: "the containers' store", waitingLimit: Lane.sharedWaitingLimit)
         claim = services.images.leases.begin()
         do throws(StateError) {
-            documents = try DocumentStore<ContainerDocument>(
-                directory: services.root + "/containers", layout: .directories(fileName: "container.json"), version: Self.layerVersion)
+            documents = try ContainerDocuments(root: services.root, execRoot: services.execRoot)
             let loaded = try documents.load()
             index.withLock { index in
                 for (id, document) in loaded.found where RandomID.isValid(id) {
@@ -248,17 +248,14 @@ public final class ContainerStore: Sendable {
 
     /// The steps of making: the document comes last, for it is what makes a container exist.
     private func make(_ id: String, _ document: ContainerDocument, on layer: LayerName?) throws(ContainerError) {
-        // One that removes itself is removed by the first engine after a loss of power: it needs to be whole, and not to last.
-        let durability: Directory.Durability = document.configuration.removesItself ? .contents : .synchronized
         do {
-            _ = try services.snapshots.makeWritable(id, on: layer, durability: durability)
+            _ = try services.snapshots.makeWritable(
+                id, on: layer, durability: ContainerDocuments.lasts(document) ? .synchronized : .none)
             let directory = try Directory.open(services.root + "/containers")
             let name = try PathBytes(id)
             try directory.makeDirectory(name, permissions: 0o710)
             try writeFiles(document, id, in: try directory.openDirectory(name))
-            try write(document, id, durability)
-            // The name of the directory itself.
-            if durability == .synchronized { try directory.synchronize() }
+            try documents.create(document, id: id)
         } catch {
             discard(id)
             throw Self.storage("cannot make container \(id.prefix(12))", error)

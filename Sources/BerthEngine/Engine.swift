@@ -119,9 +119,9 @@ public final class Engine: Sendable {
             volumes = try VolumeStore(root: configuration.root, events: events)
             containers = try ContainerStore(
                 .init(
-                    root: configuration.root, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes, reactor: reactor,
-                    events: events,
-                    images: images, layers: layers, volumes: volumes, logDefaults: configuration.logDefaults))
+                    root: configuration.root, execRoot: execRoot, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes,
+                    reactor: reactor, events: events, images: images, layers: layers, volumes: volumes,
+                    logDefaults: configuration.logDefaults))
         } catch {
             throw EngineError(
                 error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")

@@ -76,11 +76,11 @@ public final class Overlay2: Snapshotter {
     /// already stays, and the prepared one goes.
     public func commit(_ layers: [(prepared: PreparedLayer, information: LayerInformation)]) throws(SnapshotError) {
         try directories.commit(layers) { (prepared, own, parent) throws(Errno) in
-            guard let parent else { return try Self.write("", to: "lower", in: own, synced: false) }
+            guard let parent else { return try Self.write("", to: "lower", in: own) }
             let below = try directories.root.openDirectory(try PathBytes(parent))
             let lower = [try Self.lowerName(of: below)] + (try Self.lowerNames(in: below))
             try directories.copyAttributes(ofImplied: prepared.impliedDirectories, in: try own.openDirectory("diff"), from: lower)
-            try Self.write(lower.joined(separator: ":"), to: "lower", in: own, synced: false)
+            try Self.write(lower.joined(separator: ":"), to: "lower", in: own)
         }
     }
 
@@ -101,9 +101,10 @@ public final class Overlay2: Snapshotter {
         try directories.removeLayers(from: top, unless: isWanted)
     }
 
-    /// Makes a container's layer. `exists` if there is one of that id; if it fails otherwise, nothing is left.
+    /// Makes a container's layer. `exists` if there is one of that id; if it fails otherwise, nothing is left. It is lasting as its container's document is:
+    /// the file system's journal has its directories before that, and what its files say can be written again.
     public func makeWritable(_ id: String, on parent: LayerName?, durability: Directory.Durability) throws(SnapshotError) -> WritableLayer {
-        try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent, synced: durability == .synchronized) }
+        try directories.makeWritable(id) { () throws(SnapshotError) in try make(id, on: parent) }
     }
 
     /// How a container's root is mounted. `notFound` if it has no layer.
@@ -132,7 +133,7 @@ public final class Overlay2: Snapshotter {
     }
 
     /// Makes `<id>/{diff,link,lower,work}` of a container's layer, and the short link to `diff`.
-    private func make(_ id: String, on parent: LayerName?, synced: Bool) throws(SnapshotError) {
+    private func make(_ id: String, on parent: LayerName?) throws(SnapshotError) {
         let chain = try directories.chain(from: parent)
         do throws(Errno) {
             var lowers: [String] = []
@@ -150,7 +151,7 @@ public final class Overlay2: Snapshotter {
             }
             try own.makeDirectory("work", permissions: 0o700)
             try makeLink(of: id, in: own)
-            try Self.write(lowers.joined(separator: ":"), to: "lower", in: own, synced: synced)
+            try Self.write(lowers.joined(separator: ":"), to: "lower", in: own)
         } catch {
             throw .storage("cannot make a layer's directory", error)
         }
@@ -172,7 +173,7 @@ public final class Overlay2: Snapshotter {
 
     func makeLink(of id: String, in own: borrowing Directory) throws(Errno) {
         let link = Self.newLink()
-        try Self.write(link, to: "link", in: own, synced: false)
+        try Self.write(link, to: "link", in: own)
         try directories.root.openDirectory("l").makeSymbolicLink(try PathBytes(link), to: try PathBytes("../\(id)/diff"))
     }
 
@@ -200,13 +201,13 @@ public final class Overlay2: Snapshotter {
         String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self).split(separator: ":").map(String.init)
     }
 
-    /// A file of a new directory's. What a container's layer lies on is on the disk before its document is; a read-only layer is synced as a whole. That
-    /// the disk takes the rest along is likely, and nothing depends on it: no layer lies on a container's, and the name can be made again.
-    private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory, synced: Bool) throws(Errno) {
+    /// A file of a new directory's. A read-only layer is synced as a whole. That the disk has a container's with its document is likely, and nothing depends
+    /// on it: ``mend(_:on:)`` writes what is lost again.
+    private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory) throws(Errno) {
         let file = try directory.createFile(name, permissions: 0o600)
         if !text.isEmpty { try SystemCallSeam.passWrite() }
         try unsafe file.writeAll(text.utf8Span.span.bytes)
-        if synced { try file.synchronize() } else { file.beginWriteback(from: 0, byteCount: UInt64(text.utf8.count)) }
+        file.beginWriteback(from: 0, byteCount: UInt64(text.utf8.count))
     }
 
     private static func removeLink(of id: String, in root: borrowing Directory) throws(Errno) {

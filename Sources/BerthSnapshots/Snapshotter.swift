@@ -96,7 +96,8 @@ public protocol Snapshotter: Sendable {
 
     /// Makes a container's layer. `exists` if there is one of that id.
     ///
-    /// - Parameter durability: with `.synchronized` a loss of power leaves what the layer is made of; otherwise it may leave one that can only be removed.
+    /// - Parameter durability: with `.synchronized`, when a document that is written after it is on the disk, a loss of power leaves the layer, or one that
+    ///   ``mend(_:on:)`` makes right; otherwise it may leave one that can only be removed.
     func makeWritable(_ id: String, on parent: LayerName?, durability: Directory.Durability) throws(SnapshotError) -> WritableLayer
     /// How a container's root is mounted.
     func mounts(of layer: WritableLayer) throws(SnapshotError) -> MountPlan

@@ -93,6 +93,71 @@ import Testing
         try await scene.remove(with: engine)
     }
 
+    @Test func oneThatRemovesItselfRunsOnUnderTheNextEngine() async throws {
+        let scene = try await Scene()
+        var engine = try await scene.open()
+        let configuration = scene.configuration(["sleep", "1000"]) { $0.removesItself = true }
+        let id = try await engine.containers.create(configuration).id
+        try await engine.containers.find(id).start()
+        let process = try engine.containers.find(id).details().processID
+        await engine.close()
+        engine = try await scene.open()
+        let container = try engine.containers.find(id)
+        #expect(try container.details().status == .running)
+        #expect(try container.details().processID == process)
+        let removal = try container.waiter(.removed)
+        try await container.kill()
+        _ = try await removal.value()
+        #expect(engine.containers.all().isEmpty)
+        await engine.close()
+        engine = try await scene.open()
+        #expect(engine.containers.all().isEmpty)
+        #expect(try groups(of: id) == [])
+        for folder in ["\(scene.root)/containers", "\(scene.root)/overlay2", "\(scene.execRoot)/containers", "\(scene.execRoot)/passing"] {
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).allSatisfy { !$0.contains(id) })
+        }
+        try await scene.remove(with: engine)
+    }
+
+    /// A reboot takes the exec-root. Volumes are found by their container's document alone: one that has such is known, and removed with them.
+    @Test func whatRemovesItselfIsGoneAfterAReboot() async throws {
+        let scene = try await Scene()
+        var engine = try await scene.open()
+        let plain = try await engine.containers.create(scene.configuration(["true"]) { $0.removesItself = true }).id
+        let configuration = scene.configuration(["true"]) { ($0.removesItself, $0.volumes) = (true, ["/v"]) }
+        let withVolume = try await engine.containers.create(configuration).id
+        #expect(engine.volumes.all().count == 1)
+        await engine.close()
+        try FileManager.default.removeItem(atPath: scene.execRoot)
+        engine = try await scene.open()
+        #expect(engine.containers.all().isEmpty && engine.containers.unreadable.isEmpty)
+        #expect(engine.volumes.all().isEmpty)
+        await engine.close()
+        for id in [plain, withVolume] {
+            for folder in ["containers", "overlay2"] { #expect(!FileManager.default.fileExists(atPath: "\(scene.root)/\(folder)/\(id)")) }
+        }
+        engine = try await scene.open()
+        try await scene.remove(with: engine)
+    }
+
+    /// They are not waited for when it is made: its document says what they say.
+    @Test(arguments: ["", "\u{0}\u{0}\u{0}"])
+    func whatALossOfPowerTakesOfAContainersLayerIsWrittenAgain(_ left: String) async throws {
+        let scene = try await Scene()
+        var engine = try await scene.open()
+        let id = try await engine.containers.create(scene.configuration(["true"])).id
+        await engine.close()
+        for name in ["lower", "link"] {
+            try left.write(toFile: "\(scene.root)/overlay2/\(id)/\(name)", atomically: false, encoding: .utf8)
+        }
+        engine = try await scene.open()
+        let container = try engine.containers.find(id)
+        try await container.start()
+        #expect(try await container.wait().code == 0)
+        try await container.remove()
+        try await scene.remove(with: engine)
+    }
+
     @Test func aContainerWhoseMonitorIsKilledIsGoneAndSaysWhy() async throws {
         let scene = try await Scene()
         let engine = try await scene.open()
