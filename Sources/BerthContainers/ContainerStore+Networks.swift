@@ -215,8 +215,9 @@ extension ContainerStore {
             let directory = try Directory.open("\(services.root)/containers/\(id)")
             for (name, contents) in [("hosts", files.hosts), ("resolv.conf", files.resolver)] {
                 let file = try directory.openForWriting(try PathBytes(name))
-                try file.truncate(to: 0)
                 try unsafe file.writeAll(contents.span.bytes)
+                // Not before: ext4 would take that for a replacement, and wait for the disk when the file is closed.
+                try file.truncate(to: Int64(contents.count))
             }
         } catch { throw .storage("cannot write the files of container \(id.prefix(12))", error) }
     }

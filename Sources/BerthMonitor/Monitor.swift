@@ -263,11 +263,12 @@ internal import Glibc
             code: exit.code, signal: exit.signal, outOfMemory: wasKilledForMemory(), startedAt: process.startedAt, finishedAt: exit.at)
         exitStatus = status
         lingersUntil = monotonicNanoseconds() + 30_000_000_000
-        // Renamed at once, so that whoever is told can read it, and synced after the telling.
-        record(status)
+        // Renamed at once, so that whoever is told can read it, and synced after the telling. Of one that is removed at its end nobody who is told reads it.
+        if !isRemovedAtItsEnd { record(status) }
         // Whoever is told may take the ports again at once.
         if sandboxListener == nil { held.dropAll() }
         for connection in connections { connection.send(.exited(status), number: 0) }
+        if isRemovedAtItsEnd, connections.allSatisfy(\.hasGone) { record(status) }
         process.clients.forEach { $0.end() }
         for execution in executions {
             if execution.exit == nil { execution.exit = (137, 9, exit.at) }
