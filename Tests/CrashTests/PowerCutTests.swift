@@ -78,16 +78,20 @@ struct PowerCutTests {
         var (answered, absent) = (0, 0)
         for at in 1...calls.count + 1 {
             try disk.begin()
-            let isAnswered = if case .success = await SystemCallSeam.scripted(at: at, .stop, { await make() }).result { true } else { false }
+            let result = await SystemCallSeam.scripted(at: at, .stop) { await make() }.result
+            let isAnswered = (try? result.get()) != nil
             try disk.cutPower()
-            let store = try DocumentStore<[String]>(directory: disk.root + "/things", layout: .directories(fileName: "thing.json"))
-            for _ in 0..<2 {
-                let (found, setAside) = try store.load()
-                #expect(setAside.isEmpty, "call \(at): what nobody was told of is taken for damage")
-                #expect(found.map(\.document) == [["its", "words"]] || found.isEmpty && !isAnswered, "call \(at)")
-                if isAnswered { answered += 1 }
-                if found.isEmpty { absent += 1 }
-            }
+            try {
+                let store = try DocumentStore<[String]>(
+                    directory: disk.root + "/things", layout: .directories(fileName: "thing.json"))
+                for _ in 0..<2 {
+                    let (found, setAside) = try store.load()
+                    #expect(setAside.isEmpty, "call \(at): what nobody was told of is taken for damage")
+                    #expect(found.map(\.document) == [["its", "words"]] || found.isEmpty && !isAnswered, "call \(at)")
+                    if isAnswered { answered += 1 }
+                    if found.isEmpty { absent += 1 }
+                }
+            }()
             try disk.unmount()
         }
         #expect(answered > 0 && absent > 0, "\(answered) answered, \(absent) absent")

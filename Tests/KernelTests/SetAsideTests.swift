@@ -65,8 +65,9 @@ struct SetAsideTests {
             } else {
                 try await made.remove()
             }
-            self.owned = try owned(scene)
+            // What is left of a container that was removed is gone then as well.
             await engine.close()
+            self.owned = try owned(scene)
             original = try Data(contentsOf: file)
             self.text = Data(text.utf8)
             try self.text.write(to: file)

@@ -418,7 +418,9 @@ extension Berth.Attachment {
             try await actions[2].value
             #expect { try container.details() } throws: { ($0 as? ContainerError)?.code == .notFound }
         }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: scene.root + "/containers").filter { $0 != "lock" } == [])
+        try await until("the directories to have followed") {
+            try FileManager.default.contentsOfDirectory(atPath: scene.root + "/containers").filter { $0 != "lock" } == []
+        }
         try await scene.remove(with: engine)
     }
 
