@@ -89,7 +89,9 @@ import Testing
         await engine.close()
         engine = try await scene.open()
         #expect(engine.containers.all().map(\.id) == [staying])
-        for folder in ["containers", "overlay2"] { #expect(!FileManager.default.fileExists(atPath: "\(scene.root)/\(folder)/\(passing)")) }
+        try await until("its directories to have followed") {
+            ["containers", "overlay2"].allSatisfy { !FileManager.default.fileExists(atPath: "\(scene.root)/\($0)/\(passing)") }
+        }
         try await scene.remove(with: engine)
     }
 
