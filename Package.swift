@@ -158,7 +158,7 @@ let testTargets: [Target] = [
     tests(
         "CrashTests",
         of: [
-            "BerthVolumes", "BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux",
+            "Berth", "BerthVolumes", "BerthImages", "BerthLayers", "BerthContent", "BerthSnapshots", "BerthState", "BerthOCI", "BerthLinux",
             "BerthRegistryServer", "BerthMonitor",
         ] + nio),
     tests("BerthVolumesTests", of: ["BerthVolumes", "BerthState", "BerthOCI", "BerthLinux"]),

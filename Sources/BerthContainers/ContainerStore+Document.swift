@@ -36,11 +36,9 @@ extension ContainerStore {
     ) async throws(ContainerError) -> Value {
         do throws(ContainerError) { return try await body() } catch {
             guard error.code == .storage || error.code == .runtime || error.code == .network else { throw error }
-            switch object.state.withLock({ $0.lifecycle.phase }) {
-            case .removing: throw ContainerError(.conflict, "container \(object.id) is being removed")
-            case .removed: throw .noSuchContainer(object.id)
-            default: throw error
-            }
+            let (phase, isForgotten) = object.state.withLock { ($0.lifecycle.phase, $0.isForgotten) }
+            if isForgotten { throw .noSuchContainer(object.id) }
+            throw phase == .removing ? ContainerError(.conflict, "container \(object.id) is being removed") : error
         }
     }
 

@@ -276,10 +276,14 @@ public final class VolumeStore: Sendable {
         do {
             let all = try Directory.open(path)
             // From here on it does not exist, and what is left belongs to nobody.
-            try all.rename(try PathBytes(name), to: try PathBytes(doomed), replacing: .nothing)
+            do throws(Errno) { try all.rename(try PathBytes(name), to: try PathBytes(doomed), replacing: .nothing) } catch {
+                // A removal has come as far before, and could not make it last.
+                guard error == .ENOENT else { throw error }
+            }
             index.withLock { _ = $0.pending.remove(name) }
             try all.synchronize()
             do throws(Errno) { try all.removeTree(try PathBytes(doomed)) } catch {
+                if error == .ENOENT { return }
                 warn(
                     name,
                     "the files of volume \(name) are still at '\(path)/\(doomed)': \(error); the next start of the engine removes them")
