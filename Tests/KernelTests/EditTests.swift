@@ -81,7 +81,7 @@ struct EditTests {
         try await until("the fourth run") { try await runs(container).last == "run fourth layer volume" }
         try await container.remove(force: true, removingVolumes: true)
         #expect(engine.volumes.all().isEmpty)
-        #expect(try layers(scene).filter { $0.hasPrefix(container.id) } == [])
+        try await until("its layers to have followed") { try layers(scene).filter { $0.hasPrefix(container.id) } == [] }
         try await scene.remove(with: engine)
     }
 
