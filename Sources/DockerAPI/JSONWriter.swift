@@ -164,33 +164,53 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
+    /// Nearly all text is as it is to be: what needs no escape is copied in runs.
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        var previous: (UInt8, UInt8) = (0, 0)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): bytes += [UInt8(ascii: "\\"), byte]
-            case UInt8(ascii: "\\"): bytes += [byte, byte]
-            case 10: bytes += "\\n".utf8
-            case 13: bytes += "\\r".utf8
-            case 9: bytes += "\\t".utf8
-            case 0..<32, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"):
-                let digits = Array("0123456789abcdef".utf8)
-                bytes += "\\u00".utf8
-                bytes += [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            case 0xA8, 0xA9:
-                // U+2028 and U+2029 end a line in JavaScript; Go escapes them.
-                if previous == (0xE2, 0x80) {
-                    bytes.removeLast(2)
-                    bytes += (byte == 0xA8 ? "\\u2028" : "\\u2029").utf8
-                } else {
-                    bytes.append(byte)
-                }
-            default: bytes.append(byte)
+        let units = text.utf8Span.span
+        var (runStart, index) = (0, 0)
+        while index < units.count {
+            guard Self.mayBeginEscape(units[index]), let (escape, length) = Self.escape(at: index, of: units) else {
+                index += 1
+                continue
             }
-            previous = (previous.1, byte)
+            append(units.extracting(runStart..<index))
+            bytes += escape.utf8
+            index += length
+            runStart = index
         }
+        append(units.extracting(runStart..<index))
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func append(_ run: Span<UInt8>) {
+        unsafe run.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    }
+
+    /// What is asked of every byte.
+    private static func mayBeginEscape(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0..<32, UInt8(ascii: "\""), UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"), 0xE2: true
+        default: false
+        }
+    }
+
+    /// What stands for the character that begins there, and how many bytes that one has; `nil` if it stands for itself.
+    private static func escape(at index: Int, of units: Span<UInt8>) -> (String, Int)? {
+        switch units[index] {
+        case UInt8(ascii: "\""): ("\\\"", 1)
+        case UInt8(ascii: "\\"): ("\\\\", 1)
+        case 10: ("\\n", 1)
+        case 13: ("\\r", 1)
+        case 9: ("\\t", 1)
+        case 0..<16: ("\\u000" + String(units[index], radix: 16), 1)
+        case 16..<32, UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"):
+            ("\\u00" + String(units[index], radix: 16), 1)
+        // U+2028 and U+2029 end a line in JavaScript; Go escapes them.
+        case 0xE2 where units[index + 1] == 0x80 && units[index + 2] == 0xA8: ("\\u2028", 3)
+        case 0xE2 where units[index + 1] == 0x80 && units[index + 2] == 0xA9: ("\\u2029", 3)
+        default: nil
+        }
     }
 }
 

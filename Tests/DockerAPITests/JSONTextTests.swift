@@ -134,7 +134,8 @@ struct JSONWriterTests {
             ("", #""""#), (#"a"b\c/"#, #""a\"b\\c/""#), ("\n\r\t\u{0}\u{1f}\u{7f}", #""\n\r\t\u0000\u001f"# + "\u{7f}\""),
             ("<a>&", #""\u003ca\u003e\u0026""#),
             ("é€😀", "\"é€😀\""), ("\u{2028}\u{2029}\u{2027}\u{202a}", "\"\\u2028\\u2029\u{2027}\u{202a}\""),
-            ("\u{a8}\u{a9}", "\"\u{a8}\u{a9}\""),
+            ("\u{a8}\u{a9}", "\"\u{a8}\u{a9}\""), ("\u{2000}", "\"\u{2000}\""),
+            ("a plain run, a <tag> in it,\u{2029}and one behind", #""a plain run, a \u003ctag\u003e in it,\u2029and one behind""#),
         ])
     func escapes(value: String, expected: String) throws {
         #expect(text { $0.value(value) } == expected)
