@@ -20,7 +20,7 @@ extension ContainerStore {
     ///
     /// - Throws: `busy`.
     public func exposure() async throws(ContainerError) -> [ContainerExposure] {
-        let running = try list(ContainerQuery())
+        let running = all().filter(\.status.isActive)
         let networks = services.sandboxes.networks
         let ways: [Exposure]
         do throws(NetworkError) { ways = try await services.sandboxes.exposure() } catch { throw ContainerError(error) }

@@ -282,8 +282,8 @@ extension ContainerStore {
     }
 
     /// As it is shown, with the directories of the volumes.
-    func shownMounts(of document: ContainerDocument) -> [ContainerMount] {
-        document.placedMounts.map { mount in
+    func shown(_ mounts: [ContainerMount]) -> [ContainerMount] {
+        mounts.map { mount in
             guard let name = mount.volume else { return mount }
             var mount = mount
             mount.source = "\(services.volumes.path)/\(name)/_data"

@@ -9,8 +9,8 @@ public struct ContainerUsage: Hashable, Sendable {
     public var changedByteCount: UInt64
     /// How many bytes the files of its root have: those, and its image's.
     public var rootByteCount: UInt64
-    /// How many bytes its log has.
-    public var logByteCount: UInt64
+    /// How many bytes its log has; `nil` if it keeps none.
+    public var logByteCount: UInt64?
 }
 
 extension Container {
@@ -25,7 +25,7 @@ extension ContainerStore {
     /// Counts what each of these containers takes. One that is gone meanwhile is not among them.
     ///
     /// - Throws: `storage`, `busy`.
-    public func usage(of containers: [ContainerDetails]) async throws(ContainerError) -> [String: ContainerUsage] {
+    public func usage(of containers: [ContainerOverview]) async throws(ContainerError) -> [String: ContainerUsage] {
         var found: [String: ContainerUsage] = [:]
         for container in containers {
             do throws(ContainerError) { found[container.id] = try await usage(of: object(container.id)) } catch {
@@ -57,7 +57,7 @@ extension ContainerStore {
                 changedByteCount: changed, rootByteCount: changed + image,
                 logByteCount: try log.map { directory throws(ContainerError) in
                     try Self.byteCount(ofLog: "\(object.id)-json.log", in: directory)
-                } ?? 0)
+                })
         }
     }
 

@@ -3,23 +3,23 @@ internal import DockerAPI
 
 extension ContainerSummary {
     /// A container in a list.
-    init(_ container: ContainerDetails, now: Timestamp, usage: ContainerUsage? = nil) {
+    init(_ container: ContainerOverview, now: Timestamp, usage: ContainerUsage? = nil) {
         self.init()
         (changedByteCount, rootByteCount) = (usage?.changedByteCount, usage?.rootByteCount)
         (id, name, labels) = (container.id, container.name, container.labels)
-        (image, imageID) = (container.configuration.image, container.imageID.description)
+        (image, imageID) = (container.image, container.imageID.description)
         command = container.arguments.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " ")
         createdAt = container.createdAt.seconds
         state = container.status.rawValue
         status = container.statusText(now: now)
-        networkMode = container.configuration.network.description
-        networks = container.networks.mapValues(\.summary)
+        networkMode = container.network.description
+        for place in container.places { networks[place.network] = container.settings(of: place) }
         ports = container.portSummaries
         mounts = container.mounts.compactMap { MountPoint($0) }
     }
 }
 
-extension ContainerDetails {
+extension ContainerOverview {
     /// What it is in, in a few words: `Up 3 minutes`, `Exited (0) 2 hours ago`.
     fileprivate func statusText(now: Timestamp) -> String {
         func since(_ time: Timestamp) -> String { HumanText.duration(seconds: max(0, now.nanoseconds - time.nanoseconds) / 1_000_000_000) }
@@ -37,6 +37,26 @@ extension ContainerDetails {
         }
     }
 
+    fileprivate var portSummaries: [PortSummary] {
+        guard processID != nil, !endpoints.isEmpty else { return [] }
+        let published = endpoints.flatMap(\.ports)
+        let bare = openPorts.filter { port in !published.contains { Port($0.containerPort, $0.transport) == port } }
+        return bare.sorted().map { PortSummary(ContainerPort($0)) }
+            + published.map { port in
+                PortSummary(
+                    ContainerPort(Port(port.containerPort, port.transport)), hostAddress: port.writtenHostAddress,
+                    hostPort: port.hostPort == 0 ? nil : port.hostPort)
+            }
+    }
+
+    /// One of its places, without the names that only inspections tell.
+    fileprivate func settings(of place: EndpointConfiguration) -> EndpointSettings {
+        let endpoint = endpoints.first { $0.networkName == place.network }
+        return EndpointSettings(place, endpoint, networkID: networkIDs[place.network] ?? "", names: nil).summary
+    }
+}
+
+extension ContainerDetails {
     /// Its places in networks, by the networks' names.
     fileprivate var networks: [String: EndpointSettings] {
         var found: [String: EndpointSettings] = [:]
@@ -59,18 +79,6 @@ extension ContainerDetails {
                 PortBinding(hostAddress: port.writtenHostAddress, hostPort: port.hostPort == 0 ? "" : String(port.hostPort)))
         }
         return map
-    }
-
-    fileprivate var portSummaries: [PortSummary] {
-        guard processID != nil, !endpoints.isEmpty else { return [] }
-        let published = endpoints.flatMap(\.ports)
-        let bare = openPorts.filter { port in !published.contains { Port($0.containerPort, $0.transport) == port } }
-        return bare.sorted().map { PortSummary(ContainerPort($0)) }
-            + published.map { port in
-                PortSummary(
-                    ContainerPort(Port(port.containerPort, port.transport)), hostAddress: port.writtenHostAddress,
-                    hostPort: port.hostPort == 0 ? nil : port.hostPort)
-            }
     }
 
     /// The names by which the others of a network know it.

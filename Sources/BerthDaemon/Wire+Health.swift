@@ -42,10 +42,10 @@ extension ContainerConfiguration {
     }
 }
 
-extension ContainerDetails {
+extension ContainerOverview {
     /// What a list says of it behind how long it runs; empty where it is not checked.
     var healthText: String {
-        switch health?.status {
+        switch health {
         case nil, .some(.none): ""
         case .starting: " (health: starting)"
         case let status?: " (\(status.rawValue))"

@@ -38,10 +38,11 @@ extension UsageAccount {
                 containerCount: usage.containers.count { $0.container.imageID == entry.image.id }, byteCount: entry.blobByteCount)
         }
         (blobCount, blobsByteCount) = (usage.images.blobCount, usage.images.blobsByteCount)
-        logs = usage.containers.filter { $0.container.logPath != nil }.map { entry in
-            ContainerLog(
-                id: entry.container.id, name: entry.container.name, state: entry.container.status.rawValue,
-                byteCount: entry.usage.logByteCount)
+        logs = usage.containers.compactMap { entry in
+            entry.usage.logByteCount.map {
+                ContainerLog(
+                    id: entry.container.id, name: entry.container.name, state: entry.container.status.rawValue, byteCount: $0)
+            }
         }
         (loose, partial) = (usage.images.loose.map { LooseContent($0) }, usage.images.partial.map { LooseContent($0) })
     }

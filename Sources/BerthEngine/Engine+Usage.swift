@@ -8,7 +8,7 @@ public struct EngineUsage: Sendable, Hashable {
     /// One container's part.
     public struct Container: Sendable, Hashable {
         /// The container.
-        public var container: ContainerDetails
+        public var container: ContainerOverview
         /// What it takes.
         public var usage: ContainerUsage
     }

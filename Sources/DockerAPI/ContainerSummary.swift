@@ -96,6 +96,9 @@ public struct ContainerSummary: JSONWritable, Hashable {
     /// How many bytes its root's files have; `nil` is not counted.
     public var rootByteCount: UInt64?
 
+    /// How many bytes most have as text, about.
+    public static var usualByteCount: Int { 1024 }
+
     /// Nothing known.
     public init() {}
 
