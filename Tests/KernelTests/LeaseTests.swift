@@ -25,7 +25,7 @@ struct ContainerLeaseTests {
         try await container.start()
         #expect(try await container.wait(.notRunning).code == 0)
         try await container.remove()
-        #expect(try kept() == [])
+        try await until("the layer to have followed") { try kept() == [] }
         try await scene.remove(with: engine)
     }
 
