@@ -339,9 +339,11 @@ import Testing
                 }
                 try await container.remove(force: true)
             }
-            #expect(try FileManager.default.contentsOfDirectory(atPath: containers.path).filter { $0 != "lock" } == [], "round \(round)")
-            #expect(try FileManager.default.contentsOfDirectory(atPath: scene.execRoot + "/containers") == [], "round \(round)")
-            #expect(engine.containers.all().isEmpty)
+            #expect(engine.containers.all().isEmpty, "round \(round)")
+            try await until("the directories to have followed") {
+                try FileManager.default.contentsOfDirectory(atPath: containers.path).filter { $0 != "lock" } == []
+                    && FileManager.default.contentsOfDirectory(atPath: scene.execRoot + "/containers") == []
+            }
             for hierarchy in try CgroupLayout.detect().directories(of: "berth-\(engine.id)") {
                 let groups = try FileManager.default.contentsOfDirectory(atPath: hierarchy).filter { $0.utf8.count == 64 }
                 #expect(groups == [], "round \(round)")
