@@ -45,9 +45,19 @@ extension ContainerStore {
         }
     }
 
-    private func notRunning(_ owner: String) -> ContainerError {
+    /// Whether the process whose sandbox others join is gone, though that may not have been told yet.
+    func hasEnded(_ owner: String) -> Bool {
+        guard let process = peer(owner).processID else { return true }
+        return !HostFile.exists("/proc/\(process)/ns/net")
+    }
+
+    func notRunning(_ owner: String) -> ContainerError {
         let details = (try? object(owner)).map(details(of:))
-        let what = details.map { "container \($0.name) is \($0.status.rawValue)" } ?? "container \(owner) is gone"
+        let what =
+            details.map { details in
+                let status = details.status == .running ? "just ending" : details.status.rawValue
+                return "container \(details.name) is \(status)"
+            } ?? "container \(owner) is gone"
         return ContainerError(.conflict, "cannot join network namespace of a non running container: \(what)")
     }
 

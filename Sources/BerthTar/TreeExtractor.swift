@@ -237,16 +237,19 @@ public final class TreeExtractor {
         }
     }
 
-    /// Makes something in the place of what is there.
-    private func replacing(_ name: PathBytes, in parent: borrowing Directory, _ make: (borrowing Directory) throws(Errno) -> Void)
-        throws(Errno)
-    {
-        do { try make(parent) } catch {
-            guard error == .EEXIST else { throw error }
-            try removeWhatIs(name, in: parent)
-            try make(parent)
+    /// Makes something in the place of what is there. Where a container runs, or a volume is another's as well, somebody else may be doing the same there.
+    private func replacing<Made: ~Copyable>(
+        _ name: PathBytes, in parent: borrowing Directory, _ make: (borrowing Directory) throws(Errno) -> Made
+    ) throws(Errno) -> Made {
+        for _ in 0..<Self.replacementTurns {
+            do throws(Errno) { return try make(parent) } catch { guard error == .EEXIST else { throw error } }
+            do throws(Errno) { try removeWhatIs(name, in: parent) } catch { guard error == .ENOENT else { throw error } }
         }
+        return try make(parent)
     }
+
+    /// How often something is removed that is there again when its place is to be taken.
+    private static var replacementTurns: Int { 64 }
 
     private func removeWhatIs(_ name: PathBytes, in parent: borrowing Directory) throws(Errno) {
         if try parent.status(name).kind == .directory {
@@ -302,12 +305,8 @@ public final class TreeExtractor {
     private func createFile(_ entry: TarEntry, _ name: PathBytes, in parent: borrowing Directory) throws(TarError) -> OwnedDescriptor {
         // Set-id bits come when the owner is right.
         let permissions = entry.permissions & 0o777
-        do throws(Errno) { return try parent.createFile(name, permissions: permissions) } catch {
-            guard error == .EEXIST else { throw .storage("unpack", entry, error) }
-        }
         do throws(Errno) {
-            try removeWhatIs(name, in: parent)
-            return try parent.createFile(name, permissions: permissions)
+            return try replacing(name, in: parent) { (parent) throws(Errno) in try parent.createFile(name, permissions: permissions) }
         } catch { throw .storage("unpack", entry, error) }
     }
 

@@ -60,7 +60,7 @@ def test_containers_are_not_made_of_nonsense(ask, body):
     ({"Image": "x", "HostConfig": {"Memory": -1}}, "Memory"), ({"Image": "x", "HostConfig": {"Memory": 2**63}}, "Memory"),
     ({"Image": "x", "HostConfig": {"Binds": ["::::"]}}, "volume"), ({"Image": "x", "HostConfig": {"Binds": ["name:/x:odd"]}}, "invalid mode"),
     ({"Image": "x", "HostConfig": {"ShmSize": -5}}, "SHM"), ({"Image": "x", "HostConfig": {"RestartPolicy": {"Name": "sometimes"}}}, "sometimes"),
-    ({"Image": "x", "HostConfig": {"LogConfig": {"Type": "syslog"}}}, "syslog"), ({"Image": "x", "HostConfig": {"SecurityOpt": ["fly"]}}, "fly"),
+    ({"Image": "x", "HostConfig": {"LogConfig": {"Type": "gelf"}}}, "gelf"), ({"Image": "x", "HostConfig": {"SecurityOpt": ["fly"]}}, "fly"),
     ({"Image": "x", "HostConfig": {"Mounts": [{"Type": "volume"}]}}, "volume"),
 ])
 def test_containers_are_not_made_of_absurd_wishes(ask, members, word):
