@@ -49,7 +49,7 @@ extension ContainerStore {
 
     private func recover(_ object: ContainerObject) async {
         do throws(RuntimeError) {
-            try await look(for: object)
+            try await lookUntilItIsClear(for: object)
         } catch {
             // Nothing is known of it, and nothing is done with it, until it can be found out.
             let unknown = ContainerError(error)
@@ -90,6 +90,19 @@ extension ContainerStore {
         } catch { warn(object, error.description) }
     }
 
+    /// One that ends while it is looked at has ended when it is looked at again.
+    private func lookUntilItIsClear(for object: ContainerObject) async throws(RuntimeError) {
+        for _ in 0..<Self.lookTurns {
+            do throws(RuntimeError) { return try await look(for: object) } catch { guard error.code == .notRunning else { throw error } }
+            // Cancelled: the engine closes.
+            do throws(ReactorError) { try await services.reactor.sleep(for: .milliseconds(10)) } catch { break }
+        }
+        try await look(for: object)
+    }
+
+    /// How often one is looked at that is just ending: its monitor is about to say so.
+    private static var lookTurns: Int { 100 }
+
     private func look(for object: ContainerObject) async throws(RuntimeError) {
         let directory = "\(services.root)/containers/\(object.id)"
         let found = try await services.runtime.reconnect(id: object.id, stateDirectory: directory, in: object.lane)
@@ -109,15 +122,15 @@ extension ContainerStore {
         case .ended(let record), .lost(let record):
             object.state.withLock { state in
                 state.lifecycle = Lifecycle(endedWith: ExitStatus(record), hasRun: true)
-                state.unknown = nil
+                (state.unknown, state.process) = (nil, nil)
             }
             try await endRemainingProcesses(of: object)
             try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // tried again when it is removed
             await mendLayer(of: object)
         case .nothing:
             object.state.withLock { state in
-                if let failure = state.document.startFailure { state.lifecycle = Lifecycle(endedWith: failure, hasRun: false) }
-                state.unknown = nil
+                state.lifecycle = state.document.startFailure.map { Lifecycle(endedWith: $0, hasRun: false) } ?? Lifecycle()
+                (state.unknown, state.process) = (nil, nil)
             }
             try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // likewise
             await mendLayer(of: object)

@@ -103,12 +103,25 @@ extension ContainerStore {
         return warnings
     }
 
+    /// What can be changed while it runs: of block devices, only their weight.
+    private static func changeable(
+        _ resources: Resources, hostProcessorCount: Int?
+    ) throws(ContainerError) -> RuntimeSpec.Resources {
+        var result = try resources.specification(hostProcessorCount: hostProcessorCount)
+        if let weight = resources.block.weight {
+            var block = RuntimeSpec.BlockIO()
+            block.weight = weight
+            result.blockIO = block
+        }
+        return result
+    }
+
     private func change(_ object: ContainerObject, _ update: ContainerUpdate) async throws(ContainerError) {
         try object.requireKnown()
         let document = object.document
         let former = document.configuration.resources
         let resources = try former.updated(by: update.resources)
-        let wanted = try resources.specification(hostProcessorCount: Self.processorCount)
+        let wanted = try Self.changeable(resources, hostProcessorCount: Self.processorCount)
         if let policy = update.restart {
             guard policy.kind == .no || !document.configuration.removesItself else {
                 throw ContainerError(
@@ -121,7 +134,7 @@ extension ContainerStore {
         case .starting: throw ContainerError(.conflict, "the container is being started: try again when it runs")
         default: break
         }
-        let before = try former.specification(hostProcessorCount: nil)
+        let before = try Self.changeable(former, hostProcessorCount: nil)
         let isActive = object.state.withLock { $0.lifecycle.isActive }
         let runtime = services.runtime
         let runs = object.state.withLock { $0.process != nil }

@@ -28,6 +28,11 @@ private final class Place: Sendable {
         }
         return names
     }
+
+    /// Waits, ten seconds at most, for what follows the answer to a removal.
+    func settle(at clean: Set<String>) async throws {
+        for _ in 0..<1000 where try names() != clean { try await Task.sleep(for: .milliseconds(10)) }
+    }
 }
 
 /// What is done to a container.
@@ -81,6 +86,7 @@ struct ContainerTests {
         let (error, calls) = await SystemCallSeam.scripted { [engine] in await work.perform(engine) }
         #expect(error == nil && calls.count > 4)
         try await removeAll(engine)
+        try await place.settle(at: clean)
         #expect(try place.names() == clean)
         for at in 1...calls.count {
             try await work.begin(engine)
@@ -91,11 +97,13 @@ struct ContainerTests {
             }
             try await check(engine, error, place, at)
             try await removeAll(engine)
-            if case .failFrom = outcome {
-                // Where nothing can be written, nothing can be tidied up: the next engine does it.
+            let isLeftToTheNext = if case .failFrom = outcome { true } else { outcome != .stop && work == .removing }
+            if isLeftToTheNext {
+                // Where nothing can be written, nothing can be tidied up, and what follows an answer fails for nobody: the next engine does it.
                 await engine.close()
                 engine = try await place.open()
             }
+            try await place.settle(at: clean)
             #expect(try place.names() == clean, "call \(at), \(calls[at - 1]), has left something")
         }
         await engine.close()
