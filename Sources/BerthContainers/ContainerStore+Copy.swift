@@ -203,17 +203,9 @@ extension ContainerStore {
         _ body: @escaping @Sendable (consuming MountedTree) throws(ContainerError) -> Value
     ) async throws(ContainerError) -> Value {
         while true {
-            switch try await beginCopy(object) {
+            switch try await beginCopy(object, for: purpose) {
             case .running(let process, let end):
-                let outcome: Value? = try await object.copyLane.run { () throws(ContainerError) -> Value? in
-                    let tree: MountedTree
-                    do throws(RuntimeError) { tree = try process.openTree(for: purpose) } catch {
-                        if error.code == .notRunning { return nil }
-                        throw ContainerError(error)
-                    }
-                    return try body(tree)
-                }
-                if let outcome { return outcome }
+                if let outcome = try await copy(of: object, process, for: purpose, body) { return outcome }
                 // It has just ended; when that is known, its layer can be mounted.
                 guard await end.value() != nil else { throw .cancelled }
             case .stopped:
@@ -225,13 +217,30 @@ extension ContainerStore {
         }
     }
 
+    /// - Returns: `nil` if it has just ended.
+    private func copy<Value: Sendable>(
+        of object: ContainerObject, _ process: RuntimeContainer, for purpose: MountedTree.Purpose,
+        _ body: @escaping @Sendable (consuming MountedTree) throws(ContainerError) -> Value
+    ) async throws(ContainerError) -> Value? {
+        defer { if purpose == .writing { object.copyHold.end() } }
+        return try await object.copyLane.run { () throws(ContainerError) -> Value? in
+            let tree: MountedTree
+            do throws(RuntimeError) { tree = try process.openTree(for: purpose) } catch {
+                if error.code == .notRunning { return nil }
+                throw ContainerError(error)
+            }
+            return try body(tree)
+        }
+    }
+
     private enum CopyBase {
+        /// Where it is written into, it cannot be started anew until the hold is given back: its layer would be mounted twice.
         case running(RuntimeContainer, end: Promise<ExitStatus>)
         /// It cannot be started until the hold is given back.
         case stopped
     }
 
-    private func beginCopy(_ object: ContainerObject) async throws(ContainerError) -> CopyBase {
+    private func beginCopy(_ object: ContainerObject, for purpose: MountedTree.Purpose) async throws(ContainerError) -> CopyBase {
         try object.requireKnown()
         while true {
             let (base, starting) = try object.state.withLock { state throws(ContainerError) -> (CopyBase?, Promise<Void>) in
@@ -241,8 +250,8 @@ extension ContainerStore {
                     throw ContainerError(.conflict, "container \(object.id) is being removed: nothing can be copied")
                 case .idle, .running, .paused, .restarting: break
                 }
+                if state.process == nil || purpose == .writing { object.copyHold.begin() }
                 if let process = state.process { return (.running(process, end: state.end), state.startEnd) }
-                object.copyHold.begin()
                 return (.stopped, state.startEnd)
             }
             if let base { return base }

@@ -102,6 +102,8 @@ struct ContainerTests {
                 // Where nothing can be written, nothing can be tidied up, and what follows an answer fails for nobody: the next engine does it.
                 await engine.close()
                 engine = try await place.open()
+                // What was made but for its last sync is whole for it.
+                try await removeAll(engine)
             }
             try await place.settle(at: clean)
             #expect(try place.names() == clean, "call \(at), \(calls[at - 1]), has left something")

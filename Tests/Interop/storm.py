@@ -133,6 +133,9 @@ class Sailor:
             except TimeoutError:
                 self.storm.fault(f"{name} was not answered in {PATIENCE} s")
             except (ConnectionError, FileNotFoundError, http.client.HTTPException) as error:
+                # An archive on its way can say only by breaking off that its container was removed.
+                if name == "copy_out" and isinstance(error, http.client.IncompleteRead):
+                    continue
                 # While nobody is there nobody answers; otherwise somebody must.
                 if kills == self.storm.kills and not was_away and not self.storm.is_away:
                     self.storm.fault(f"{name}, after {time.monotonic() - began:.2f} s: the connection broke and the daemon lives: {error!r}")

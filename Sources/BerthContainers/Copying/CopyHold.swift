@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Whether the layer of a container that does not run is mounted just now to be written: then it cannot be mounted for a process as well.
+/// Whether a container's layer is mounted just now to be copied into, or to be looked at while nothing runs: then it is not mounted for another process as well.
 final class CopyHold: Sendable {
     private struct State {
         var count = 0
