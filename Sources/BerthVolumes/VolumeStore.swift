@@ -204,7 +204,12 @@ public final class VolumeStore: Sendable {
                 try? all.removeTree(try PathBytes(temporary))  // what stays is removed by the next start
                 throw error
             }
-            try all.synchronize()
+            do { try all.synchronize() } catch {
+                // Nobody is told of it, so it is not there: under a name that the next start removes, if this one does not come to that.
+                try? all.rename(try PathBytes(name), to: try PathBytes(temporary), replacing: .nothing)
+                try? all.removeTree(try PathBytes(temporary))
+                throw error
+            }
         } catch {
             throw Self.told(error, "create \(name): cannot make the volume")
         }

@@ -119,7 +119,7 @@ SCRIPT = [
     ["rm", "lost"],
     ["volume", "ls", "-q"],
     ["volume", "rm", "labelled", "nowhere", "memory"],
-    ["volume", "rm", "data", "bound", "fresh", "fresh2", "fresh3"],
+    ["volume", "rm", "data", "bound", "fresh", "fresh2", "fresh3", "hollow"],
     ["volume", "prune", "-f"],
     ["volume", "ls", "-q"],
 ]
