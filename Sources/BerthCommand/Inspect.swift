@@ -118,9 +118,15 @@ struct Inspection {
 /// `inspect --as run`.
 enum RunLines {
     /// The words of the line, without the program and `run`.
-    static func words(of container: JSONTree, _ daemon: Daemon) -> [String] {
-        // Without its image, all is said that the container has of it.
-        let image = try? daemon.call("GET", "/images/\(Daemon.escapedPath(container["Image"]?.text ?? ""))/json")
+    static func words(of container: JSONTree, _ daemon: Daemon) throws(ClientError) -> [String] {
+        let image: JSONTree?
+        do throws(ClientError) {
+            image = try daemon.call("GET", "/images/\(Daemon.escapedPath(container["Image"]?.text ?? ""))/json")
+        } catch {
+            // Without its image, all is said that the container has of it.
+            guard error.status == 404 else { throw error }
+            image = nil
+        }
         return RunLine.words(container, image: image)
     }
 
@@ -132,7 +138,7 @@ enum RunLines {
         for name in names {
             failures.attempt {
                 let container = try daemon.call("GET", "/containers/\(Daemon.escaped(name))/json")
-                try Output.line("berth run " + RunLine.line(words(of: container, daemon)))
+                try Output.line("berth run " + RunLine.line(try words(of: container, daemon)))
             }
         }
         try failures.report()
