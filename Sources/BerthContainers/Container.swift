@@ -48,6 +48,8 @@ public struct Container: Sendable, Hashable {
 
     /// Removes it: process, layer, log and name. Nothing of it is listed when this returns, and its name is free.
     ///
+    /// The files of its layer may be going still. Closing the engine waits for them; what a program leaves that ends without is removed by the next engine.
+    ///
     /// - Parameters:
     ///   - force: whether it may be killed first.
     ///   - removingVolumes: whether the volumes that nobody has named and no other container has go too. Those of one that removes itself always do.

@@ -62,11 +62,14 @@ extension ContainerStore {
         }
     }
 
-    /// What its networks call it follows what its document says. Repeating is fine.
+    /// What its networks call it follows what its document says, in its turn among what changes them. Repeating is fine.
     func renameInNetworks(_ object: ContainerObject) async {
-        let (sandboxes, id, name) = (services.sandboxes, object.id, object.name)
-        do throws(NetworkError) {
-            try await object.lane.run { () throws(NetworkError) in try sandboxes.rename(id, to: name) }
-        } catch { warn(object, error.description) }
+        let sandboxes = services.sandboxes
+        await networkTurns.run(sandboxes.sandboxID(of: object.id)) { () async in
+            let (id, name) = (object.id, object.name)
+            do throws(NetworkError) {
+                try await object.lane.run { () throws(NetworkError) in try sandboxes.rename(id, to: name) }
+            } catch { warn(object, error.description) }
+        }
     }
 }

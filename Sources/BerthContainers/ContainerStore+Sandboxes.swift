@@ -18,9 +18,13 @@ struct Keeper {
 extension ContainerStore {
     func attachNetwork(_ object: ContainerObject, _ document: ContainerDocument) async throws(ContainerError) -> SandboxAttachment {
         guard let owner = document.sandboxOwner else {
-            var request = try sandboxRequest(object.id, document, .endpoints(document.configuration.endpoints))
-            request.former = object.state.withLock { $0.formerEndpoints }
-            return try await networkTurns.run(object.id) { () async throws(ContainerError) in try await attach(object, request) }
+            return try await networkTurns.run(object.id) { () async throws(ContainerError) in
+                var request = try sandboxRequest(object.id, document, .endpoints(document.configuration.endpoints))
+                // It may have been renamed since its document was read; whoever renames it from here on comes after this.
+                request.name = object.name
+                request.former = object.state.withLock { $0.formerEndpoints }
+                return try await attach(object, request)
+            }
         }
         let home = services.sandboxes.sandboxID(of: owner)
         return try await networkTurns.run(home) { () async throws(ContainerError) -> SandboxAttachment in

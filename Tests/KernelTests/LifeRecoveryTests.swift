@@ -73,4 +73,31 @@ import Testing
         #expect(try traffic.dig(at: "asker", "db") == [])
         try await traffic.remove()
     }
+
+    /// Renames and restarts at once take turns at what is written down of its sandbox, and at what its networks call it.
+    @Test func itIsRenamedWhileItIsStartedAgain() async throws {
+        let traffic = try await NetworkTraffic()
+        try await traffic.network("front", 1)
+        let db = try await traffic.start("db", in: ["front"])
+        try await traffic.start("asker", in: ["front"])
+        let began = Int64(Date.now.timeIntervalSince1970 * 1e9)
+        let names = (0..<10).map { "db\($0)" }
+        for round in 0..<5 {
+            let renames = Task {
+                await withTaskGroup { group in
+                    for _ in 0..<8 {
+                        // One that is its own by then is refused.
+                        group.addTask { for number in 0..<40 { try? await db.rename(to: names[number % names.count]) } }
+                    }
+                }
+            }
+            for _ in 0..<8 { try await db.restart(timeoutSeconds: 0) }
+            await renames.value
+            #expect(try names.filter { try traffic.dig(at: "asker", $0) != [] } == [try db.details().name], "round \(round)")
+        }
+        for try await event in traffic.engine.events.subscribe(since: began, until: Int64(Date.now.timeIntervalSince1970 * 1e9)) {
+            #expect(event.action != "warning", "\(event.attributes)")
+        }
+        try await traffic.remove()
+    }
 }

@@ -12,4 +12,5 @@ try await container.start()
 for try await line in try container.logs(LogOptions(following: true)) { print(line.text) }
 let exit = try await container.wait()
 try await container.remove()
+await engine.close()
 print("ended with \(exit.code)")
