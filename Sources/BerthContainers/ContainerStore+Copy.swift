@@ -243,19 +243,20 @@ extension ContainerStore {
     private func beginCopy(_ object: ContainerObject, for purpose: MountedTree.Purpose) async throws(ContainerError) -> CopyBase {
         try object.requireKnown()
         while true {
-            let (base, starting) = try object.state.withLock { state throws(ContainerError) -> (CopyBase?, Promise<Void>) in
+            let (base, wait) = try object.state.withLock { state throws(ContainerError) -> (CopyBase?, Promise<Void>?) in
                 switch state.lifecycle.phase {
                 case .starting: return (nil, state.startEnd)
                 case .removing, .removed:
                     throw ContainerError(.conflict, "container \(object.id) is being removed: nothing can be copied")
                 case .idle, .running, .paused, .restarting: break
                 }
-                if state.process == nil || purpose == .writing { object.copyHold.begin() }
-                if let process = state.process { return (.running(process, end: state.end), state.startEnd) }
-                return (.stopped, state.startEnd)
+                guard let process = state.process else { return (object.copyHold.beginAlone() ? .stopped : nil, object.copyHold.pending) }
+                let isHeld = purpose == .reading || object.copyHold.beginThroughProcess()
+                return (isHeld ? .running(process, end: state.end) : nil, object.copyHold.pending)
             }
             if let base { return base }
-            guard await starting.value() != nil else { throw .cancelled }
+            // If there is nothing to be waited for, whoever held it has let go of it since.
+            if let wait { guard await wait.value() != nil else { throw .cancelled } }
         }
     }
 

@@ -1,9 +1,11 @@
 """Clients of the Engine API that do anything at any time, and remember what they were told. Nothing here knows berth."""
 import collections
 import http.client
+import io
 import json
 import random
 import socket
+import tarfile
 import threading
 import time
 
@@ -238,6 +240,14 @@ class Sailor:
     def list(self):
         self.ask("ps", "GET", "/containers/json?all=1", 200)
 
+    def copy_in(self):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            entry = tarfile.TarInfo("given")
+            entry.size = 5
+            archive.addfile(entry, io.BytesIO(b"given"))
+        self.ask("cp in", "PUT", f"/containers/{self.somebody}/archive?path=/tmp", 200, 404, 409, body=buffer.getvalue(), kind="application/x-tar")
+
     def copy_out(self):
         self.ask("cp out", "GET", f"/containers/{self.somebody}/archive?path=/etc", 200, 404, 409)
 
@@ -323,7 +333,7 @@ class Sailor:
 
 WEIGHTS = {
     "create": 14, "start": 14, "stop": 5, "kill": 4, "restart": 4, "rename": 4, "pause": 3, "unpause": 3, "execute": 5, "logs": 3, "attach": 3,
-    "inspect": 4, "list": 4, "copy_out": 2, "update": 3, "wait": 3, "top": 1, "statistics": 1, "changes": 1, "remove": 6, "run_once": 5,
+    "inspect": 4, "list": 4, "copy_in": 3, "copy_out": 2, "update": 3, "wait": 3, "top": 1, "statistics": 1, "changes": 1, "remove": 6, "run_once": 5,
     "connect": 4, "disconnect": 3, "make_network": 3, "remove_network": 1, "make_volume": 2, "remove_volume": 2, "look_around": 1, "events": 1,
     "prune": 1,
 }

@@ -1,4 +1,5 @@
 import Berth
+import BerthLinux
 import Foundation
 import Testing
 
@@ -63,6 +64,34 @@ import Testing
             // It is not taken for one that stands still when it runs again.
             try await container.start()
             try await container.pause()
+            try await container.remove(force: true)
+        }
+        try await scene.remove(with: engine)
+    }
+
+    /// What several copy into a container at once is there, whether or not it runs, and also where it ends in the meantime: nobody's mount of its layer
+    /// disturbs another's.
+    @Test(arguments: [false, true]) func copiesIntoItAreAllThere(endsMeanwhile: Bool) async throws {
+        let scene = try await Scene()
+        let engine = try await scene.open()
+        let count = 12
+        for number in 0..<count {
+            let folder = "\(scene.folder)/given\(number)"
+            try FileManager.default.createDirectory(atPath: folder + "/bin", withIntermediateDirectories: true)
+            // One that replaces what the image has, and others beside it.
+            for name in ["busybox", "own\(number)"] { try Data("given".utf8).write(to: URL(fileURLWithPath: folder + "/bin/" + name)) }
+            try run("/bin/tar", "-C", folder, "-cf", folder + ".tar", "bin")
+        }
+        for round in 0..<10 {
+            let container = try await engine.containers.create(scene.configuration(["sleep", "1000"]))
+            if endsMeanwhile { try await container.start() }
+            async let done = succeeded(count) { number in
+                let archive = try Directory.open(scene.folder).openFile(try PathBytes("given\(number).tar"))
+                try await container.unpack(archive, into: "/")
+            }
+            if endsMeanwhile { try await container.kill() }
+            #expect(await done == count, "round \(round)")
+            for number in 0..<count { #expect(try await container.status(ofPath: "/bin/own\(number)").byteCount == 5, "round \(round)") }
             try await container.remove(force: true)
         }
         try await scene.remove(with: engine)
