@@ -20,8 +20,9 @@ extension Resources {
     /// These limits without what a machine does not have, in Docker's order and words.
     ///
     /// - Throws: `invalid` for what no machine could honour, and for what Docker refuses where a machine cannot.
-    func adapted(to abilities: CgroupAbilities, _ machine: MachineSets) throws(ContainerError) -> (resources: Resources, warnings: [String])
-    {
+    func adapted(
+        to abilities: CgroupAbilities, _ machine: @autoclosure () -> MachineSets
+    ) throws(ContainerError) -> (resources: Resources, warnings: [String]) {
         var (result, warnings) = (self, [String]())
         func discard(_ isAsked: Bool, _ isThere: Bool, _ warning: String, _ change: () -> Void) {
             guard isAsked, !isThere else { return }
@@ -74,8 +75,12 @@ extension Resources {
             !(cpusetCPUs ?? "").isEmpty || !(cpusetMems ?? "").isEmpty, abilities.choosesProcessors,
             "\(kernel) cpuset \(mounted) Cpuset discarded."
         ) { (result.cpusetCPUs, result.cpusetMems) = (nil, nil) }
-        try Self.require(result.cpusetCPUs, within: machine.processors, "CPUs", "cpuset cpus")
-        try Self.require(result.cpusetMems, within: machine.memoryNodes, "memory nodes", "cpuset mems")
+        // Only then is it worth to be asked for.
+        if result.cpusetCPUs != nil || result.cpusetMems != nil {
+            let machine = machine()
+            try Self.require(result.cpusetCPUs, within: machine.processors, "CPUs", "cpuset cpus")
+            try Self.require(result.cpusetMems, within: machine.memoryNodes, "memory nodes", "cpuset mems")
+        }
         try adaptRealTime(abilities)
         adaptBlock(abilities, &result, discard)
         if let weight = result.block.weight, !(10...1000).contains(weight) {

@@ -216,6 +216,15 @@ extension Directory {
         descriptor.withRawDescriptor { raw in _ = berth_syncfs(raw) }
     }
 
+    /// A hint, as ext4's attribute `T` is (chattr(1)): what is made in this directory are trees that have nothing to do with each other, each to lie where there
+    /// is space, and not beside the others. Other file systems take no notice.
+    ///
+    /// ext4 gives no inode out again that was freed in the last minutes: where many were, beside each other, it looks at each of them for every new file, and
+    /// takes several times as long to unpack a layer where another was just removed.
+    public borrowing func spreadSubdirectories() {
+        descriptor.withRawDescriptor { raw in _ = berth_spread_subdirectories(raw) }
+    }
+
     /// Writes a file whole: whoever opens `name` sees the old contents or the new ones, never a part.
     ///
     /// A temporary file of the name `.tmp-` and the name is written, synced and renamed, then the directory is synced. A temporary file left

@@ -45,6 +45,7 @@ final class LayerDirectories: Sendable {
         (self.path, self.beforeRemoval) = (path, beforeRemoval)
         do throws(Errno) {
             root = try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710)
+            root.spreadSubdirectories()
             var state = State()
             var unreadable: [String: String] = [:]
             var found: [LayerName: [Entry]] = [:]

@@ -201,13 +201,11 @@ public final class Overlay2: Snapshotter {
         String(decoding: try own.readFile("lower", limit: 64 << 10), as: UTF8.self).split(separator: ":").map(String.init)
     }
 
-    /// A file of a new directory's. A read-only layer is synced as a whole. That the disk has a container's with its document is likely, and nothing depends
-    /// on it: ``mend(_:on:)`` writes what is lost again.
+    /// A file of a new directory's. A read-only layer is synced as a whole. Of a container's nothing depends on it: ``mend(_:on:)`` writes what is lost again.
     private static func write(_ text: String, to name: PathBytes, in directory: borrowing Directory) throws(Errno) {
         let file = try directory.createFile(name, permissions: 0o600)
         if !text.isEmpty { try SystemCallSeam.passWrite() }
         try unsafe file.writeAll(text.utf8Span.span.bytes)
-        file.beginWriteback(from: 0, byteCount: UInt64(text.utf8.count))
     }
 
     private static func removeLink(of id: String, in root: borrowing Directory) throws(Errno) {

@@ -49,6 +49,7 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
     public init(directory path: String, layout: Layout = .files, version: Int = 1) throws(StateError) {
         do throws(Errno) {
             directory = DirectoryHolder(try Directory.open("/").makeDirectories(try PathBytes(path), permissions: 0o710))
+            if case .directories = layout { directory.value.spreadSubdirectories() }
         } catch {
             throw StateError(.storage, "cannot open the directory '\(path)': \(error)", underlying: error)
         }

@@ -88,6 +88,14 @@ uint64_t berth_makedev(unsigned int major_number, unsigned int minor_number) { r
 unsigned int berth_major(uint64_t device) { return major(device); }
 unsigned int berth_minor(uint64_t device) { return minor(device); }
 
+int berth_spread_subdirectories(int directory) {
+    int flags;
+    if (ioctl(directory, FS_IOC_GETFLAGS, &flags) != 0) return -1;
+    if (flags & FS_TOPDIR_FL) return 0;
+    flags |= FS_TOPDIR_FL;
+    return ioctl(directory, FS_IOC_SETFLAGS, &flags);
+}
+
 int berth_clone_file(int target, int source) { return ioctl(target, FICLONE, source); }
 
 ssize_t berth_copy_file_range(int source, int target, size_t size) {

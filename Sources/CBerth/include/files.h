@@ -48,6 +48,9 @@ uint64_t berth_makedev(unsigned int major, unsigned int minor);
 unsigned int berth_major(uint64_t device);
 unsigned int berth_minor(uint64_t device);
 
+/// FS_IOC_SETFLAGS with FS_TOPDIR_FL, where that is not set yet.
+int berth_spread_subdirectories(int directory);
+
 /// FICLONE: shares the data of `source` with `target`.
 int berth_clone_file(int target, int source);
 
