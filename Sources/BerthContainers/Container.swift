@@ -49,6 +49,7 @@ public struct Container: Sendable, Hashable {
     /// Removes it: process, layer, log and name. Nothing of it is listed when this returns, and its name is free.
     ///
     /// The files of its layer may be going still. Closing the engine waits for them; what a program leaves that ends without is removed by the next engine.
+    /// A loss of power in that moment may bring the container back, as it was.
     ///
     /// - Parameters:
     ///   - force: whether it may be killed first.

@@ -64,14 +64,16 @@ struct ContainerDocuments: Sendable {
         }
     }
 
-    /// Without its document a container does not exist. One that is not there is removed already.
+    /// Without its document a container does not exist. One that is not there is removed already. Until ``synchronizeRemoval(of:id:)`` a loss of power may bring
+    /// it back, whole: what is removed after its document is gone no earlier.
     func remove(_ document: ContainerDocument, id: String) throws(StateError) {
-        if Self.lasts(document) {
-            // What a loss of power brings back of one that removes itself is removed again.
-            try lasting.remove(id: id, durability: document.configuration.removesItself ? .none : .synchronized)
-        } else {
-            try passing.remove(id: id, durability: .none)
-        }
+        try (Self.lasts(document) ? lasting : passing).remove(id: id, durability: .none)
+    }
+
+    /// No loss of power brings a removed container back when this returns; one that removes itself would be removed again. Its directory must still be there.
+    func synchronizeRemoval(of document: ContainerDocument, id: String) throws(StateError) {
+        guard Self.lasts(document), !document.configuration.removesItself else { return }
+        try lasting.synchronize(id: id)
     }
 
     private static func version(of document: ContainerDocument) -> Int {

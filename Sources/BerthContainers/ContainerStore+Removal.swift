@@ -120,8 +120,10 @@ extension ContainerStore {
         object.state.withLock { $0.traces = .none }
     }
 
+    /// Its document is gone: first on the disk as well, then the rest goes.
     private func eraseFiles(of object: ContainerObject) throws(ContainerError) {
         do {
+            try documents.synchronizeRemoval(of: object.document, id: object.id)
             try services.snapshots.remove(object.document.layer(of: object.id))
             try Directory.open(services.root + "/containers").removeTree(try PathBytes(object.id))
         } catch {

@@ -82,19 +82,25 @@ public struct Digest: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The hash in lowercase hexadecimal.
-    public var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return unsafe String(unsafeUninitializedCapacity: algorithm.byteCount * 2) { buffer in
+    public var hex: String { text(after: "") }
+
+    /// `ALGORITHM:HEX`.
+    public var description: String { text(after: algorithm == .sha256 ? "sha256:" : "sha512:") }
+
+    /// The hash in lowercase hexadecimal, behind something else.
+    private func text(after prefix: StaticString) -> String {
+        let length = prefix.utf8CodeUnitCount
+        return unsafe String(unsafeUninitializedCapacity: length + algorithm.byteCount * 2) { buffer in
+            for index in 0..<length { unsafe buffer[index] = prefix.utf8Start[index] }
             for index in 0..<algorithm.byteCount {
-                unsafe buffer[index * 2] = digits[Int(storage[index] >> 4)]
-                unsafe buffer[index * 2 + 1] = digits[Int(storage[index] & 15)]
+                unsafe buffer[length + index * 2] = Self.digit(storage[index] >> 4)
+                unsafe buffer[length + index * 2 + 1] = Self.digit(storage[index] & 15)
             }
-            return algorithm.byteCount * 2
+            return length + algorithm.byteCount * 2
         }
     }
 
-    /// `ALGORITHM:HEX`.
-    public var description: String { "\(algorithm.rawValue):\(hex)" }
+    private static func digit(_ value: UInt8) -> UInt8 { value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value }
 
     /// Same algorithm, same hash.
     public static func == (a: Self, b: Self) -> Bool {

@@ -246,6 +246,18 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
         }
     }
 
+    /// Waits until what was removed without waiting is removed on the disk as well. An object's own directory must still be there.
+    public func synchronize(id: String) throws(StateError) {
+        do throws(Errno) {
+            switch layout {
+            case .files: try directory.value.synchronize()
+            case .directories: try directory.value.openDirectory(try Self.name(id)).synchronize()
+            }
+        } catch {
+            throw StateError(.storage, "cannot sync the removal of '\(id)': \(error)", underlying: error)
+        }
+    }
+
     private static func name(_ id: String) throws(Errno) -> PathBytes {
         let name = try PathBytes(id)
         guard name.isName else { throw .EINVAL }

@@ -170,6 +170,8 @@ public enum NetworkName {
 extension JSONWriter {
     /// A member with an object of such values, in the order of the names.
     public mutating func member(_ name: String, map values: [String: some JSONWritable]) {
-        member(name) { writer in for (key, value) in values.sorted(by: { $0.key < $1.key }) { writer.member(key, value) } }
+        member(name) { writer in
+            for name in values.keys.sorted() { if let value = values[name] { writer.member(name, value) } }
+        }
     }
 }

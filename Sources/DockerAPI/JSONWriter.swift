@@ -29,8 +29,8 @@ public struct JSONWriter: Sendable {
 
     /// Writes text.
     public mutating func value(_ text: String) {
-        separate()
-        quote(text)
+        quote(text, isName: false)
+        needsComma = true
     }
 
     /// Writes a truth.
@@ -42,7 +42,15 @@ public struct JSONWriter: Sendable {
     /// Writes a whole number.
     public mutating func value(_ number: some BinaryInteger) {
         separate()
-        bytes += String(number).utf8
+        guard var rest = UInt64(exactly: number) else { return bytes += String(number).utf8 }
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = digits.count
+        repeat {
+            first -= 1
+            digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        append(digits.span.extracting(first...))
     }
 
     /// Writes `null`.
@@ -86,9 +94,7 @@ public struct JSONWriter: Sendable {
 
     /// Writes a member's name; its value is to follow.
     public mutating func name(_ name: String) {
-        separate()
-        quote(name)
-        bytes.append(UInt8(ascii: ":"))
+        quote(name, isName: true)
         needsComma = false
     }
 
@@ -164,10 +170,27 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
-    /// Nearly all text is as it is to be: what needs no escape is copied in runs.
-    private mutating func quote(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
+    /// Writes text in its quotes, with what goes before it and, after a name, behind it. Nearly all text is as it is to be, and is there in one piece.
+    private mutating func quote(_ text: String, isName: Bool) {
         let units = text.utf8Span.span
+        let hasEscape = Self.mayNeedEscape(units.bytes)
+        let needsComma = needsComma
+        bytes.append(addingCapacity: units.count + 4) { output in
+            if needsComma { output.append(UInt8(ascii: ",")) }
+            output.append(UInt8(ascii: "\""))
+            if hasEscape { return }
+            Self.append(units, to: &output)
+            output.append(UInt8(ascii: "\""))
+            if isName { output.append(UInt8(ascii: ":")) }
+        }
+        guard hasEscape else { return }
+        escape(units)
+        bytes.append(UInt8(ascii: "\""))
+        if isName { bytes.append(UInt8(ascii: ":")) }
+    }
+
+    /// Copies what needs no escape in runs.
+    private mutating func escape(_ units: Span<UInt8>) {
         var (runStart, index) = (0, 0)
         while index < units.count {
             guard Self.mayBeginEscape(units[index]), let (escape, length) = Self.escape(at: index, of: units) else {
@@ -180,7 +203,41 @@ public struct JSONWriter: Sendable {
             runStart = index
         }
         append(units.extracting(runStart..<index))
-        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func append(_ run: Span<UInt8>, to output: inout OutputSpan<UInt8>) {
+        unsafe run.withUnsafeBufferPointer { run in
+            unsafe output.withUnsafeMutableBufferPointer { buffer, count in
+                guard let from = run.baseAddress, let to = buffer.baseAddress else { return }
+                precondition(run.count <= buffer.count - count)
+                unsafe (to + count).initialize(from: from, count: run.count)
+                count += run.count
+            }
+        }
+    }
+
+    /// Whether any byte of a text is one of which ``mayBeginEscape(_:)`` says so, or is none of ASCII's: of eight at once.
+    private static func mayNeedEscape(_ text: RawSpan) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops = ones &* 0x80
+        /// The top bit of each byte that is zero; behind such a one, perhaps of others.
+        func zeros(_ units: UInt64) -> UInt64 { (units &- ones) & ~units }
+        var index = 0
+        while index + 8 <= text.byteCount {
+            let units = unsafe text.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let controls = (units &- ones &* 32) & ~units
+            // Each two of these differ in one bit.
+            let quotes = zeros((units | ones &* 0x04) ^ ones &* UInt64(UInt8(ascii: "&")))
+            let angles = zeros((units | ones &* 0x02) ^ ones &* UInt64(UInt8(ascii: ">")))
+            let slashes = zeros(units ^ ones &* UInt64(UInt8(ascii: "\\")))
+            if (units | controls | quotes | angles | slashes) & tops != 0 { return true }
+            index += 8
+        }
+        while index < text.byteCount {
+            if mayBeginEscape(unsafe text.unsafeLoad(fromByteOffset: index, as: UInt8.self)) { return true }
+            index += 1
+        }
+        return false
     }
 
     private mutating func append(_ run: Span<UInt8>) {
