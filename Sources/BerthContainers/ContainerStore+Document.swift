@@ -35,7 +35,8 @@ extension ContainerStore {
         _ object: ContainerObject, _ body: () async throws(ContainerError) -> Value
     ) async throws(ContainerError) -> Value {
         do throws(ContainerError) { return try await body() } catch {
-            guard error.code == .storage || error.code == .runtime || error.code == .network else { throw error }
+            // `forbidden`: a layer that is just being taken away can only be read.
+            guard [.storage, .runtime, .network, .forbidden].contains(error.code) else { throw error }
             let (phase, isForgotten) = object.state.withLock { ($0.lifecycle.phase, $0.isForgotten) }
             if isForgotten { throw .noSuchContainer(object.id) }
             throw phase == .removing ? ContainerError(.conflict, "container \(object.id) is being removed") : error

@@ -174,7 +174,7 @@ extension ContainerStore {
         // The namespaces are held until the container is in them.
         defer { extendLifetime((attachment, start)) }
         do throws(RuntimeError) { return try await services.runtime.start(start, by: monitor, in: object.lane) } catch {
-            if let owner = document.sandboxOwner, hasEnded(owner) { throw notRunning(owner) }
+            if let owner = document.sandboxOwner, attachment.isGone || hasEnded(owner) { throw notRunning(owner) }
             throw ContainerError(error, executing: document.configuration.arguments(image: document.imageExecution))
         }
     }

@@ -320,3 +320,10 @@ extension ContainerStore {
         }
     }
 }
+
+extension SandboxAttachment {
+    /// Whether the process is gone whose namespace it is: whoever it was of may run again, as another.
+    var isGone: Bool {
+        if case .process(let id) = namespace { !HostFile.exists("/proc/\(id)/ns/net") } else { false }
+    }
+}
