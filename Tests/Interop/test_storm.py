@@ -97,14 +97,13 @@ class StormDaemon(Daemon):
 
 
 def difference(now, base):
-    """What there is more or less of, in words."""
+    """What there is more of, in words. What is gone was somebody else's."""
     found = {}
     for kind, value in now.items():
-        if value == base[kind]:
-            continue
         if isinstance(value, set):
-            found[kind] = {"more": sorted(value - base[kind]), "gone": sorted(base[kind] - value)}
-        else:
+            if value - base[kind]:
+                found[kind] = sorted(value - base[kind])
+        elif value != base[kind]:
             found[kind] = {"now": value, "before": base[kind]}
     return found
 

@@ -26,7 +26,9 @@ struct NetlinkScene {
 
     /// What a program that speaks JSON says, in a namespace.
     static func json(in namespace: NamespaceHandle, _ command: String) throws -> [[String: Any]] {
-        let text = try run(in: namespace, command)
+        var text = try run(in: namespace, command)
+        // Where something has changed meanwhile, ip says so, and is asked again.
+        for _ in 0..<100 where text.contains("Dump was interrupted") { text = try run(in: namespace, command) }
         return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]], "\(text)")
     }
 

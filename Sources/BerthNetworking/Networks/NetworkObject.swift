@@ -29,9 +29,11 @@ final class NetworkObject: Sendable {
     /// Has the driver make it, once. Blocks.
     ///
     /// - Parameter prepare: done before, if it is the first time.
+    /// - Throws: `notFound` for one that is being removed; what `prepare` and the driver throw.
     func makeOnce(_ prepare: (NetworkObject) throws(NetworkError) -> Void = { _ in }) throws(NetworkError) {
         try isMade.withLock { (isMade) throws(NetworkError) in
             guard !isMade else { return }
+            try requireNotRemoved()
             try prepare(self)
             try driver.make(network)
             isMade = true
@@ -57,9 +59,24 @@ final class NetworkObject: Sendable {
     /// Has the driver look at it again, as after something has failed. Blocks.
     func makeAgain() throws(NetworkError) {
         try isMade.withLock { (isMade) throws(NetworkError) in
+            try requireNotRemoved()
             isMade = false
             try driver.make(network)
             isMade = true
+        }
+    }
+
+    /// Has the driver take it away, of which it was said that it is removed. Nobody makes it meanwhile, or after. Blocks.
+    func unmake() throws(NetworkError) {
+        try isMade.withLock { (isMade) throws(NetworkError) in
+            try driver.remove(network)
+            isMade = false
+        }
+    }
+
+    private func requireNotRemoved() throws(NetworkError) {
+        try state.withLock { (state) throws(NetworkError) in
+            guard !state.isRemoved else { throw NetworkError(.notFound, "network \(state.network.name) not found") }
         }
     }
 }

@@ -378,7 +378,7 @@ public final class NetworkStore: Sendable {
         do throws(NetworkError) {
             // Without its document it does not exist: what is left from here on belongs to nobody.
             do throws(StateError) { try documents.remove(id: object.id) } catch { throw NetworkError(error) }
-            try object.driver.remove(network)
+            try object.unmake()
         } catch {
             object.state.withLock { $0.isRemoved = false }
             throw error
