@@ -1,4 +1,7 @@
 import BerthNetlink
+import BerthOCI
+import Glibc
+import Synchronization
 import Testing
 
 @testable import BerthNetworking
@@ -110,6 +113,49 @@ struct DriverTests {
         #expect(Set(ids).count == 6 && ids.allSatisfy { $0.utf8.count == 64 })
         #expect(PredefinedNetwork.bridge.id(ofEngine: "0123456789ab") == PredefinedNetwork.bridge.id(ofEngine: "0123456789ab"))
     }
+
+    /// A start may have found a network just before it is removed.
+    @Test("A network that is removed is not made any more, and one that is being made is removed after that")
+    func madeAndRemoved() async throws {
+        let driver = Watched()
+        let object = NetworkObject(
+            Network(id: "1", createdAt: .now, configuration: NetworkConfiguration(name: "one"), parts: []),
+            try AddressPlan(restoring: [], said: []), driver)
+        driver.makes.withLock { $0 = { object.state.withLock { $0.isRemoved = true } } }
+        await withTaskGroup { group in
+            group.addTask { try? object.makeOnce() }
+            group.addTask {
+                while !object.state.withLock({ $0.isRemoved }) { await Task.yield() }
+                try? object.unmake()
+            }
+        }
+        #expect(driver.calls.withLock { $0 } == ["make", "made", "remove"])
+        let isGone: @Sendable (any Error) -> Bool = { ($0 as? NetworkError)?.code == .notFound && "\($0)" == "network one not found" }
+        #expect { try object.makeOnce() } throws: { isGone($0) }
+        #expect { try object.makeAgain() } throws: { isGone($0) }
+        #expect(driver.calls.withLock { $0.count } == 3)
+    }
+}
+
+/// Tells what it is asked for, and takes its time to make a network.
+private final class Watched: NetworkDriver {
+    let name = "watched"
+    let hasNamespaces = true
+    let addressVersions: AddressVersions = []
+    let calls = Mutex<[String]>([])
+    let makes = Mutex<@Sendable () -> Void>({})
+    func check(_ configuration: NetworkConfiguration) throws(NetworkError) {}
+    func make(_ network: Network) throws(NetworkError) {
+        calls.withLock { $0.append("make") }
+        makes.withLock { $0 }()
+        // Whoever does not wait for it comes in between.
+        for _ in 0..<1000 { sched_yield() }
+        calls.withLock { $0.append("made") }
+    }
+    func remove(_ network: Network) throws(NetworkError) { calls.withLock { $0.append("remove") } }
+    func attach(_ endpoint: Endpoint, of network: Network, to namespace: SandboxNamespace) throws(NetworkError) {}
+    func detach(_ endpoint: Endpoint, of network: Network) throws(NetworkError) {}
+    func recover(_ networks: [Network], endpoints: [Endpoint]) throws(NetworkError) {}
 }
 
 private struct Other: NetworkDriver {
