@@ -47,9 +47,7 @@ struct ExecutionRoutes: Sendable {
         let attachment: Attachment
         do throws(ContainerError) { attachment = try await execution.start(rows: rows, columns: columns) } catch {
             // The connection is the process's already, as Docker has it: the reason goes where its output would have gone.
-            var words = ByteBuffer()
-            let text = Array("\(error.description)\r\n".utf8)
-            if terminal { words.writeBytes(text) } else { StreamFrame.append(text, isError: false, to: &words) }
+            let words = StreamFrame.message("\(error.description)\r\n", isError: false, terminal: terminal)
             return try await TakenConnection(call).close(saying: words)
         }
         await TakenConnection(call).carry(attachment, takesInput: execution.configuration.attachesInput, terminal: terminal)

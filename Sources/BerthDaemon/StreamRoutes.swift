@@ -57,8 +57,13 @@ struct StreamRoutes: Sendable {
             throw error.code == .unsupported ? APIFailure(.notImplemented, error.description) : APIFailure(error)
         }
         try await call.reply.begin(type: StreamFrame.type(terminal: terminal, call.version))
-        while let lines = try await log.nextBatch() {
-            try await call.reply.write(StreamFrame.lines(lines, terminal: terminal, withTimes: withTimes, withDetails: withDetails))
+        do {
+            while let lines = try await log.nextBatch() {
+                try await call.reply.write(StreamFrame.lines(lines, terminal: terminal, withTimes: withTimes, withDetails: withDetails))
+            }
+        } catch let error as ContainerError {
+            // The answer has begun: the reason goes where the lines would have gone, in Docker's words.
+            try await call.reply.write(StreamFrame.message("Error grabbing logs: \(error.description)\n", terminal: terminal))
         }
         try await call.reply.end()
     }
@@ -76,6 +81,14 @@ enum StreamFrame {
         buffer.writeInteger(UInt32(isError ? 2 : 1) << 24)
         buffer.writeInteger(UInt32(bytes.count))
         buffer.writeBytes(bytes)
+    }
+
+    /// What the engine itself has to say in such a stream.
+    static func message(_ text: String, isError: Bool = true, terminal: Bool) -> ByteBuffer {
+        if terminal { return ByteBuffer(string: text) }
+        var buffer = ByteBuffer()
+        append(Array(text.utf8), isError: isError, to: &buffer)
+        return buffer
     }
 
     static func chunk(_ chunk: AttachStream.Chunk, terminal: Bool) -> ByteBuffer {

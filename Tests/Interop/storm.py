@@ -228,7 +228,10 @@ class Sailor:
         if self.random.random() < 0.5:
             self.peek("logs -f", "GET", target + "&follow=1", 200, 404, 409)
         else:
-            self.ask("logs", "GET", target, 200, 404, 409)
+            said = self.ask("logs", "GET", target, 200, 404, 409)
+            # What goes wrong after the answer has begun is told in it.
+            if said and b"Error grabbing logs" in said:
+                self.storm.fault(f"logs: {said[:200]}")
 
     def attach(self):
         target = f"/containers/{self.somebody}/attach?stream=1&stdin=1&stdout=1&stderr=1"
