@@ -24,6 +24,26 @@ struct JSONTextTests {
         #expect(try parse(text) == value)
     }
 
+    @Test("Each character is read as it was written, wherever in a text it is; what Go escapes is not there as it is")
+    func written() throws {
+        let characters = (0..<128).map { Character(Unicode.Scalar(UInt8($0))) } + ["é", "\u{2028}", "\u{2029}", "\u{2030}", "😀"]
+        for character in characters {
+            for place in 0..<18 {
+                let text = String(repeating: "a", count: place) + String(character) + String(repeating: "b", count: 17 - place)
+                var writer = JSONWriter()
+                writer.object { $0.member(text, [text, ""]) }
+                #expect(try JSONText.parse(writer.bytes) == .object([text: .array([.string(text), .string("")])]))
+                let isEscaped = character < " " || "&<>\u{2028}\u{2029}".contains(character)
+                #expect(String(decoding: writer.bytes, as: UTF8.self).contains(character) != isEscaped, "\(text)")
+            }
+        }
+        for number in [0, 9, 10, 99, 100, UInt64.max] {
+            var writer = JSONWriter()
+            writer.value(number)
+            #expect(String(decoding: writer.bytes, as: UTF8.self) == "\(number)")
+        }
+    }
+
     @Test("Bytes that are no UTF-8 become the replacement character, as with Go")
     func invalidUTF8() throws {
         #expect(try JSONText.parse([34, 97, 0xff, 98, 34]) == .string("a\u{fffd}b"))
