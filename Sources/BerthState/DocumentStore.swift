@@ -246,7 +246,9 @@ public struct DocumentStore<Document: Codable & Sendable>: Sendable {
         }
     }
 
-    /// Waits until what was removed without waiting is removed on the disk as well. An object's own directory must still be there.
+    /// Waits until what was removed without waiting is removed on the disk as well. Repeating is fine.
+    ///
+    /// - Throws: `storage`; in the layout of directories also if the object's own is not there any more.
     public func synchronize(id: String) throws(StateError) {
         do throws(Errno) {
             switch layout {

@@ -35,7 +35,7 @@ extension NetworkObject {
         let id = RandomID.make()
         let interface = names.take(driver.traits(of: network.configuration).interfacePrefix)
         return try state.withLock { (state) throws(NetworkError) in
-            guard !state.isRemoved else { throw NetworkError(.notFound, "network \(state.network.name) not found") }
+            try state.requireNotRemoved()
             if state.network.isDefault, configuration.ipv4 != nil || configuration.ipv6 != nil {
                 throw NetworkError(.invalid, "user specified IP address is supported on user defined networks only")
             }

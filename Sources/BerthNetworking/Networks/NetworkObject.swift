@@ -11,6 +11,11 @@ final class NetworkObject: Sendable {
         /// Places that are being taken, or given up: they keep the network from being removed.
         var pendingCount = 0
         var isRemoved = false
+
+        /// - Throws: `notFound` for one that is being removed, or was.
+        func requireNotRemoved() throws(NetworkError) {
+            guard !isRemoved else { throw NetworkError(.notFound, "network \(network.name) not found") }
+        }
     }
 
     let id: String
@@ -57,6 +62,8 @@ final class NetworkObject: Sendable {
     }
 
     /// Has the driver look at it again, as after something has failed. Blocks.
+    ///
+    /// - Throws: as ``makeOnce(_:)``.
     func makeAgain() throws(NetworkError) {
         try isMade.withLock { (isMade) throws(NetworkError) in
             try requireNotRemoved()
@@ -75,8 +82,6 @@ final class NetworkObject: Sendable {
     }
 
     private func requireNotRemoved() throws(NetworkError) {
-        try state.withLock { (state) throws(NetworkError) in
-            guard !state.isRemoved else { throw NetworkError(.notFound, "network \(state.network.name) not found") }
-        }
+        try state.withLock { (state) throws(NetworkError) in try state.requireNotRemoved() }
     }
 }

@@ -365,7 +365,7 @@ public final class NetworkStore: Sendable {
 
     private func erase(_ object: NetworkObject) throws(NetworkError) {
         let users = try object.state.withLock { (state) throws(NetworkError) -> [Endpoint] in
-            guard !state.isRemoved else { throw NetworkError(.notFound, "network \(state.network.name) not found") }
+            try state.requireNotRemoved()
             if state.endpoints.isEmpty && state.pendingCount == 0 { state.isRemoved = true }
             return state.endpoints.values.sorted { $0.sandboxID < $1.sandboxID }
         }
