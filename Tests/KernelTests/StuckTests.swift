@@ -138,4 +138,74 @@ private final class HangingFileSystem: Sendable {
         try await until("the other to be known") { (try? await next.containers.find(unstarted.id).remove(force: true)) != nil }
         try await scene.remove(with: next)
     }
+
+    /// A container has filled the disk that has all logs, and goes on writing: others run, are listed, told of, stopped and removed.
+    @Test func aFullLogDiskHoldsUpNobodyElse() async throws {
+        let scratch = try Scratch()
+        let disk = try scratch.mount("tmpfs", at: "disk", options: "size=48m")
+        let scene = try await Scene(in: disk + "/scene", execRoot: scratch.path + "/run")
+        let engine = try await scene.open()
+        let events = engine.events.subscribe()
+        var others: [Berth.Container] = []
+        for _ in 0..<4 {
+            let other = try await engine.containers.create(scene.configuration(Scene.writer))
+            try await other.start()
+            others.append(other)
+        }
+        let filler = try await engine.containers.create(
+            scene.configuration(["sh", "-c", "head -c 60000000 /dev/zero | tr '\\0' x; exec sleep 1000"]) {
+                $0.logOptions = ["max-size": "1g"]
+            })
+        try await filler.start()
+        let process = try #require(try filler.details().processID)
+        try await until("it to have written all") { try String(contentsOfFile: "/proc/\(process)/comm", encoding: .utf8) == "sleep\n" }
+        // Pieces that did not fit were taken back: what is left of the room is less than one, and goes here.
+        let rest = unsafe open(disk + "/rest", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        while unsafe write(rest, [UInt8](repeating: 0, count: 4096), 4096) > 0 {}
+        #expect(Errno.current == .ENOSPC)
+        close(rest)
+
+        // Who listens hears on, of more than the last page of a log has room for.
+        let other = try #require(others.first)
+        let attachment = try await other.attach(AttachOptions())
+        var heardCount = 0
+        while heardCount < 1000 {
+            guard case .output(let bytes) = try await attachment.read() else { break }
+            heardCount += bytes.count
+        }
+        #expect(heardCount >= 1000)
+        attachment.detach()
+        #expect(try engine.containers.list().count == 5)
+        for other in others {
+            let execution = try await other.makeExecution(ExecutionConfiguration(command: ["true"]))
+            _ = try await execution.start()
+            #expect(try await execution.wait() == 0)
+        }
+        await #expect { _ = try await engine.containers.create(scene.configuration(["true"])) } throws: {
+            ($0 as? ContainerError)?.code == .storage && "\($0)".contains("No space left")
+        }
+        let stopped = others.removeLast()
+        try await stopped.stop(timeoutSeconds: 0)
+        #expect(try stopped.details().lastExit?.code == 137)
+        var seen: Set<String> = []
+        for try await event in events where event.action == "die" || event.action == "exec_create: true" {
+            seen.insert(event.action + event.actorID)
+            if event.action == "die" { break }
+        }
+        #expect(seen == Set((others + [stopped]).map { "exec_create: true" + $0.id } + ["die" + stopped.id]))
+        #expect(try filler.details().status == .running)
+        try await stopped.remove()
+
+        // There is room again: the logs that lack something say so, and go on.
+        try await filler.remove(force: true)
+        try FileManager.default.removeItem(atPath: disk + "/rest")
+        try await until("the log to say what it lacks") {
+            for try await line in try other.logs() where line.text.contains("log entries are missing here") { return true }
+            return false
+        }
+        let another = try await engine.containers.create(scene.configuration(["true"]))
+        try await another.start()
+        #expect(try await another.wait().code == 0)
+        try await scene.remove(with: engine)
+    }
 }
