@@ -6,7 +6,12 @@ enum Front {
     /// A command by one of its names.
     struct Entry {
         let names: [String]
-        let type: any Verb.Type
+        /// A type becomes one when it is asked for: of all these only that of the command that is performed need.
+        private let make: @Sendable () -> any Verb.Type
+
+        init(names: [String], type: @autoclosure @escaping @Sendable () -> any Verb.Type) { (self.names, make) = (names, type) }
+
+        var type: any Verb.Type { make() }
     }
 
     /// What is called directly.

@@ -67,8 +67,10 @@ extension DockerCommand {
     }
 
     /// The grammar that the declared flags make.
-    public static func grammar() throws(CommandLineError) -> Grammar {
-        Grammar(try ownFlags() + absentFlags.map(\.declaration), placement: flagPlacement)
+    public static func grammar() throws(CommandLineError) -> Grammar { grammar(of: try ownFlags()) }
+
+    static func grammar(of flags: [FlagDeclaration]) -> Grammar {
+        Grammar(flags + absentFlags.map(\.declaration), placement: flagPlacement)
     }
 }
 
@@ -95,8 +97,10 @@ public enum CommandLineReader {
     ) throws(CommandLineError) -> Reading<Command> {
         let line: Grammar.Line
         let grammar: Grammar
+        let flags: [FlagDeclaration]
         do {
-            grammar = try type.grammar()
+            flags = try type.ownFlags()
+            grammar = type.grammar(of: flags)
             line = try grammar.read(arguments)
         } catch {
             let meant = error.flag.map { flag in Suggestion.line(for: flag, among: (try? type.flagNames()) ?? [], prefix: "--") } ?? ""
@@ -116,7 +120,8 @@ public enum CommandLineReader {
                 """)
         }
         whenWellFormed()
-        if let command = decoded(type, line) { return .command(command) }
+        // Without ArgumentParser, which is asked instead where the flags are not written down, and for what is wrong with the line.
+        if type.writtenFlags != nil, let command = try? LineDecoder(line, flags).command(type) { return .command(command) }
         do {
             return .command(try type.parse(grammar.normalised(line)))
         } catch let error as CommandLineError {
@@ -124,12 +129,6 @@ public enum CommandLineReader {
         } catch {
             throw CommandLineError(.invalidValue, "\(type.message(for: error))\nSee '\(path) --help'.")
         }
-    }
-
-    /// Makes the command without ArgumentParser, which is asked instead where its flags are not written down, and for what is wrong with the line.
-    private static func decoded<Command: DockerCommand>(_ type: Command.Type, _ line: Grammar.Line) -> Command? {
-        guard type.writtenFlags != nil, let flags = try? type.ownFlags() else { return nil }
-        return try? LineDecoder(line, flags).command(type)
     }
 
     /// What is made of a line in both ways, as text: the two are the same. For tests.

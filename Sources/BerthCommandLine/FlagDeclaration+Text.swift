@@ -14,20 +14,21 @@ extension FlagDeclaration {
 
     /// Reads such a word.
     public init(text whole: Substring) {
-        let halves = whole.split(separator: ":", maxSplits: 1)
-        let text = halves.first ?? ""
+        // All marks are ASCII: bytes are compared, not characters.
+        let bytes = whole.utf8
+        let end = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
+        let mark = bytes[..<end].firstIndex { $0 == UInt8(ascii: "=") || $0 == UInt8(ascii: "!") } ?? end
         var kind = Kind.boolean(negative: nil)
-        var head = text
-        if let mark = text.firstIndex(where: { $0 == "=" || $0 == "!" }) {
-            let rest = String(text[text.index(after: mark)...])
-            kind = text[mark] == "=" ? .value(kind: rest) : .boolean(negative: rest)
-            head = text[..<mark]
+        if mark < end {
+            let rest = String(whole[bytes.index(after: mark)..<end])
+            kind = bytes[mark] == UInt8(ascii: "=") ? .value(kind: rest) : .boolean(negative: rest)
         }
-        let parts = head.split(separator: ",", maxSplits: 1)
-        let names = (parts.first ?? "").split(separator: "|").map(String.init)
+        let comma = bytes[..<mark].firstIndex(of: UInt8(ascii: ",")) ?? mark
+        var names = bytes[..<comma].split(separator: UInt8(ascii: "|"))[...]
         self.init(
-            name: names.first ?? "", aliases: Array(names.dropFirst()), shorthand: parts.count == 2 ? parts[1].first : nil, kind: kind,
-            standard: halves.count == 2 ? String(halves[1]) : nil)
+            name: String(Substring(names.popFirst() ?? bytes[..<comma])), aliases: names.map { String(Substring($0)) },
+            shorthand: comma < mark ? whole[bytes.index(after: comma)...].first : nil, kind: kind,
+            standard: end < bytes.endIndex ? String(whole[bytes.index(after: end)...]) : nil)
     }
 }
 
@@ -35,7 +36,7 @@ extension DockerCommand {
     /// The flags that the type declares: as it has written them down, or else as ArgumentParser tells them.
     static func ownFlags() throws(CommandLineError) -> [FlagDeclaration] {
         guard let writtenFlags else { return try DeclaredFlags.of(Self.self) }
-        return writtenFlags.split(separator: " ").map { FlagDeclaration(text: $0) }
+        return writtenFlags.utf8.split(separator: UInt8(ascii: " ")).map { FlagDeclaration(text: Substring($0)) }
     }
 
     /// What ``writtenFlags`` must be: the flags that the type declares.

@@ -38,25 +38,23 @@ public struct Grammar: Sendable {
 
     private let declarations: [FlagDeclaration]
     private let placement: FlagPlacement
-    private let byName: [String: Int]
-    private let byShorthand: [Character: Int]
 
     /// The grammar of a command that declares these flags. Of two of the same name the first counts.
     public init(_ declarations: [FlagDeclaration], placement: FlagPlacement) {
         self.declarations = declarations
         self.placement = placement
-        var names: [String: Int] = [:]
-        var letters: [Character: Int] = [:]
-        for (index, flag) in declarations.enumerated() {
-            for name in [flag.name] + flag.aliases where names[name] == nil { names[name] = index }
-            if let letter = flag.shorthand, letters[letter] == nil { letters[letter] = index }
-        }
-        (byName, byShorthand) = (names, letters)
     }
+
+    // A line has few flags: to look through all for each is less than to make tables of them.
+    private func flag(named name: some StringProtocol) -> FlagDeclaration? {
+        declarations.first { $0.name == name || $0.aliases.contains { $0 == name } }
+    }
+
+    private func flag(short letter: Character) -> FlagDeclaration? { declarations.first { $0.shorthand == letter } }
 
     /// Whether a flag may be said several times, and each time adds something.
     public func takesSeveral(_ name: String) -> Bool {
-        guard let index = byName[name], case .value(let kind) = declarations[index].kind else { return false }
+        guard case .value(let kind) = flag(named: name)?.kind else { return false }
         return ["list", "map", "mount", "ulimit", "network", "gpu-request"].contains(kind)
     }
 
@@ -117,11 +115,10 @@ public struct Grammar: Sendable {
         guard let first = body.first, first != "-", first != "=" else { throw CommandLineError(.badSyntax, "bad flag syntax: \(argument)") }
         let separator = body.firstIndex(of: "=")
         let name = String(body[..<(separator ?? body.endIndex)])
-        guard let index = byName[name] else {
+        guard let flag = flag(named: name) else {
             if name == "help" { return false }
             throw CommandLineError(.unknownFlag, "unknown flag: --\(name)", flag: name)
         }
-        let flag = declarations[index]
         if let separator {
             try take(flag, String(body[body.index(after: separator)...]))
         } else if case .boolean = flag.kind {
@@ -140,11 +137,10 @@ public struct Grammar: Sendable {
     ) throws(CommandLineError) -> Bool {
         var letters = argument.dropFirst()
         while let letter = letters.popFirst() {
-            guard let index = byShorthand[letter] else {
+            guard let flag = flag(short: letter) else {
                 if letter == "h" { return false }
                 throw CommandLineError(.unknownFlag, "unknown shorthand flag: '\(letter)' in -\(letter)\(letters)")
             }
-            let flag = declarations[index]
             if letters.count > 1, letters.first == "=" {
                 try take(flag, String(letters.dropFirst()))
                 return true
@@ -172,8 +168,8 @@ public struct Grammar: Sendable {
         var result: [String] = []
         var states: [String: Bool] = [:]
         for occurrence in line.occurrences {
-            guard let index = byName[occurrence.name] else { continue }
-            switch declarations[index].kind {
+            guard let flag = flag(named: occurrence.name) else { continue }
+            switch flag.kind {
             case .boolean: states[occurrence.name] = occurrence.value == "true"
             // The parser below takes `--name=` for a flag without a value.
             case .value: result += occurrence.value.isEmpty ? ["--\(occurrence.name)", ""] : ["--\(occurrence.name)=\(occurrence.value)"]

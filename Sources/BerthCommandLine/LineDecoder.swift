@@ -33,28 +33,37 @@ final class LineDecoder: Decoder {
             guard let value = value as? Value else { throw Unread(what: property) }
             return value
         }
-        if type == Argument<String>.self { return try found(Argument(holding: try Self.some(words.popFirst(), property))) }
-        if type == Argument<String?>.self { return try found(Argument(holding: words.popFirst())) }
-        if type == Argument<[String]>.self {
-            defer { words = [] }
-            return try found(Argument(holding: Array(words)))
-        }
         func all() throws -> [String] { try take(property).values }
         func last() throws -> String? {
             let (flag, values) = try take(property)
             return values.last ?? flag.standard
         }
-        if type == ArgumentParser.Option<[String]>.self { return try found(ArgumentParser.Option(holding: try all())) }
-        if type == ArgumentParser.Option<String?>.self { return try found(ArgumentParser.Option(holding: try last())) }
-        if type == ArgumentParser.Option<String>.self { return try found(ArgumentParser.Option(holding: try Self.some(last(), property))) }
-        if type == ArgumentParser.Option<Int64?>.self {
-            return try found(ArgumentParser.Option(holding: try last().map { try Self.some(Int64($0), property) }))
+        // A type is made when it is first named, which takes longer than all that is done with it: what comes most often is asked for first. Commands declare
+        // their words last, when no flag is left.
+        switch flags.first?.kind {
+        case nil:
+            if type == Argument<[String]>.self {
+                defer { words = [] }
+                return try found(Argument(holding: Array(words)))
+            }
+            if type == Argument<String>.self { return try found(Argument(holding: try Self.some(words.popFirst(), property))) }
+            if type == Argument<String?>.self { return try found(Argument(holding: words.popFirst())) }
+        case .value:
+            if type == ArgumentParser.Option<String?>.self { return try found(ArgumentParser.Option(holding: try last())) }
+            if type == ArgumentParser.Option<[String]>.self { return try found(ArgumentParser.Option(holding: try all())) }
+            if type == ArgumentParser.Option<String>.self {
+                return try found(ArgumentParser.Option(holding: try Self.some(last(), property)))
+            }
+            if type == ArgumentParser.Option<Int64?>.self {
+                return try found(ArgumentParser.Option(holding: try last().map { try Self.some(Int64($0), property) }))
+            }
+            if type == ArgumentParser.Option<Int64>.self {
+                return try found(ArgumentParser.Option(holding: try Self.some(last().flatMap { Int64($0) }, property)))
+            }
+        case .boolean:
+            if type == Flag<Bool>.self { return try found(Flag(holding: try last() == "true")) }
+            if type == Flag<Bool?>.self { return try found(Flag(holding: try last().map { $0 == "true" })) }
         }
-        if type == ArgumentParser.Option<Int64>.self {
-            return try found(ArgumentParser.Option(holding: try Self.some(last().flatMap { Int64($0) }, property)))
-        }
-        if type == Flag<Bool>.self { return try found(Flag(holding: try last() == "true")) }
-        if type == Flag<Bool?>.self { return try found(Flag(holding: try last().map { $0 == "true" })) }
         // Looked up last, for it is looked for in the whole program.
         guard let group = type as? any LineGroup.Type else { throw Unread(what: "\(property), a \(type)") }
         return try found(try group.init(readBy: self))
@@ -115,29 +124,29 @@ extension OptionGroup: LineGroup {
     }
 }
 
-// Wrappers that hold a value: a wrapper that is only declared has none.
+// Wrappers that hold a value: a wrapper that is only declared has none. No name is made for them: it would be made anew for each of a hundred flags.
 extension ArgumentParser.Option {
     fileprivate init(holding value: Value) where Value == [String] {
-        self.init(parsing: .singleValue)
+        self.init(name: [], parsing: .singleValue)
         wrappedValue = value
     }
     fileprivate init<Element: ExpressibleByArgument>(holding value: Value) where Value == Element? {
-        self.init(name: .long)
+        self.init(name: [])
         wrappedValue = value
     }
     fileprivate init(holding value: Value) where Value: ExpressibleByArgument {
-        self.init(name: .long)
+        self.init(name: [])
         wrappedValue = value
     }
 }
 
 extension Flag {
     fileprivate init(holding value: Value) where Value == Bool {
-        self.init(wrappedValue: false)
+        self.init(wrappedValue: false, name: [])
         wrappedValue = value
     }
     fileprivate init(holding value: Value) where Value == Bool? {
-        self.init(inversion: .prefixedNo)
+        self.init(name: [], inversion: .prefixedNo)
         wrappedValue = value
     }
 }
