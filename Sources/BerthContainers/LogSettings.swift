@@ -27,7 +27,7 @@ struct LogSettings: Hashable, Sendable {
     /// The most files that may be asked for.
     static let fileCountLimit = 1000
 
-    /// - Throws: `invalid` for an option that there is none of, and for a value that cannot be one; `unsupported`.
+    /// - Throws: `invalid` for an option that there is none of, and for a value that cannot be one.
     init(_ driver: LogDriver, _ options: [String: String]) throws(ContainerError) {
         attributes = try LogAttributes(driver == .local || driver == .none ? [:] : options)
         guard driver != .none else { return }
@@ -42,14 +42,7 @@ struct LogSettings: Hashable, Sendable {
         case .fluentd: receiver = .fluent(try FluentSettings(options))
         case .none, .default: break
         }
-        if driver.hasReceiver {
-            if isKept { try takeFile(options, prefix: "cache-", compressing: true) }
-        } else if !mode.blocks {
-            throw ContainerError(
-                .unsupported,
-                "the log mode 'non-blocking' is not supported here for the driver \(driver.rawValue): it is there for those that send logs to other programs"
-            )
-        }
+        if driver.hasReceiver, isKept { try takeFile(options, prefix: "cache-", compressing: true) }
     }
 
     /// How the file is kept; the options of a copy's have a prefix.
@@ -98,8 +91,11 @@ struct LogSettings: Hashable, Sendable {
         var log = MonitoredLog(name: keepsFile ? name : "")
         (log.maximumByteCount, log.fileCount, log.compresses) = (maximumByteCount ?? 0, UInt64(fileCount), compresses)
         log.receiver = try receiver(hostname: hostname, facts)
+        guard log.receiver == nil else { return log }
         // A receiver has them in each entry: what is kept beside it does without, as with Docker.
-        if log.receiver == nil { log.attributes = try attributes.member(facts) }
+        log.attributes = try attributes.member(facts)
+        // With no room at all, one entry can wait.
+        if keepsFile, !mode.blocks { log.roomByteCount = max(1, mode.roomByteCount) }
         return log
     }
 
@@ -120,7 +116,7 @@ struct LogSettings: Hashable, Sendable {
 /// Whether a container waits for its log.
 struct LogMode: Hashable, Sendable {
     private(set) var blocks = true
-    /// What is kept for a receiver that is not waited for. Default 1 MiB, as with Docker.
+    /// What is kept for a log that is not waited for. Default 1 MiB, as with Docker.
     private(set) var roomByteCount: UInt64 = 1 << 20
 
     init() {}

@@ -10,6 +10,8 @@ public struct MonitoredLog: Hashable, Sendable {
     public var attributes = ""
     /// Whether full files are compressed.
     public var compresses = false
+    /// How much of the output waits for the file where the container is not to wait for it; 0: it waits.
+    public var roomByteCount: UInt64 = 0
     /// Another program that is told the same; `nil` for none.
     public var receiver: LogReceiver?
 
@@ -18,7 +20,9 @@ public struct MonitoredLog: Hashable, Sendable {
 
     /// What of it an engine says that knows only a name is the name; the rest follows where it is needed.
     private var hasBounds: Bool { maximumByteCount > 0 || !attributes.isEmpty || hasMore }
-    private var hasMore: Bool { compresses || receiver != nil }
+    private var hasMore: Bool { compresses || roomByteCount > 0 || receiver != nil }
+    /// The most room there can be.
+    public static let roomByteCountLimit: UInt64 = 1 << 62
 
     /// Writes all but the name, which stands elsewhere in the message.
     func encodeRest(to out: inout PlanWriter) {
@@ -27,7 +31,8 @@ public struct MonitoredLog: Hashable, Sendable {
         out.number(fileCount)
         out.string(attributes)
         guard hasMore else { return }
-        out.number(compresses ? 1 : 0)
+        // Whether it is compressed is the last bit; the room came later, and stands before that.
+        out.number(min(roomByteCount, Self.roomByteCountLimit) << 1 | (compresses ? 1 : 0))
         if let receiver { out.receiver(receiver) }
     }
 
@@ -36,7 +41,8 @@ public struct MonitoredLog: Hashable, Sendable {
         guard !fields.isAtEnd else { return }
         (maximumByteCount, fileCount, attributes) = (try fields.value(), try fields.value(), try fields.text())
         guard !fields.isAtEnd else { return }
-        compresses = try fields.value() != 0
+        let number: UInt64 = try fields.value()
+        (compresses, roomByteCount) = (number & 1 != 0, number >> 1)
         if !fields.isAtEnd { receiver = try fields.receiver() }
     }
 }

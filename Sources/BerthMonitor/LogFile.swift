@@ -3,9 +3,9 @@ internal import BerthLinux
 /// The container's log. A log that cannot be written loses lines, never the container: what is missing is counted, and said in the log
 /// as soon as there is room again.
 struct LogFile: ~Copyable {
-    private var file: OwnedDescriptor
-    private let name: PathBytes
-    private let directory: Directory
+    private var writer: LogWriter?
+    /// In the place of a writer of our own, where the container does not wait for its log.
+    private let unawaited: UnawaitedLogWriter?
     private let limits: LogLimits
     private var output: LineFormat
     private var errors: LineFormat
@@ -13,45 +13,40 @@ struct LogFile: ~Copyable {
     private var missing: (entryCount: Int, byteCount: UInt64) = (0, 0)
     /// How much of the output is in entries that were written, or counted as missing.
     private var accountedByteCount: UInt64 = 0
-    /// Whether the file ends within a line.
-    private var isTorn: Bool
-    private var compression: LogCompression?
-    /// Whether a full file may be there that is to be compressed.
-    private(set) var isCompressing: Bool
     /// At a container's end so much is still compressed, 32 MiB in a part of a second; what is more is left to its next start.
     private static let lastPieceCount = 128
 
+    /// - Parameter roomByteCount: how much waits for the file, which is then written by a thread; 0: all is written at once.
     init(
-        appendingTo name: PathBytes, in directory: borrowing Directory, limits: LogLimits = LogLimits(), attributes: String = ""
+        appendingTo name: PathBytes, in directory: borrowing Directory, limits: LogLimits = LogLimits(), attributes: String = "",
+        roomByteCount: UInt64 = 0
     ) throws(Errno) {
-        let file = try directory.openForAppending(name, permissions: 0o640)
-        let kept = try directory.duplicate()
-        isTorn = try Self.endsWithinLine(file, name, in: directory)
-        (self.name, self.limits) = (name, limits)
-        // Those that an earlier monitor left.
-        isCompressing = limits.compresses
+        let writer = try LogWriter(appendingTo: name, in: directory, limits: limits)
+        if roomByteCount > 0 {
+            unawaited = try UnawaitedLogWriter(writer, roomByteCount: roomByteCount)
+            self.writer = nil
+        } else {
+            unawaited = nil
+            self.writer = consume writer
+        }
+        self.limits = limits
         (output, errors) = (
             LineFormat(streamName: "stdout", attributes: attributes), LineFormat(streamName: "stderr", attributes: attributes)
         )
-        self.directory = kept
-        self.file = file
-    }
-
-    /// A monitor that was killed may have left half a line, which would spoil the next one too.
-    private static func endsWithinLine(_ file: borrowing OwnedDescriptor, _ name: PathBytes, in directory: borrowing Directory)
-        throws(Errno)
-        -> Bool
-    {
-        let byteCount = try file.status().byteCount
-        guard byteCount > 0 else { return false }
-        let reading = try directory.openForReading(name)
-        try reading.seek(to: byteCount - 1)
-        var last: [UInt8] = [0]
-        return try reading.read(intoArray: &last) == 1 && last != [10]
     }
 
     /// Whether the log says nothing yet of what it lacks.
     var hasMissing: Bool { missing.entryCount > 0 }
+    /// Whether a full file may be there that is to be compressed here.
+    var isCompressing: Bool {
+        switch writer {
+        case .some(let writer): writer.isCompressing
+        case nil: false
+        }
+    }
+
+    /// Compresses a piece of a full file.
+    mutating func compressMore() { writer?.compressMore() }
 
     mutating func append(_ bytes: borrowing Span<UInt8>, isError: Bool) {
         let time = LogTime.text(realtimeNanoseconds())
@@ -71,34 +66,16 @@ struct LogFile: ~Copyable {
         limits.maximumByteCount > 0 ? max(512, min(64 << 10, Int(clamping: limits.maximumByteCount / 64))) : nil
     }
 
+    /// There will be no more.
     mutating func finish() {
         let time = LogTime.text(realtimeNanoseconds())
         output.finish(time: time, to: &buffer)
         errors.finish(time: time, to: &buffer)
+        unawaited?.waitUntilWritten()
         flush()
         if hasMissing { sayWhatIsMissing() }
-        finishCompression()
-    }
-
-    /// Compresses a piece of a full file. What cannot be compressed, as where there is no room, stays as it is and is tried again after the next rotation.
-    mutating func compressMore() {
-        do throws(Errno) {
-            if compression == nil { compression = try LogCompression.next(of: name, in: directory, fileCount: limits.fileCount) }
-            guard let compression else { return isCompressing = false }
-            if try compression.step() { self.compression = nil }
-        } catch {
-            stopCompressing()
-        }
-    }
-
-    private mutating func stopCompressing() {
-        compression?.abandon()
-        (compression, isCompressing) = (nil, false)
-    }
-
-    private mutating func finishCompression() {
-        for _ in 0..<Self.lastPieceCount where isCompressing { compressMore() }
-        stopCompressing()
+        unawaited?.finish(lastPieceCount: Self.lastPieceCount)
+        writer?.finishCompression(pieceCount: Self.lastPieceCount)
     }
 
     /// Writes the line that says what is missing, if there is room for it now.
@@ -106,14 +83,14 @@ struct LogFile: ~Copyable {
         guard hasMissing else { return }
         let notice =
             #"{"log":"[berth: \#(missing.byteCount) bytes in \#(missing.entryCount) log entries are missing here: the log could not be written]\n","stream":"stderr","time":""#
-        if writeWhole(Array(notice.utf8) + LogTime.text(realtimeNanoseconds()) + Array("\"}\n".utf8)) { missing = (0, 0) }
+        if store(Array(notice.utf8) + LogTime.text(realtimeNanoseconds()) + Array("\"}\n".utf8)) { missing = (0, 0) }
     }
 
     private mutating func flush() {
         guard !buffer.isEmpty else { return }
         let formatted = output.formattedByteCount + errors.formattedByteCount
         sayWhatIsMissing()
-        if hasMissing || !writeWhole(buffer) {
+        if hasMissing || !store(buffer) {
             missing.entryCount += buffer.reduce(0) { $1 == 10 ? $0 + 1 : $0 }
             missing.byteCount += formatted - accountedByteCount
         }
@@ -121,29 +98,8 @@ struct LogFile: ~Copyable {
         buffer.removeAll(keepingCapacity: true)
     }
 
-    /// Writes all or leaves the file as it was: half a line would spoil the next one too.
-    private mutating func writeWhole(_ bytes: [UInt8]) -> Bool {
-        guard var before = try? file.status().byteCount else { return false }  // a file that cannot be asked cannot be written either
-        if limits.maximumByteCount > 0, before >= Int64(clamping: limits.maximumByteCount) {
-            // One that is being compressed keeps its name until that is done.
-            while compression != nil { compressMore() }
-            do throws(Errno) {
-                file = try LogRotation.rotate(name, in: directory, keeping: limits.fileCount)
-                (isTorn, before, isCompressing) = (false, 0, limits.compresses)
-            } catch {
-                // The old file is written on, and the next lines try again: nothing is lost.
-            }
-        }
-        do {
-            if isTorn { try unsafe file.writeAll("\n".utf8Span.span.bytes) }
-            isTorn = false
-            try unsafe file.writeAll(bytes.span.bytes)
-            return true
-        } catch {
-            do throws(Errno) { try file.truncate(to: before) } catch { isTorn = true }
-            return false
-        }
-    }
+    /// Whether it is written, or will be.
+    private mutating func store(_ bytes: [UInt8]) -> Bool { unawaited?.take(bytes) ?? writer?.writeWhole(bytes) ?? false }
 }
 
 /// RFC 3339 with nine digits, in UTC. The day's part is kept: most entries are of one day.

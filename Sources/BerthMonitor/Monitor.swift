@@ -478,7 +478,7 @@ internal import Glibc
         if !launch.log.name.isEmpty {
             log = try LogFile(
                 appendingTo: try PathBytes(launch.log.name), in: stateDirectory!, limits: LogLimits(launch.log),
-                attributes: launch.log.attributes)
+                attributes: launch.log.attributes, roomByteCount: launch.log.roomByteCount)
         }
         receiver = try launch.log.receiver.map(ReceiverLog.init)
         memoryEventsPath = launch.memoryEventsPath

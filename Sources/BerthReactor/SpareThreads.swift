@@ -1,6 +1,4 @@
 internal import BerthLinux
-internal import CBerth
-internal import Glibc
 internal import Synchronization
 
 /// Threads whose work is done wait here a moment for more: to start one costs more than most of what a lane is asked to do.
@@ -16,26 +14,10 @@ final class SpareThreads: Sendable {
 
     private final class Seat: Sendable {
         let work = Mutex<(@Sendable () -> Void)?>(nil)
-        let bell: OwnedDescriptor
+        let bell: Bell
         init?() {
-            let raw = berth_eventfd()
-            guard raw >= 0 else { return nil }
-            bell = OwnedDescriptor(adopting: raw)
-        }
-
-        func ring() {
-            var one: UInt64 = 1
-            // One that is not heard is found out about when the thread has waited long enough.
-            _ = bell.withRawDescriptor { raw in unsafe write(raw, &one, 8) }
-        }
-
-        func wait() {
-            bell.withRawDescriptor { raw in
-                var polled = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-                guard unsafe poll(&polled, 1, SpareThreads.patience) == 1 else { return }
-                var rings: UInt64 = 0
-                _ = unsafe read(raw, &rings, 8)
-            }
+            guard let bell = try? Bell() else { return nil }  // why does not matter: its thread does without
+            self.bell = bell
         }
     }
     private let waiting = Mutex<[Seat]>([])
@@ -49,7 +31,8 @@ final class SpareThreads: Sendable {
             seat.work.withLock { $0 = body }
             return seat
         }
-        if let seat { return seat.ring() }
+        // One that is not heard is found out about when the thread has waited long enough.
+        if let seat { return seat.bell.ring() }
         try startThread { [self] in
             body()
             wait()
@@ -66,7 +49,7 @@ final class SpareThreads: Sendable {
                 return true
             }
             guard mayWait else { return }
-            seat.wait()
+            seat.bell.wait(milliseconds: SpareThreads.patience)
             // Whoever has given it work has taken it out.
             waiting.withLock { waiting in waiting.removeAll { $0 === seat } }
             guard let body = seat.work.withLock({ $0.take() }) else { return }

@@ -86,7 +86,7 @@ import Testing
             (.fluentd, "fluentd-address", "a:x", "invalid fluentd-address a:x"), (.fluentd, "fluentd-request-ack", "true", "not supported"),
             (.fluentd, "fluentd-retry-wait", "x", "time: invalid duration \"x\""),
             (.fluentd, "fluentd-max-retries", "-1", "strconv.ParseUint: parsing \"-1\": invalid syntax"),
-            (.jsonFile, "mode", "non-blocking", "not supported"), (.none, "anything", "x", ""),
+            (.none, "anything", "x", ""),
         ] as [(LogDriver, String, String, String)])
     func whatCannotBeIsSaid(_ driver: LogDriver, _ option: String, _ value: String, _ words: String) throws {
         let found = Result { try LogSettings(driver, [option: value]) }

@@ -27,6 +27,13 @@ import Testing
     @Test(arguments: [("10m", 10_000_000), ("1.5k", 1500), ("3", 3), ("2GB", 2_000_000_000), ("1 MiB", 1_000_000)] as [(String, UInt64)])
     func sizesAreDecimal(_ text: String, _ expected: UInt64) throws { #expect(try LogOptionText.size(text, of: "x") == expected) }
 
+    @Test func aFileIsWaitedForUnlessToldOtherwise() throws {
+        #expect(try log(.jsonFile, ["mode": "blocking"]).roomByteCount == 0)
+        #expect(try log(.local, ["mode": "non-blocking"]).roomByteCount == 1 << 20)
+        #expect(try log(.jsonFile, ["mode": "non-blocking", "max-buffer-size": "4m"]).roomByteCount == 4 << 20)
+        #expect(try log(.jsonFile, ["mode": "non-blocking", "max-buffer-size": "0"]).roomByteCount == 1)
+    }
+
     @Test func sizesOfMemoryAreBinary() throws { #expect(try LogOptionText.memorySize("4m") == 4 << 20) }
 
     @Test(

@@ -24,6 +24,15 @@ import Testing
         }
     }
 
+    /// The room is beside whether full files are compressed, where an earlier monitor reads only that.
+    @Test(arguments: [1, 1 << 20, MonitoredLog.roomByteCountLimit], [false, true]) func theRoomIsSaid(_ room: UInt64, _ compresses: Bool)
+        throws
+    {
+        var launch = plain
+        (launch.log.roomByteCount, launch.log.compresses) = (room, compresses)
+        #expect(try MonitorRequest.decode(MonitorRequest.launch(launch).encoded(number: 7)).request == .launch(launch))
+    }
+
     private let receivers: [LogReceiver] = {
         let address = InternetEndpoint(address: [127, 0, 0, 1], port: 514)!
         let line = LogReceiver.Syslog(style: .rfc5424, facility: 3, hostname: "h", tag: "t")

@@ -293,6 +293,15 @@ def test_what_is_not_waited_for_is_counted_and_said(ours):
     receiver.close()
 
 
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+def test_a_file_that_is_not_waited_for_has_all_that_there_was_room_for(sides, driver):
+    for side in sides:
+        side.out("run", "-d", "--name", "unawaited", *NONE, "--log-driver", driver, "--log-opt", "mode=non-blocking", "--log-opt", "max-buffer-size=64m", "box", "seq", COUNT)
+        side.out("wait", "unawaited")
+        assert side.out("logs", "unawaited").splitlines() == [str(number) for number in range(1, COUNT + 1)], side
+        side.out("rm", "unawaited")
+
+
 def test_what_is_kept_beside_a_receiver(ours, tmp_path):
     receiver = datagrams(tmp_path / "log")
     address = f"syslog-address=unixgram://{tmp_path}/log"
