@@ -79,7 +79,22 @@ struct HostRules: CustomStringConvertible, Sendable {
             done
             nft list chain inet firewalld filter_FORWARD >/dev/null
             """, named: ["firewalld inet firewalld filter_FORWARD"], remedy: "firewall-cmd --zone=trusted --change-interface=bra",
-        letsPublishedIn: true, reload: "kill -HUP $(cat /run/test-firewalld.pid)",
+        letsPublishedIn: true,
+        // It does so by itself, and drops all that is new meanwhile: it is done when its table is another and whole, and the dropping is over.
+        reload: """
+            before=$(nft -a list table inet firewalld | sed -n 1p)
+            kill -HUP $(cat /run/test-firewalld.pid)
+            is_done() {
+              [ "$(nft -a list table inet firewalld 2>/dev/null | sed -n 1p)" != "$before" ] &&
+                nft list chain inet firewalld filter_FWD_public 2>/dev/null | grep reject >/dev/null &&
+                ! nft list table inet firewalld_policy_drop >/dev/null 2>&1
+            }
+            for turn in $(seq 200); do
+              is_done && break
+              read -t 0.1 <> <(:) || true
+            done
+            is_done
+            """,
         tearDown: "kill -9 $(cat /run/test-firewalld.pid) $(cat /run/test-bus.pid)")
 
     static let all = [iptables, table, lastRule, ufw, firewalld]
