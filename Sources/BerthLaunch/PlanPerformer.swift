@@ -30,7 +30,7 @@ public enum PlanPerformer {
     ) throws(LaunchFailure) -> LaunchedProcess {
         var slots = berth_slots(
             root: -1, target: -1, standard: (-1, -1, -1), terminal: -1, channel: -1, root_directory: -1, namespace_root: -1,
-            init: -1, is_child: 0, file_limit: fileLimit ?? 0)
+            init: -1, empty: -1, is_child: 0, file_limit: fileLimit ?? 0)
         if root != nil { slots.root = root!.withRawDescriptor { $0 } }
         if target != nil { slots.target = target!.withRawDescriptor { $0 } }
         var failed: UInt32 = 0

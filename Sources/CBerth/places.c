@@ -272,7 +272,7 @@ int berth_make_symlink(const struct berth_slots *slots, const char *target, cons
 }
 
 // An empty file system that nobody can write to, attached nowhere.
-static int empty_tree(void) {
+static int new_empty_tree(void) {
     int context = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
     if (context < 0) return -1;
     int tree = -1;
@@ -281,6 +281,14 @@ static int empty_tree(void) {
         syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "ro", NULL, 0) == 0 && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
         tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
     return berth_close_keeping_errno(context, tree);
+}
+
+// The same, of which a container has one however much is masked: what a kernel does for each memory group grows with the number of file systems.
+static int empty_tree(struct berth_slots *slots) {
+    if (slots->empty >= 0) return (int)syscall(SYS_open_tree, slots->empty, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    int tree = new_empty_tree();
+    if (tree >= 0) slots->empty = fcntl(tree, F_DUPFD_CLOEXEC, 3);
+    return tree;
 }
 
 // The container's null device. Its /dev may have come from outside, and what lies there under that name could be anything:
@@ -301,12 +309,12 @@ static int null_tree(const struct berth_slots *slots) {
 }
 
 // Nothing here goes by a path below /proc: the container's own may be covered by a mount that its image has led there.
-int berth_mask(const struct berth_slots *slots, const char *path) {
+int berth_mask(struct berth_slots *slots, const char *path) {
     int place = berth_open_in_root(slots, path, O_PATH);
     if (place < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
     struct stat status;
     if (fstat(place, &status) < 0) return berth_close_keeping_errno(place, -1);
-    int tree = S_ISDIR(status.st_mode) ? empty_tree() : null_tree(slots);
+    int tree = S_ISDIR(status.st_mode) ? empty_tree(slots) : null_tree(slots);
     if (tree < 0) return berth_close_keeping_errno(place, -1);
     long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
     berth_close_keeping_errno(tree, 0);

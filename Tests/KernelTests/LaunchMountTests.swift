@@ -37,13 +37,19 @@ struct LaunchMountTests {
         try container.put("/etc/secrets/one", "x")
         container.afterPivot = [
             .readOnly("/proc/sys"), .readOnly("/not/there"), .mask("/proc/timer_list"), .mask("/etc/secret"), .mask("/etc/secrets"),
-            .mask("/not/there"),
+            .mask("/proc/fs"), .mask("/not/there"),
         ]
         let found = try container.run(
             "/bin/sh", "-c",
             "cat /proc/timer_list /etc/secret; ls /etc/secrets; echo x >/proc/sys/kernel/domainname; echo x >/etc/secrets/two")
         #expect(found.output == "")
         #expect(found.errors.components(separatedBy: "Read-only file system").count == 3, "\(found.errors)")
+        // One file system is enough for all directories.
+        let masks = try container.run("/bin/sh", "-c", "ls /proc/fs; grep -E ' (/etc/secrets|/proc/fs) ' /proc/self/mountinfo").output
+        let lines = masks.split(separator: "\n")
+        #expect(
+            lines.count == 2 && Set(lines.map { $0.split(separator: " ")[2] }).count == 1 && lines.allSatisfy { $0.contains(" ro") },
+            "\(masks)")
         container.afterPivot = [.rootReadOnly]
         #expect(try container.run("/bin/sh", "-c", "echo x >/tmp/x").errors.contains("Read-only file system"))
     }

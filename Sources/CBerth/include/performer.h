@@ -61,6 +61,7 @@ struct berth_slots {
     int root_directory;  // set by ATTACH_ROOT
     int namespace_root;  // set by PROPAGATION
     int init;            // set by INIT_FILE
+    int empty;           // set by MASK
     int is_child;
     uint64_t file_limit; // how many descriptors the child may have, where the plan has nothing else; 0: as many as its parent
 };
