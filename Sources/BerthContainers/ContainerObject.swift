@@ -51,6 +51,8 @@ final class ContainerObject: Sendable {
         var traces = Traces.unknown
         /// Whether its process has been killed, or has ended, though that has not been told yet.
         var isEnding = false
+        /// Whether its end is known, and what is left of it is being cleared away.
+        var hasExited = false
         /// Whether its document is gone: nobody writes it again.
         var isForgotten = false
         /// Whether it is out of its sandbox already, though its end has not been told yet.

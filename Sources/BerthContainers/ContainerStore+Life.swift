@@ -15,6 +15,8 @@ extension ContainerStore {
     static var killPatience: Duration { .seconds(10) }
     /// How often that is waited for what has ended, and is only not cleared away.
     static var clearingTurns: Int { 12 }
+    /// How often it is waited for while its monitor says nothing, which is only slow where hundreds end at the same moment.
+    static var silentTurns: Int { 3 }
 
     func start(_ object: ContainerObject) async throws(ContainerError) {
         try object.requireKnown()
@@ -80,7 +82,7 @@ extension ContainerStore {
             for (attachment, stream) in zip(pending, streams) { attachment.bind(stream) }
             object.state.withLock { state in
                 state.process = process
-                (state.hasLeftNetworks, state.isEnding) = (false, false)
+                (state.hasLeftNetworks, state.isEnding, state.hasExited) = (false, false, false)
                 state.lifecycle.started(processID: process.processID, at: Timestamp(nanoseconds: process.startedAt))
             }
             // Before it can end and be removed. If it cannot be written, the next start forgets it as well.
@@ -294,7 +296,7 @@ extension ContainerStore {
     }
 
     func ended(_ object: ContainerObject, _ exit: ExitStatus) async {
-        object.state.withLock { $0.isEnding = true }
+        object.state.withLock { ($0.isEnding, $0.hasExited) = (true, true) }
         await clearAway(object)
         await detachNetwork(object)
         await releasePause(object)
@@ -404,15 +406,22 @@ extension ContainerStore {
     /// - Throws: `busy` if it has not ended in time, `cancelled`.
     func killed(_ object: ContainerObject, _ end: Promise<ExitStatus>) async throws(ContainerError) {
         let (runtime, id) = (services.runtime, object.id)
-        for _ in 0..<Self.clearingTurns {
+        let seconds = Self.killPatience.components.seconds
+        for turn in 1...Self.clearingTurns {
             guard try await value(of: end, within: Self.killPatience) == nil else { return }
             // What has ended is being cleared away: of hundreds that end at the same moment, each waits for its turn.
-            guard try await lane.run({ () throws(ContainerError) in runtime.hasProcesses(of: id) }) else { continue }
-            break
+            if object.state.withLock({ $0.hasExited }) { continue }
+            if try await lane.run({ () throws(ContainerError) in runtime.hasProcesses(of: id) }) {
+                throw ContainerError(
+                    .busy,
+                    "container \(object.id) was killed and has not ended after \(seconds) s: the kernel holds a process of it, as in a file system that does not answer. It ends when that does; then try again"
+                )
+            }
+            if turn >= Self.silentTurns { break }
         }
         throw ContainerError(
             .busy,
-            "container \(object.id) was killed and has not ended after \(Self.killPatience.components.seconds) s: the kernel holds a process of it, as in a file system that does not answer. It ends when that does; then try again"
+            "container \(object.id) was killed and no process of it is left, but its monitor has not said so: somebody may have stopped it. It goes on when that does; then try again"
         )
     }
 

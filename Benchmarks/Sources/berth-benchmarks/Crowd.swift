@@ -53,10 +53,12 @@ extension Measuring {
     /// Of Berth alone: a thousand containers of Docker's are ten minutes.
     mutating func crowds(_ engines: [Engine]) {
         for engine in engines where engine.name == "berth" {
-            let before = Host.Pending.now(engine.network)
             var (few, many) = (Crowd(), Crowd())
+            _ = guarded(.many, engine) { () throws(Trouble) in try few.pass(Crowd.few, engine) }
+            // What an engine keeps for the next container is there from its first on.
+            let before = Host.Pending.now(engine.network)
             _ = guarded(.many, engine) { () throws(Trouble) in
-                for _ in 0..<(Crowd.many / Crowd.atOnce) { try few.pass(Crowd.few, engine) }
+                for _ in 1..<(Crowd.many / Crowd.atOnce) { try few.pass(Crowd.few, engine) }
                 try many.pass(Crowd.many, engine)
             }
             for step in Crowd.Step.allCases {
