@@ -348,7 +348,8 @@ static int set_groups(struct fields *f) {
         return -1;
     }
     for (uint64_t index = 0; index < count; index++) groups[index] = (gid_t)number(f);
-    return setgroups((size_t)count, groups);
+    // Not glibc's, here and below: that waits for the parent's other threads to do the same, and a child has none.
+    return (int)syscall(SYS_setgroups, (size_t)count, groups);
 }
 
 static int reset_dispositions(void) {
@@ -519,7 +520,7 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
         uid_t user = (uid_t)number(f);
         gid_t group = (gid_t)number(f);
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return -1;
-        if (setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0) return -1;
+        if (syscall(SYS_setresgid, group, group, group) < 0 || syscall(SYS_setresuid, user, user, user) < 0) return -1;
         return prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     }
     case BERTH_STEP_CAPABILITIES: {
