@@ -22,7 +22,7 @@ from conftest import BIN, wait_for
 from test_confinement import Docker
 
 # What oras needs is looked for behind Debian's own packages, which others use.
-sys.path += filter(None, [os.environ.get("BERTH_ORAS")])
+sys.path += filter(None, [os.environ.get("BERTH_PYTHON")])
 
 # alice: secret
 USERS = "alice:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\n"
