@@ -34,6 +34,7 @@ let nioTesting = Target.Dependency.product(name: "NIOEmbedded", package: "swift-
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client", condition: engineOnly)
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl", condition: engineOnly)
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto", condition: engineOnly)
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio", condition: engineOnly)
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio", condition: engineOnly) }
 
 func room(_ name: String, uses: [Target.Dependency] = []) -> Target {
@@ -109,7 +110,7 @@ let rooms: [Target] = [
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),
     room("BerthAPI", uses: ["BerthOCI"]),
-    room("BerthDaemon", uses: ["DockerAPI", "BerthAPI", "Berth", "BerthLinux", logging] + nio),
+    room("BerthDaemon", uses: ["DockerAPI", "BerthAPI", "Berth", "BerthLinux", logging, nioWebSocket] + nio),
     .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
     room(
         "BerthRegistryServer",
@@ -173,7 +174,9 @@ let testTargets: [Target] = [
         of: ["BerthContainers", "BerthVolumes", "BerthNetworking", "BerthRuntime", "BerthMonitor", "BerthOCI", "BerthLinux"]),
     tests("DockerAPITests", of: ["DockerAPI", "BerthOCI"]),
     tests("SchemaTests", of: ["DockerAPI", "BerthOCI"]),
-    tests("BerthDaemonTests", of: ["BerthDaemon", "Berth", "BerthAPI", "BerthOCI", "DockerAPI", logging, nioTesting] + nio),
+    tests(
+        "BerthDaemonTests",
+        of: ["BerthDaemon", "Berth", "BerthAPI", "BerthOCI", "DockerAPI", logging, nioTesting, nioWebSocket] + nio),
     tests(
         "BerthRegistryServerTests",
         of: [

@@ -24,7 +24,6 @@ enum AbsentRoutes {
 
     private static let missing: [(HTTPMethod, String, String)] = [
         (.POST, "/build", "building images"), (.POST, "/build/prune", "the build cache"), (.POST, "/session", "building images"),
-        (.GET, "/containers/{id}/attach/ws", "attaching over WebSocket: POST /containers/{id}/attach"),
         (.GET, "/plugins", "plugins"),
         (.GET, "/swarm", "swarms"), (.POST, "/swarm/init", "swarms"), (.POST, "/swarm/join", "swarms"), (.POST, "/swarm/leave", "swarms"),
         (.GET, "/nodes", "swarms"), (.GET, "/services", "swarms"), (.GET, "/tasks", "swarms"), (.GET, "/secrets", "swarms"),

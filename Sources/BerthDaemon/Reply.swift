@@ -84,13 +84,25 @@ final class Reply {
     ///   - upgrades: whether the client has asked for that; else it is told `200`, as clients of old expect.
     ///   - type: what the bytes are.
     func takeOver(upgrades: Bool, type: String) async throws {
-        (hasBegun, isWhole, isTakenOver) = (true, true, true)
-        let text =
+        let head =
             upgrades
             ? "HTTP/1.1 101 UPGRADED\r\nContent-Type: \(type)\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
             : "HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\n"
-        try await write(
-            .takeOver(ByteBuffer(string: text + "Api-Version: \(APIVersion.newest)\r\nOstype: linux\r\nServer: \(server)\r\n\r\n")))
+        try await takeOver(head, .plain)
+    }
+
+    /// Takes the connection over, as Docker's attach over WebSocket does.
+    ///
+    /// - Parameter answer: what lets the client change over (``WebSocket/answer(to:on:)``).
+    func takeOver(asWebSocket answer: HTTPHeaders, isText: Bool) async throws {
+        let lines = answer.map { "\($0.name): \($0.value)\r\n" }
+        try await takeOver("HTTP/1.1 101 Switching Protocols\r\n" + lines.joined(), .webSocket(isText: isText))
+    }
+
+    private func takeOver(_ head: String, _ speech: TakenOverSpeech) async throws {
+        (hasBegun, isWhole, isTakenOver) = (true, true, true)
+        let own = "Api-Version: \(APIVersion.newest)\r\nOstype: linux\r\nServer: \(server)\r\n\r\n"
+        try await write(.takeOver(ByteBuffer(string: head + own), speech))
     }
 
     /// A piece of what a connection that was taken over carries.

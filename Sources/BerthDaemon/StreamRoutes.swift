@@ -10,6 +10,7 @@ struct StreamRoutes: Sendable {
     var routes: [Route] {
         [
             Route(.POST, "/containers/{id}/attach") { try await attach($0) },
+            Route(.GET, "/containers/{id}/attach/ws") { try await attachAsWebSocket($0) },
             Route(.GET, "/containers/{id}/logs") { try await logs($0) },
         ]
     }
@@ -17,27 +18,60 @@ struct StreamRoutes: Sendable {
     private func attach(_ call: Call) async throws {
         let container = try engine.containers.find(call.subject)
         let terminal = try container.details().configuration.terminal
-        let streams = call.query.bool("stream")
-        let options = AttachOptions(
-            input: call.query.bool("stdin") && streams, output: call.query.bool("stdout"), errors: call.query.bool("stderr"),
-            detachKeys: try DetachKeys(parsing: call.query["detachKeys"] ?? ""))
+        let options = try attachOptions(call)
         _ = try await call.parts.body(limit: 1 << 20)
-        let attachment = streams ? try await container.attach(options) : nil
+        try await attach(call, to: container, options, mixed: terminal) {
+            try await call.reply.takeOver(upgrades: call.upgrades, type: StreamFrame.type(terminal: terminal, call.version))
+        }
+    }
+
+    /// As Docker has it: both streams of the output in one, and before 1.42 always all three; the frames are text before 1.28.
+    private func attachAsWebSocket(_ call: Call) async throws {
+        let container = try engine.containers.find(call.subject)
+        var options = try attachOptions(call)
+        if call.version < APIVersion(1, 42) {
+            (options.input, options.output, options.errors) = (call.query.bool("stream"), true, true)
+        }
+        let answer = try await WebSocket.answer(to: call.head, on: call.reply.channel)
+        try await attach(call, to: container, options, mixed: true) {
+            try await call.reply.takeOver(asWebSocket: answer, isText: call.version < APIVersion(1, 28))
+        }
+    }
+
+    private func attachOptions(_ call: Call) throws -> AttachOptions {
+        AttachOptions(
+            input: call.query.bool("stdin") && call.query.bool("stream"), output: call.query.bool("stdout"),
+            errors: call.query.bool("stderr"), detachKeys: try DetachKeys(parsing: call.query["detachKeys"] ?? ""))
+    }
+
+    /// - Parameters:
+    ///   - mixed: whether the two streams of the output are one.
+    ///   - takeOver: takes the connection over, when it is known that nothing stands against it.
+    private func attach(
+        _ call: Call, to container: Container, _ options: AttachOptions, mixed: Bool, _ takeOver: () async throws -> Void
+    ) async throws {
+        let attachment = call.query.bool("stream") ? try await container.attach(options) : nil
         var log: LogStream?
         if call.query.bool("logs") {
             var wanted = LogOptions()
             (wanted.output, wanted.errors) = (options.output, options.errors)
             log = try container.logs(wanted)
         }
-        try await call.reply.takeOver(upgrades: call.upgrades, type: StreamFrame.type(terminal: terminal, call.version))
-        if let log {
-            while let lines = try await log.nextBatch() {
-                try await call.reply.writeRaw(StreamFrame.lines(lines, terminal: terminal, withTimes: false))
+        try await takeOver()
+        do {
+            while let lines = try await log?.nextBatch() {
+                try await call.reply.writeRaw(StreamFrame.lines(lines, terminal: mixed, withTimes: false))
             }
+        } catch let error as ContainerError {
+            // The answer has begun, and what comes after the log can still be had.
+            try await call.reply.writeRaw(StreamFrame.message(Self.broken(error), terminal: mixed))
         }
         guard let attachment else { return try await TakenConnection(call).close() }
-        await TakenConnection(call).carry(attachment, takesInput: options.input, terminal: terminal)
+        await TakenConnection(call).carry(attachment, takesInput: options.input, terminal: mixed)
     }
+
+    /// What stands where lines of a log would have stood, in Docker's words.
+    private static func broken(_ error: ContainerError) -> String { "Error grabbing logs: \(error.description)\n" }
 
     private func logs(_ call: Call) async throws {
         let container = try engine.containers.find(call.subject)
@@ -62,8 +96,8 @@ struct StreamRoutes: Sendable {
                 try await call.reply.write(StreamFrame.lines(lines, terminal: terminal, withTimes: withTimes, withDetails: withDetails))
             }
         } catch let error as ContainerError {
-            // The answer has begun: the reason goes where the lines would have gone, in Docker's words.
-            try await call.reply.write(StreamFrame.message("Error grabbing logs: \(error.description)\n", terminal: terminal))
+            // The answer has begun.
+            try await call.reply.write(StreamFrame.message(Self.broken(error), terminal: terminal))
         }
         try await call.reply.end()
     }

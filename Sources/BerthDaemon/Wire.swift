@@ -26,15 +26,23 @@ enum Outgoing: Sendable {
     /// It is whole.
     case end
     /// The connection is taken over: from these bytes on it speaks no HTTP.
-    case takeOver(ByteBuffer)
+    case takeOver(ByteBuffer, TakenOverSpeech)
     /// Bytes of such a connection.
     case raw(ByteBuffer)
 }
 
+/// How a connection that was taken over carries its bytes.
+enum TakenOverSpeech: Sendable {
+    /// As they are.
+    case plain
+    /// In frames, which say whether they are text.
+    case webSocket(isText: Bool)
+}
+
 /// Turns NIO's HTTP messages into ``Incoming`` and ``Outgoing``, and lets a connection stop speaking HTTP in the middle, as Docker's attach does.
 ///
-/// It stands behind NIO's decoder and encoder, and takes both away when the connection is taken over: first the encoder, then the decoder, which
-/// hands on what it has not looked at. It reads only as fast as its mailbox is emptied.
+/// It stands behind NIO's decoder and encoder, and takes both away when the connection is taken over: first the encoder, and when the answer is on its
+/// way, the decoder, which hands on what it has not looked at. It reads only as fast as its mailbox is emptied.
 final class WireHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Outgoing
@@ -124,17 +132,24 @@ final class WireHandler: ChannelDuplexHandler {
         case .end:
             isAnswering = false
             context.write(wrapOutboundOut(.end(nil)), promise: promise)
-        case .takeOver(let bytes):
-            takeOver(context)
-            context.write(NIOAny(bytes), promise: promise)
+        case .takeOver(let bytes, let speech): takeOver(context, bytes, speech, promise)
         case .raw(let bytes): context.write(NIOAny(bytes), promise: promise)
         }
     }
 
-    private func takeOver(_ context: ChannelHandlerContext) {
+    private func takeOver(
+        _ context: ChannelHandlerContext, _ bytes: ByteBuffer, _ speech: TakenOverSpeech, _ promise: EventLoopPromise<Void>?
+    ) {
         isTakenOver = true
         let pipeline = context.pipeline.syncOperations
         pipeline.removeHandler(encoder, promise: nil)
+        context.write(NIOAny(bytes), promise: promise)
+        if case .webSocket(let isText) = speech {
+            do { try pipeline.addHandlers(WebSocket.handlers(isText: isText), position: .before(self)) } catch {
+                // Only of a connection that has been closed meanwhile.
+                context.close(promise: nil)
+            }
+        }
         pipeline.removeHandler(decoder, promise: nil)
     }
 }

@@ -34,7 +34,7 @@ private let foreign: [Group: Set<String>] = [
 private let exceptions: [String: Set<String>] = [
     "BerthContent": ["Crypto"], "BerthLayers": ["Crypto"], "BerthImages": ["Crypto"],
     "BerthRegistry": ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
-    "BerthDaemon": ["NIOCore", "NIOPosix", "NIOHTTP1", "Logging"], "berthd": ["Logging"],
+    "BerthDaemon": ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "Logging"], "berthd": ["Logging"],
     "BerthRegistryServer": ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging", "Crypto", "CryptoExtras"],
     "BerthCommandLine": ["ArgumentParser"],
     "BerthContracts": ["Testing"],
