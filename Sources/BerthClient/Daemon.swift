@@ -38,6 +38,7 @@ public final class Daemon {
     public static var answerLimit: Int { 256 << 20 }
 
     private let userAgent: String
+    private let ownHeaders: [(String, String)]
     private let fixedVersion: String?
     private var agreedVersion: String?
     private var idle: Connection?
@@ -49,14 +50,17 @@ public final class Daemon {
     /// - Parameters:
     ///   - version: the API's version, as `DOCKER_API_VERSION` names it; `nil` to take the newest that both sides speak.
     ///   - userAgent: what this program calls itself.
-    public init(at address: DaemonAddress, version: String? = nil, userAgent: String) throws(ClientError) {
+    ///   - headers: what each request has in its head besides; without control characters.
+    public init(
+        at address: DaemonAddress, version: String? = nil, userAgent: String, headers: [(String, String)] = []
+    ) throws(ClientError) {
         if let version {
             let parts = version.split(separator: ".", omittingEmptySubsequences: false)
             guard parts.count == 2, parts.allSatisfy({ UInt16($0) != nil }) else {
                 throw ClientError(.address, "DOCKER_API_VERSION is \"\(version)\": it must be two numbers, as \(Self.newestVersion).")
             }
         }
-        (self.address, fixedVersion, self.userAgent) = (address, version, userAgent)
+        (self.address, fixedVersion, self.userAgent, ownHeaders) = (address, version, userAgent, headers)
     }
 
     /// The version that is spoken: the one that was fixed, or the newest that both sides know. Asks the daemon once.
@@ -186,7 +190,7 @@ public final class Daemon {
 
     private func request(_ method: String, _ target: String, query: [(String, String)], headers: [(String, String)]) -> [UInt8] {
         var head = "\(method) \(target)\(Self.queryText(query)) HTTP/1.1\r\nHost: docker\r\nUser-Agent: \(userAgent)\r\n"
-        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        for (name, value) in ownHeaders + headers { head += "\(name): \(value)\r\n" }
         return Array(head.utf8) + [13, 10]
     }
 

@@ -16,7 +16,8 @@ struct Attach: Verb {
     @Argument var container: String
 
     func perform(_ session: Session) throws -> Int32 {
-        let keys = try DetachKeys(parsing: detachKeys ?? DetachKeys.standard)
+        let keysText = session.detachKeys(detachKeys)
+        let keys = try DetachKeys(parsing: keysText ?? DetachKeys.standard)
         let daemon = try session.daemon()
         let details = try daemon.call("GET", "/containers/\(Daemon.escaped(container))/json")
         let state = details["State"]
@@ -31,7 +32,7 @@ struct Attach: Verb {
         let id = details["Id"]?.text ?? container
         let attachment = Attachment(daemon: daemon, id: id, isTerminal: isTerminal, forwardsSignals: sigProxy && !isTerminal)
         return try attachment.run(
-            input: takesInput, output: true, errors: true, keys: keys, keysText: detachKeys, waitFor: .notRunning,
+            input: takesInput, output: true, errors: true, keys: keys, keysText: keysText, waitFor: .notRunning,
             detachedStatus: Failure("read escape sequence")
         ) {}
     }

@@ -39,7 +39,11 @@ struct CreateRequest {
     }
 
     /// The request's body, as a daemon takes it.
-    func body(terminalSize: TerminalSize?, _ daemon: Daemon) throws -> JSONTree {
+    ///
+    /// - Parameter environment: what becomes of the environment that the flags ask for.
+    func body(
+        terminalSize: TerminalSize?, _ daemon: Daemon, environment: ([String]) throws -> [String] = { $0 }
+    ) throws -> JSONTree {
         let entrypoint: JSONTree? = flags.entrypoint.map { .texts([$0]) }
         let volumes = try Volumes(flags.volume)
         let networking = try Networking(flags, names, daemon)
@@ -49,7 +53,7 @@ struct CreateRequest {
             ("AttachStderr", .bool(attachesErrors)), ("ExposedPorts", networking.exposedPorts), ("Tty", .bool(flags.tty)),
             ("OpenStdin", .bool(flags.interactive)),
             ("StdinOnce", .bool(flags.interactive && attachesInput)),
-            ("Env", .texts(try EnvironmentList.entries(files: flags.envFile, flags: flags.env))),
+            ("Env", .texts(try environment(EnvironmentList.entries(files: flags.envFile, flags: flags.env)))),
             ("Cmd", command.isEmpty ? .null : .texts(command)), ("Image", .string(image)),
             ("Volumes", .object(volumes.anonymous.map { ($0, .object([JSONTree.Member]())) })),
             ("WorkingDir", .string(flags.workdir ?? "")),

@@ -226,6 +226,10 @@ extension PruneImages {
     static let examples = ["berth image prune", "berth image prune -af --filter until=24h --filter 'label!=keep'"]
 }
 
+extension PruneSystem {
+    static let examples = ["berth system prune", "berth system prune -a --volumes -f --filter 'label!=keep'"]
+}
+
 extension RebaseImage {
     static let examples = ["berth image rebase --from debian:12.1 --onto debian:12.2 -t web:patched web"]
 }

@@ -23,14 +23,15 @@ struct Exec: Verb {
     @Argument var command: [String]
 
     func perform(_ session: Session) throws -> Int32 {
-        let keys = try DetachKeys(parsing: detachKeys ?? DetachKeys.standard)
+        let keysText = session.detachKeys(detachKeys)
+        let keys = try DetachKeys(parsing: keysText ?? DetachKeys.standard)
         if !detach, interactive, tty, !Terminal.isTerminal(0) { throw Failure("the input device is not a TTY") }
         let size = tty && !detach ? Terminal.size() : nil
         let console = size.map { JSONTree.array([.integer($0.rows), .integer($0.columns)]) }
         let body: [(String, JSONTree?)] = [
             ("User", .string(user ?? "")), ("Privileged", .bool(privileged)), ("Tty", .bool(tty)),
             ("AttachStdin", .bool(interactive && !detach)), ("AttachStdout", .bool(!detach)), ("AttachStderr", .bool(!detach)),
-            ("Detach", .bool(detach)), ("DetachKeys", .string(detachKeys ?? "")), ("ConsoleSize", console),
+            ("Detach", .bool(detach)), ("DetachKeys", .string(keysText ?? "")), ("ConsoleSize", console),
             ("Env", .texts(try EnvironmentList.entries(files: envFile, flags: env))), ("WorkingDir", .string(workdir ?? "")),
             ("Cmd", .texts(command)),
         ]

@@ -143,6 +143,7 @@ extension Pause { static var writtenFlags: String? { "" } }
 extension Port { static var writtenFlags: String? { "" } }
 extension PruneContainers { static var writtenFlags: String? { "filter=filter force,f" } }
 extension PruneImages { static var writtenFlags: String? { "all,a filter=filter force,f" } }
+extension PruneSystem { static var writtenFlags: String? { "all,a filter=filter force,f volumes" } }
 extension PruneNetworks { static var writtenFlags: String? { "filter=filter force,f" } }
 extension RebaseImage { static var writtenFlags: String? { "from=image onto=image platform=string tag,t=string" } }
 extension Rename { static var writtenFlags: String? { "" } }

@@ -107,6 +107,7 @@ enum Front {
                 Entry(names: ["check"], type: Check.self), Entry(names: ["df"], type: DiskUsage.self),
                 Entry(names: ["events"], type: Events.self), Entry(names: ["firewall"], type: FirewallCommand.self),
                 Entry(names: ["info"], type: Info.self), Entry(names: ["jobs"], type: Jobs.self),
+                Entry(names: ["prune"], type: PruneSystem.self),
             ]
         ),
         (
@@ -127,15 +128,16 @@ enum Front {
         (["trust"], "nothing is signed, and no signature is looked at"),
         (["build", "builder", "buildx"], "images cannot be built yet; make one with `berth import` or `berth commit`"),
         (["context"], "there are no contexts; name the daemon with -H"),
-        (["swarm", "node", "service", "stack", "secret", "config", "compose", "plugin"], "an engine of one machine has none"),
+        (["swarm", "node", "service", "stack", "secret", "config"], "they are for several machines, and this engine is of one"),
+        (["compose"], "it is a program of its own; point docker-compose, or docker compose, here with DOCKER_HOST=\(DefaultAddress.text)"),
+        (["plugin"], "there are no plugins"), (["checkpoint"], "what processes have in memory cannot be kept"),
     ]
 
     private static let flags: [FlagDeclaration] = [
         FlagDeclaration(name: "host", shorthand: "H", kind: .value(kind: "list")),
         FlagDeclaration(name: "version", shorthand: "v", kind: .boolean(negative: nil)),
         FlagDeclaration(name: "debug", shorthand: "D", kind: .boolean(negative: nil), absence: "this program has no debug output"),
-        FlagDeclaration(
-            name: "config", kind: .value(kind: "string"), absence: "there is nothing to configure before registries can be used"),
+        FlagDeclaration(name: "config", kind: .value(kind: "string")),
         FlagDeclaration(
             name: "context", shorthand: "c", kind: .value(kind: "string"), absence: "there are no contexts; name the daemon with -H"),
         FlagDeclaration(name: "log-level", shorthand: "l", kind: .value(kind: "string"), absence: "this program keeps no log"),
@@ -170,6 +172,7 @@ enum Front {
         for flag in line.occurrences {
             switch (flag.name, flag.value) {
             case ("host", let value): options.host.append(value)
+            case ("config", let value): Surroundings.setVariable("DOCKER_CONFIG", to: try Surroundings.absolute(value))
             case ("version", "true"):
                 try Output.line("Berth version \(Version.own)")
                 return 0
@@ -240,6 +243,8 @@ enum Front {
             Containers from the command line, in Docker's grammar
 
             Options:
+                  --config string Where Docker's config.json is
+                                  (default ~/.docker; also DOCKER_CONFIG)
               -H, --host string   The daemon: unix:///path or tcp://host:port
                                   (default \(DefaultAddress.text); also BERTH_HOST, DOCKER_HOST)
               -v, --version       Print this program's version

@@ -29,7 +29,7 @@ struct Images: Verb {
             standardTable: "{{.Repository}}\t{{.Tag}}\t" + (digests ? "{{.Digest}}\t" : "") + "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
             quietTemplate: "{{.ID}}",
             headings: ImageRow.headings)
-        try listing.show(found.flatMap(rows), format: format, quiet: quiet)
+        try listing.show(found.flatMap(rows), format: format ?? session.format(of: .images, quiet: quiet), quiet: quiet)
         return 0
     }
 
@@ -143,7 +143,7 @@ struct Import: Verb {
             throw Failure("open \(source == "-" ? "standard input" : source): \(error)")
         }
         var query = [("fromSrc", "-"), ("message", message ?? ""), ("repo", reference ?? ""), ("tag", "")]
-        if let platform { query.append(("platform", platform)) }
+        if let platform = platform ?? Session.standardPlatform { query.append(("platform", platform)) }
         query += change.map { ("changes", $0) }
         var answer = try session.daemon().open("POST", "/images/create", query: query, body: .archive(stream))
         try ProgressLines.show(&answer)

@@ -86,16 +86,14 @@ struct PruneContainers: Verb {
     @Flag(name: [.short, .long], help: "Do not prompt for confirmation") var force = false
 
     func perform(_ session: Session) throws -> Int32 {
-        let filters = try Filters.query(filter)
         let question = "WARNING! This will remove all stopped containers.\nAre you sure you want to continue?"
         var reclaimed: Int64 = 0
         if try force || Confirmation.isGiven(question) {
-            let report = try session.daemon().call("POST", "/containers/prune", query: filters.map { [$0] } ?? [])
-            reclaimed = report["SpaceReclaimed"]?.integer ?? 0
-            let ids = (report["ContainersDeleted"]?.elements ?? []).compactMap(\.text)
-            if !ids.isEmpty { try Output.line("Deleted Containers:\n" + ids.map { $0 + "\n" }.joined()) }
+            let pruned = try Pruning.containers(session.pruneFilters(filter), try session.daemon())
+            try Output.text(pruned.text)
+            reclaimed = pruned.reclaimed
         }
-        try Output.line("Total reclaimed space: \(HumanText.size(reclaimed, digits: 4))")
+        try Output.line(Pruning.total(reclaimed))
         return 0
     }
 }

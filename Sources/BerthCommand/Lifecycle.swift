@@ -19,7 +19,7 @@ struct Start: Verb {
 
     func perform(_ session: Session) throws -> Int32 {
         let daemon = try session.daemon()
-        if attach || interactive { return try startAttached(daemon) }
+        if attach || interactive { return try startAttached(daemon, keysText: session.detachKeys(detachKeys)) }
         var failed: [String] = []
         for container in containers {
             do {
@@ -34,9 +34,9 @@ struct Start: Verb {
         return 0
     }
 
-    private func startAttached(_ daemon: Daemon) throws -> Int32 {
+    private func startAttached(_ daemon: Daemon, keysText: String?) throws -> Int32 {
         guard containers.count == 1 else { throw Failure("you cannot start and attach multiple containers at once") }
-        let keys = try DetachKeys(parsing: detachKeys ?? DetachKeys.standard)
+        let keys = try DetachKeys(parsing: keysText ?? DetachKeys.standard)
         let details = try daemon.call("GET", "/containers/\(Daemon.escaped(containers[0]))/json")
         let id = details["Id"]?.text ?? containers[0]
         let isTerminal = details["Config"]?["Tty"]?.boolean ?? false
@@ -45,7 +45,7 @@ struct Start: Verb {
         let removes = details["HostConfig"]?["AutoRemove"]?.boolean == true
         let attachment = Attachment(daemon: daemon, id: id, isTerminal: isTerminal, forwardsSignals: !isTerminal)
         return try attachment.run(
-            input: takesInput, output: true, errors: true, keys: keys, keysText: detachKeys, waitFor: removes ? .removed : .nextExit
+            input: takesInput, output: true, errors: true, keys: keys, keysText: keysText, waitFor: removes ? .removed : .nextExit
         ) { try daemon.call("POST", "/containers/\(id)/start") }
     }
 }

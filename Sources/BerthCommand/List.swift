@@ -23,6 +23,7 @@ struct List: Verb {
         if all { query.append(("all", "1")) }
         let limit = latest ? 1 : last ?? -1
         if limit > 0 { query.append(("limit", String(limit))) }
+        let format = format ?? session.format(of: .containers, quiet: quiet)
         let asksForSize = size || (format ?? "").contains(".Size")
         if asksForSize { query.append(("size", "1")) }
         if let filters = try Filters.query(filter) { query.append(filters) }

@@ -19,7 +19,7 @@ struct ListNetworks: Verb {
         let listing = Listing(
             standardTable: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}", quietTemplate: "{{.ID}}", headings: Self.headings)
         let sorted = found.sorted { NaturalOrder.isBefore($0["Name"]?.text ?? "", $1["Name"]?.text ?? "") }
-        try listing.show(sorted.map(row), format: format, quiet: quiet)
+        try listing.show(sorted.map(row), format: format ?? session.format(of: .networks, quiet: quiet), quiet: quiet)
         return 0
     }
 
@@ -140,15 +140,12 @@ struct PruneNetworks: Verb {
     @Flag(name: [.short, .long], help: "Do not prompt for confirmation") var force = false
 
     func perform(_ session: Session) throws -> Int32 {
-        let filters = try Filters.query(filter)
         let question = """
             WARNING! This will remove all custom networks not used by at least one container.
             Are you sure you want to continue?
             """
         guard try force || Confirmation.isGiven(question) else { return 0 }
-        let report = try session.daemon().call("POST", "/networks/prune", query: filters.map { [$0] } ?? [])
-        let names = (report["NetworksDeleted"]?.elements ?? []).compactMap(\.text)
-        if !names.isEmpty { try Output.line("Deleted Networks:\n" + names.map { $0 + "\n" }.joined()) }
+        try Output.text(try Pruning.networks(session.pruneFilters(filter), try session.daemon()).text)
         return 0
     }
 }

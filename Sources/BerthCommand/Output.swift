@@ -38,6 +38,9 @@ enum Surroundings {
         return text.isEmpty ? nil : text
     }
 
+    /// Sets a variable for the rest of this run, and for what it starts.
+    static func setVariable(_ name: String, to value: String) { _ = unsafe setenv(name, value, 1) }
+
     /// Whether a variable is set, and to what: for `-e NAME`.
     static func exactVariable(_ name: String) -> String? {
         guard let value = unsafe getenv(name) else { return nil }

@@ -26,6 +26,7 @@ struct Pull: Verb {
             throw Failure("tag can't be used with --all-tags/-a")
         }
         let daemon = try session.daemon()
+        let platform = platform ?? Session.standardPlatform
         if detach {
             if allTags { throw Failure("--all-tags and --detach cannot be used together: each tag is a job") }
             let asked = reference.digest?.description ?? reference.tag ?? "latest"

@@ -21,7 +21,7 @@ struct Create: Verb {
         let request = try CreateRequest(flags, image: image, command: command)
         let size = flags.tty ? Terminal.size() : nil
         let daemon = try session.daemon()
-        let body = try request.body(terminalSize: size, daemon)
+        let body = try request.body(terminalSize: size, daemon, environment: session.environment)
         try Output.line(try Creation.create(daemon, flags, body, image: image))
         return 0
     }
@@ -34,7 +34,9 @@ enum Creation {
         var idFile: IDFile?
         if let path = flags.cidfile { idFile = try IDFile(path) }
         try Transfer.requireNoTrust(flags.disableContentTrust)
-        let query = [("name", flags.name), ("platform", flags.platform)].compactMap { name, value in value.map { (name, $0) } }
+        let query = [("name", flags.name), ("platform", flags.platform ?? Session.standardPlatform)].compactMap { name, value in
+            value.map { (name, $0) }
+        }
         func create() throws(ClientError) -> JSONTree {
             try daemon.call("POST", "/containers/create", query: query, body: .json(body))
         }
@@ -68,7 +70,8 @@ extension Creation {
     }
 
     private static func pull(_ daemon: Daemon, _ flags: ContainerFlags, _ image: String) throws {
-        try Transfer.pull(try Transfer.reference(image), platform: flags.platform, daemon, on: flags.quiet ? nil : 2)
+        try Transfer.pull(
+            try Transfer.reference(image), platform: flags.platform ?? Session.standardPlatform, daemon, on: flags.quiet ? nil : 2)
     }
 }
 
@@ -124,12 +127,14 @@ struct Run: Verb {
         } else if request.attachesInput, flags.tty, !Terminal.isTerminal(0) {
             throw Failure("the input device is not a TTY")
         }
-        let keys = try DetachKeys(parsing: detachKeys ?? DetachKeys.standard)
+        let keysText = session.detachKeys(detachKeys)
+        let keys = try DetachKeys(parsing: keysText ?? DetachKeys.standard)
         let daemon: Daemon
         let id: String
         do {
             daemon = try session.daemon()
-            let body = try request.body(terminalSize: flags.tty ? Terminal.size() : nil, daemon)
+            let body = try request.body(
+                terminalSize: flags.tty ? Terminal.size() : nil, daemon, environment: session.environment)
             id = try Creation.create(daemon, flags, body, image: image)
             ReplacedCommand.warn(image: image, command: command, entrypoint: flags.entrypoint, daemon)
         } catch {
@@ -145,7 +150,7 @@ struct Run: Verb {
         let attachment = Attachment(daemon: daemon, id: id, isTerminal: flags.tty, forwardsSignals: sigProxy)
         return try attachment.run(
             input: request.attachesInput, output: request.attachesOutput, errors: request.attachesErrors, keys: keys,
-            keysText: detachKeys, waitFor: flags.rm ? .removed : .nextExit
+            keysText: keysText, waitFor: flags.rm ? .removed : .nextExit
         ) {
             do { try daemon.call("POST", "/containers/\(id)/start") } catch {
                 throw Self.told(error, session, status: Self.startStatus(error), withHelp: false)

@@ -46,7 +46,7 @@ struct Stats: Verb {
             // What the processors do takes two readings.
             if !isFirst || rows.isEmpty {
                 if !noStream { try Output.text("\u{1b}[2J\u{1b}[H") }
-                try listing.show(rows, format: format, quiet: false)
+                try listing.show(rows, format: format ?? session.format(of: .statistics), quiet: false)
                 if noStream { return 0 }
             }
             isFirst = false

@@ -20,7 +20,7 @@ struct ListVolumes: Verb {
         for warning in answer["Warnings"]?.elements ?? [] { Output.complain("WARNING: \(warning.text ?? "")") }
         let listing = Listing(standardTable: "{{.Driver}}\t{{.Name}}", quietTemplate: "{{.Name}}", headings: Self.headings)
         let sorted = (answer["Volumes"]?.elements ?? []).sorted { NaturalOrder.isBefore($0["Name"]?.text ?? "", $1["Name"]?.text ?? "") }
-        try listing.show(sorted.map(Self.row), format: format, quiet: quiet)
+        try listing.show(sorted.map(Self.row), format: format ?? session.format(of: .volumes, quiet: quiet), quiet: quiet)
         return 0
     }
 
@@ -144,19 +144,15 @@ struct PruneVolumes: Verb {
 
     func perform(_ session: Session) throws -> Int32 {
         let daemon = try session.daemon()
-        // Older daemons remove all of them, and know of no such filter.
-        let isOlder = Daemon.isOlder(try daemon.version(), than: "1.42")
-        let filters = try Filters.query(filter, adding: all && !isOlder ? [("all", "true")] : [])
-        let what = all || isOlder ? "all local volumes" : "anonymous local volumes"
+        let what = try all || !Pruning.knowsAnonymousVolumes(daemon) ? "all local volumes" : "anonymous local volumes"
         var reclaimed: Int64 = 0
         let question = "WARNING! This will remove \(what) not used by at least one container.\nAre you sure you want to continue?"
         if try force || Confirmation.isGiven(question) {
-            let report = try daemon.call("POST", "/volumes/prune", query: filters.map { [$0] } ?? [])
-            reclaimed = report["SpaceReclaimed"]?.integer ?? 0
-            let names = (report["VolumesDeleted"]?.elements ?? []).compactMap(\.text)
-            if !names.isEmpty { try Output.line("Deleted Volumes:\n" + names.map { $0 + "\n" }.joined()) }
+            let pruned = try Pruning.volumes(all: all, session.pruneFilters(filter), daemon)
+            try Output.text(pruned.text)
+            reclaimed = pruned.reclaimed
         }
-        try Output.line("Total reclaimed space: \(HumanText.size(reclaimed, digits: 4))")
+        try Output.line(Pruning.total(reclaimed))
         return 0
     }
 }

@@ -10,7 +10,7 @@ COMMANDS = [
     "attach", "commit", "cp", "create", "diff", "edit", "events", "exec", "export", "history", "images", "import", "info", "inspect", "kill", "load", "logs", "pause", "port", "ps", "rename", "restart", "rm",
     "login", "logout", "pull", "push", "rmi", "run", "save", "search", "start", "stats", "stop", "tag", "top", "unpause", "update", "version", "wait", "why", "completion", "container run", "container cp", "container ls", "container inspect", "container prune", "image history",
     "image diff", "image layers", "image ls", "image inspect", "image prune", "image rebase", "image rm", "image squash",
-    "network connect", "network create", "network disconnect", "network inspect", "network ls", "network prune", "network rm", "system check", "system info", "system jobs",
+    "network connect", "network create", "network disconnect", "network inspect", "network ls", "network prune", "network rm", "system check", "system info", "system jobs", "system prune",
     "image pull", "image push", "image copy", "jobs ls", "jobs follow", "jobs cancel", "manifest inspect", "registry ls", "registry rm", "registry tags",
     "volume create", "volume inspect", "volume ls", "volume prune", "volume rm", "volume update",
 ]
