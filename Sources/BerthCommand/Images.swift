@@ -117,7 +117,7 @@ struct RemoveImage: Verb {
 struct Import: Verb {
     static let configuration = CommandConfiguration(
         commandName: "import", abstract: "Import the contents from a tarball to create a filesystem image", helpNames: .customLong("help"))
-    static let synopsis = "[OPTIONS] file|- [REPOSITORY[:TAG]]"
+    static let synopsis = "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]"
     static let wordCount = WordCount.between(1, 2)
 
     @Option(name: [.short, .long], help: help("Apply Dockerfile instruction to the created image", "list")) var change: [String] = []
@@ -127,27 +127,26 @@ struct Import: Verb {
     @Argument var reference: String?
 
     func perform(_ session: Session) throws -> Int32 {
-        guard !source.hasPrefix("http://"), !source.hasPrefix("https://") else {
-            throw Failure("an archive cannot be fetched from \(source) yet: download it, and import the file or standard input (-)")
-        }
-        let stream: Daemon.OwnedStream
+        // The daemon fetches what is on the web.
+        let isOnWeb = source.hasPrefix("http://") || source.hasPrefix("https://")
+        let archive: Daemon.Body = isOnWeb ? .none : .archive(try stream())
+        var query = [("fromSrc", isOnWeb ? source : "-"), ("message", message ?? ""), ("repo", reference ?? ""), ("tag", "")]
+        if let platform = platform ?? Session.standardPlatform { query.append(("platform", platform)) }
+        query += change.map { ("changes", $0) }
+        var answer = try session.daemon().open("POST", "/images/create", query: query, body: archive)
+        try ProgressLines.show(&answer)
+        return 0
+    }
+
+    private func stream() throws(Failure) -> Daemon.OwnedStream {
         do throws(Errno) {
-            if source == "-" {
-                stream = Daemon.OwnedStream(try HostFile.open("/proc/self/fd/0"))
-            } else {
-                let file = try HostFile.open(source)
-                let size = regularSize(of: file)
-                stream = Daemon.OwnedStream(file, byteCount: size)
-            }
+            if source == "-" { return Daemon.OwnedStream(try HostFile.open("/proc/self/fd/0")) }
+            let file = try HostFile.open(source)
+            let size = regularSize(of: file)
+            return Daemon.OwnedStream(file, byteCount: size)
         } catch {
             throw Failure("open \(source == "-" ? "standard input" : source): \(error)")
         }
-        var query = [("fromSrc", "-"), ("message", message ?? ""), ("repo", reference ?? ""), ("tag", "")]
-        if let platform = platform ?? Session.standardPlatform { query.append(("platform", platform)) }
-        query += change.map { ("changes", $0) }
-        var answer = try session.daemon().open("POST", "/images/create", query: query, body: .archive(stream))
-        try ProgressLines.show(&answer)
-        return 0
     }
 }
 

@@ -3,13 +3,15 @@ internal import DockerAPI
 internal import NIOCore
 internal import NIOPosix
 
-/// A request's body on its way into a job, and the job's progress on its way back.
+/// An archive on its way into a job, mostly a request's body, and the job's progress on its way back.
 struct ArchiveUpload<Output: Sendable> {
     let group: MultiThreadedEventLoopGroup
     let job: Job<Output>
     let call: Call
     /// What the job does, as the client is told while the body comes; `nil` to tell it nothing.
     let doing: String?
+    /// Hands on all of the archive, piece by piece; `nil` for the request's body.
+    var pieces: ((_ take: (ByteBuffer) async throws -> Void) async throws -> Void)?
     /// What the client is told when it is done.
     let done: (Output) -> [ProgressMessage]
 
@@ -18,9 +20,11 @@ struct ArchiveUpload<Output: Sendable> {
 
     /// Feeds the job, tells how far it is, and answers with what came of it. A client that goes away ends the job, which then leaves nothing.
     func perform(into descriptor: CInt) async throws {
-        try await feed(descriptor)
         let result: Output
-        do { result = try await job.value } catch {
+        do {
+            try await feed(descriptor)
+            result = try await job.value
+        } catch {
             // The rest of a body that was refused is not read.
             call.reply.closes = true
             guard call.reply.hasBegun else { throw error }
@@ -56,14 +60,23 @@ struct ArchiveUpload<Output: Sendable> {
 
     private func feed(_ pipe: any Channel) async throws {
         var (count, told) = (UInt64(0), ContinuousClock.now)
-        while let piece = try await call.parts.nextBody() {
-            count += UInt64(piece.readableBytes)
-            // A job that has failed does not read on, and its own error is the better one.
-            do { try await pipe.writeAndFlush(piece).get() } catch { return }
-            guard let doing, ContinuousClock.now - told >= Self.interval else { continue }
-            told = .now
-            if !call.reply.hasBegun { try await call.reply.begin(type: "application/json") }
-            try await call.reply.write(ProgressMessage.status(doing, current: count).line)
-        }
+        do {
+            try await eachPiece { piece in
+                count += UInt64(piece.readableBytes)
+                do { try await pipe.writeAndFlush(piece).get() } catch { throw JobEnded() }
+                guard let doing, ContinuousClock.now - told >= Self.interval else { return }
+                told = .now
+                if !call.reply.hasBegun { try await call.reply.begin(type: "application/json") }
+                try await call.reply.write(ProgressMessage.status(doing, current: count).line)
+            }
+        } catch is JobEnded {}
+    }
+
+    /// A job that has failed does not read on, and its own error is the better one.
+    private struct JobEnded: Error {}
+
+    private func eachPiece(_ take: (ByteBuffer) async throws -> Void) async throws {
+        if let pieces { return try await pieces(take) }
+        while let piece = try await call.parts.nextBody() { try await take(piece) }
     }
 }

@@ -99,18 +99,17 @@ struct ImageRoutes: Sendable {
         guard let source = call.query["fromSrc"] else {
             throw APIFailure.invalid("one of the parameters fromSrc and fromImage must be given")
         }
-        guard source == "-" else {
-            throw APIFailure(
-                .notImplemented, "not supported here: importing from '\(source)': fetch it yourself, and give it on standard input")
-        }
         let platform = try call.query["platform"].map { text throws(APIFailure) in
             guard let platform = Platform(parsing: text) else { throw .invalid("\"\(text)\" is an invalid platform") }
             return platform
         }
         let reference = try call.query["repo"].map { try Self.reference($0, call.query["tag"]) }
         let changes = call.query.all("changes")
-        let message = call.query["message"]
-        let byteCount = call.contentLength
+        var message = call.query["message"]
+        // As Docker takes it, an address without a scheme is a web server's.
+        let file = source == "-" ? nil : try await engine.registry.file(at: source.contains("://") ? source : "http://\(source)")
+        if let file, message?.isEmpty ?? true { message = "Imported from \(file.address)" }
+        let byteCount = file == nil ? call.contentLength : file?.byteCount
         let pipe = try BerthLinux.Pipe()
         pipe.extend(to: 1 << 20)
         let (job, writing) = try pipe.take { reading, writing throws(ImageError) in
@@ -119,7 +118,12 @@ struct ImageRoutes: Sendable {
                 from: reading, byteCount: byteCount, as: reference, changes: changes, message: message, platform: platform ?? .host)
             return (job, writing.release())
         }
-        try await ArchiveUpload(group: group, job: job, call: call, doing: "Importing") { [.status($0.id.description)] }.perform(
-            into: writing)
+        var upload = ArchiveUpload(group: group, job: job, call: call, doing: "Importing") { [.status($0.id.description)] }
+        if let file {
+            upload.pieces = { take in try await file.read { try await take(ByteBuffer(bytes: $0)) } }
+            try await call.reply.begin(type: "application/json")
+            try await call.reply.write(ProgressMessage.status("Downloading from \(file.address)").line)
+        }
+        try await upload.perform(into: writing)
     }
 }
