@@ -193,7 +193,8 @@ extension ContainerStore {
             id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id),
             network: attachment.namespace,
             files: ContainerFiles.names.map { ("/etc/\($0)", "\(directory)/\($0)") }, hostDevices: [],
-            seccomp: try seccomp(of: configuration), joined: try join(configuration.namespaces), mounts: document.placedMounts,
+            seccomp: try seccomp(of: configuration), joined: try join(configuration.namespaces), linkVariables: linkVariables(of: document),
+            mounts: document.placedMounts,
             mountSources: try await mountSources(object, document))
         let userText = configuration.user.flatMap { $0.isEmpty ? nil : $0 } ?? document.imageExecution.user ?? ""
         let log = try await object.lane.run { () throws(ContainerError) in try self.log(of: object, document) }

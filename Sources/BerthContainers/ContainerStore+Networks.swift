@@ -178,6 +178,25 @@ extension ContainerStore {
             alias: alias, hostname: hostname(of: other.document, other.id), name: other.name, addresses: place.addresses)
     }
 
+    /// What a container's environment says of those that it is linked to: of such as are there now.
+    func linkVariables(of document: ContainerDocument) -> [String] {
+        let configuration = document.configuration
+        guard configuration.endpoints.contains(where: { $0.network == PredefinedNetwork.bridge.rawValue }) else { return [] }
+        return configuration.networking.links.flatMap { text -> [String] in
+            let (target, alias) = EndpointConfiguration.parts(ofLink: text)
+            guard let other = try? linked(target),  // it is gone, which its name in the files tells as well
+                let place = services.sandboxes.endpoints(of: other.id).first(where: { $0.networkName == "bridge" }),
+                let address = place.addresses.first(where: { $0.version == .v4 }) ?? place.addresses.first
+            else { return [] }
+            let (there, image) = (other.document.configuration, other.document.imageExecution)
+            let ports = there.networking.exposedPorts.union(image.exposedPorts.compactMap { Port($0) })
+            return LinkVariables(
+                alias: alias, owner: document.name, address: "\(address)", ports: Array(ports),
+                environment: there.mergedEnvironment(image: image)
+            ).list
+        }
+    }
+
     /// Has the monitor and the files follow a change of a container's networks.
     private func carryOut(_ change: SandboxChange, _ object: ContainerObject, _ process: RuntimeContainer?) async throws(ContainerError) {
         let (id, sandboxes) = (object.id, services.sandboxes)

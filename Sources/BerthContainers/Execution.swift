@@ -238,6 +238,7 @@ extension ContainerStore {
             execution.user.flatMap { $0.isEmpty ? nil : $0 } ?? configuration.user.flatMap { $0.isEmpty ? nil : $0 }
             ?? document.imageExecution.user ?? ""
         let hostname = hostname(of: document, object.id)
+        let linkVariables = linkVariables(of: document)
         let specification = try await object.lane.run { () throws(ContainerError) -> RuntimeSpec.Process in
             let root: Directory
             do throws(RuntimeError) { root = try process.openRoot() } catch { throw ContainerError(error) }
@@ -250,9 +251,10 @@ extension ContainerStore {
             if let directory = execution.workingDirectory, !directory.isEmpty { adapted.workingDirectory = directory }
             (adapted.initialTerminalRows, adapted.initialTerminalColumns) = (rows, columns)
             if execution.privileged { adapted.privileged = true }
-            let input = SpecificationInput(
+            var input = SpecificationInput(
                 id: object.id, configuration: adapted, image: document.imageExecution, hostname: hostname, network: .new, files: [],
                 hostDevices: [], seccomp: nil)
+            input.linkVariables = linkVariables
             var result = try input.process(runningAs: user)
             result.env = Environment.overlay(execution.environment, on: result.env ?? [])
             return result

@@ -27,6 +27,7 @@ extension SpecificationInput {
     private func environment(home: String) -> [String] {
         var base = ["PATH=\(Self.defaultPath)", "HOSTNAME=\(hostname)"]
         if configuration.terminal { base.append("TERM=xterm") }
+        base += linkVariables
         return Self.withHome(
             Environment.overlay(configuration.mergedEnvironment(image: image) + devices.environment, on: base), home)
     }

@@ -17,6 +17,8 @@ struct SpecificationInput: Sendable {
     var seccomp: RuntimeSpec.Seccomp?
     /// Namespaces of others.
     var joined = JoinedNamespaces()
+    /// What leads to those that it is linked to.
+    var linkVariables: [String] = []
     /// What devices of the host's mean on this machine.
     var devices = ResolvedDevices()
     /// What it has at places of its file system.

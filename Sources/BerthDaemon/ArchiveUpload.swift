@@ -12,6 +12,8 @@ struct ArchiveUpload<Output: Sendable> {
     let doing: String?
     /// Hands on all of the archive, piece by piece; `nil` for the request's body.
     var pieces: ((_ take: (ByteBuffer) async throws -> Void) async throws -> Void)?
+    /// Whether what goes wrong is always told inside an answer of 200, as Docker's load does: its clients look there.
+    var failsInside = false
     /// What the client is told when it is done.
     let done: (Output) -> [ProgressMessage]
 
@@ -27,7 +29,8 @@ struct ArchiveUpload<Output: Sendable> {
         } catch {
             // The rest of a body that was refused is not read.
             call.reply.closes = true
-            guard call.reply.hasBegun else { throw error }
+            guard call.reply.hasBegun || failsInside else { throw error }
+            if !call.reply.hasBegun { try await call.reply.begin(type: "application/json") }
             try await call.reply.write(ProgressMessage.failure(APIFailure(error).message).line)
             return try await call.reply.end()
         }

@@ -42,7 +42,8 @@ struct ExecutionRoutes: Sendable {
         guard execution.phase == .created else {
             throw APIFailure(.conflict, "Error: Exec command \(execution.id) is already running or has ended: make another one")
         }
-        let terminal = execution.configuration.terminal
+        // As Docker has it: how it comes is what the start asks for, whatever the process has.
+        let terminal = request.terminal
         try await call.reply.takeOver(upgrades: call.upgrades, type: StreamFrame.type(terminal: terminal, call.version))
         let attachment: Attachment
         do throws(ContainerError) { attachment = try await execution.start(rows: rows, columns: columns) } catch {

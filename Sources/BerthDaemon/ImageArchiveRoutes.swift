@@ -41,7 +41,7 @@ struct ImageArchiveRoutes: Sendable {
         let (job, writing) = pipe.take { reading, writing in
             (engine.images.load(from: reading, byteCount: byteCount, platform: platform), writing.release())
         }
-        try await ArchiveUpload(group: group, job: job, call: call, doing: isQuiet ? nil : "Loading") { images in
+        try await ArchiveUpload(group: group, job: job, call: call, doing: isQuiet ? nil : "Loading", failsInside: true) { images in
             // Of an index it is said once that it is there: by its names, or, if it has none, by its digest.
             let named = Set(images.filter { !$0.names.isEmpty }.compactMap(\.index))
             var told: Set<BerthOCI.Digest> = []

@@ -45,8 +45,7 @@ extension ContainerConfiguration {
 
     private static func logDriver(_ host: HostConfig) throws(APIFailure) -> LogDriver {
         guard let driver = LogDriver(rawValue: host.logDriver) else {
-            let known = LogDriver.names.joined(separator: ", ")
-            throw .invalid("logger: no log driver named '\(host.logDriver)' is registered: there are \(known)")
+            throw .invalid("logger: no log driver named '\(host.logDriver)' is registered")
         }
         return driver
     }

@@ -24,6 +24,8 @@ public struct ContainerCreateRequest: Sendable, Hashable {
         config = try ContainerConfig(reading: &fields)
         var hostFields = try fields.fields("HostConfig")
         host = try HostConfig(reading: &hostFields)
+        // docker-py says it here.
+        try HostOptions.checkRuntime(try fields.string("Runtime"))
         var networking = try fields.fields("NetworkingConfig")
         endpoints = [:]
         for (name, var settings) in try networking.fieldsMap("EndpointsConfig") {

@@ -49,7 +49,7 @@ public struct ExecCreateRequest: Sendable, Hashable {
 public struct ExecStartRequest: Sendable, Hashable {
     /// Whether its client does not wait for it.
     public var detach = false
-    /// Whether it has a terminal; must be what the preparation said.
+    /// Whether its client takes what comes as a terminal's: then it comes as it is, else in frames. Whether there is a terminal, the preparation says.
     public var terminal = false
     /// The terminal's rows and columns at the start.
     public var consoleSize: [Int64] = []

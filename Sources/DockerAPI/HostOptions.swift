@@ -143,12 +143,16 @@ extension HostOptions {
         guard isolation.isEmpty || isolation.lowercased() == "default" else {
             throw RequestError(.invalid, "Invalid isolation: \"\(isolation)\" - linux only supports 'default'")
         }
-        let runtime = try fields.string("Runtime")
-        guard ["", "berth", "runc", "io.containerd.runc.v2"].contains(runtime) else {
-            throw RequestError(.invalid, "unknown or invalid runtime name: \(runtime)")
-        }
+        try Self.checkRuntime(try fields.string("Runtime"))
         guard try fields.integer("IOMaximumBandwidth") == 0, try fields.integer("IOMaximumIOps") == 0 else {
             throw RequestError(.invalid, "Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps")
+        }
+    }
+
+    /// There is one, by its own name and by those of Docker's.
+    static func checkRuntime(_ name: String) throws(RequestError) {
+        guard ["", "berth", "runc", "io.containerd.runc.v2"].contains(name) else {
+            throw RequestError(.invalid, "unknown or invalid runtime name: \(name)")
         }
     }
 

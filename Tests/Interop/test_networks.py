@@ -402,6 +402,30 @@ def test_a_restart_of_the_daemon_changes_nothing(berthd, end):
         out("network", "rm", "base")
 
 
+def test_variables_of_links(docker, berthd):
+    """As docker has it, the order aside: also of a process that comes later, and not where there is another network."""
+    answers = []
+    for socket in (docker.socket, berthd.socket):
+        def out(*words):
+            return told(socket, *words)
+
+        out("network", "create", "own")
+        out("run", "-d", "--name", "my-db", "-e", "WORD=a=b", "--expose", "5432", "--expose", "53/udp", "--expose", "8080-8083", "box")
+        out("run", "-d", "--name", "web", "--link", "my-db:the-store", "--link", "my-db", "-e", "THE_STORE_NAME=mine", "box")
+        out("run", "-d", "--name", "far", "--network", "own", "box")
+        try:
+            address = out("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "my-db").strip()
+            lines = out("exec", "web", "env").replace(address, "ADDRESS").splitlines()
+            first = out("exec", "web", "cat", "/proc/1/environ").replace(address, "ADDRESS").split("\0")
+            assert "THE_STORE_PORT_5432_TCP=tcp://ADDRESS:5432" in lines
+            named = [sorted(line for line in all if line.startswith(("THE_STORE_", "MY_DB_"))) for all in (lines, first)]
+            answers.append((named, [line for line in out("exec", "far", "env").splitlines() if "STORE" in line]))
+        finally:
+            out("rm", "-f", "web", "my-db", "far")
+            out("network", "rm", "own")
+    assert answers[0] == answers[1]
+
+
 EVENTFUL = [
     ["network", "create", "n1"], ["network", "create", "--subnet", "172.36.0.0/24", "n2"], ["network", "create", "--config-only", "base"],
     ["run", "-d", "--name", "aa", "--network", "n1", "box"], ["network", "connect", "n2", "aa"], ["network", "disconnect", "n1", "aa"],

@@ -240,13 +240,14 @@ public final class NetworkStore: Sendable {
         guard PredefinedNetwork(rawValue: name) == nil, name != "default" else {
             throw NetworkError(.forbidden, "operation is not permitted on predefined \(name) network ")
         }
-        // Docker's rule for names, without which a name and an option could not be told apart, nor a name and a path.
-        guard name.utf8.first.map({ $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ".") }) == true, name.utf8.count <= 255,
-            name.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: ",") })
+        // A name and an option could not be told apart otherwise, nor a name and a path. Docker has names with spaces inside.
+        guard name.utf8.first.map({ $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: ".") && $0 != 32 }) == true, name.utf8.last != 32,
+            name.utf8.count <= 255,
+            name.utf8.allSatisfy({ $0 >= 32 && $0 < 127 && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: ",") })
         else {
             throw NetworkError(
                 .invalid,
-                "invalid network name \"\(name)\": it must be 1 to 255 letters, digits and signs without spaces, slashes, colons and commas"
+                "invalid network name \"\(name)\": it must be 1 to 255 letters, digits and signs without slashes, colons, commas, and spaces at its ends"
             )
         }
     }
