@@ -106,6 +106,10 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var annotations: [String: String] = [:]
     /// Options of security modules that this kernel does not have. Only reported. Default: none.
     public var unusedSecurityOptions: [String] = []
+    /// By which of its names the one runtime that there is was asked for. Only reported. Default `nil`: by none.
+    public var runtimeName: String?
+    /// The word in which the one isolation that Linux has was asked for. Only reported. Default `nil`: in none.
+    public var isolation: String?
     /// Whether the root file system is read-only to it. Default `false`.
     public var readOnlyRoot: Bool
     /// Limits of its cgroups. Default: none.
@@ -156,7 +160,7 @@ extension ContainerConfiguration: Codable {
             noNewPrivileges
         case namespaces, addedGroups, kernelParameters, outOfMemoryScore, runsInit, devices, deviceRules, deviceRequests, maskedPaths,
             readOnlyPaths
-        case hasWritableControlGroups, controlGroupParent, annotations, unusedSecurityOptions
+        case hasWritableControlGroups, controlGroupParent, annotations, unusedSecurityOptions, runtimeName, isolation
         case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, logOptions, removesItself, sharedMemoryByteCount
         case initialTerminalRows, initialTerminalColumns, restart, healthcheck, unhealthyAction
         case mounts, volumes, volumesFrom, volumeDriver
@@ -216,6 +220,8 @@ extension ContainerConfiguration: Codable {
         try read(.controlGroupParent, into: &controlGroupParent)
         try read(.annotations, into: &annotations)
         try read(.unusedSecurityOptions, into: &unusedSecurityOptions)
+        try read(.runtimeName, into: &runtimeName)
+        try read(.isolation, into: &isolation)
         try read(.readOnlyRoot, into: &readOnlyRoot)
         try read(.resources, into: &resources)
         try read(.resourceLimits, into: &resourceLimits)

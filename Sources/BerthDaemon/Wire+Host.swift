@@ -18,6 +18,8 @@ extension ContainerConfiguration {
         }
         (runsInit, outOfMemoryScore) = (options.runsInit, Int(options.outOfMemoryScore))
         (addedGroups, kernelParameters, annotations) = (options.addedGroups ?? [], options.kernelParameters, options.annotations)
+        runtimeName = options.runtime.isEmpty ? nil : options.runtime
+        isolation = options.isolation.isEmpty ? nil : options.isolation
         devices = options.devices.map { DeviceMapping(source: $0.pathOnHost, target: $0.pathInContainer, permissions: $0.permissions) }
         deviceRules = options.deviceRules ?? []
         deviceRequests = (options.deviceRequests ?? []).map {
@@ -76,6 +78,7 @@ extension HostOptions {
         (runsInit, outOfMemoryScore) = (configuration.runsInit, Int64(configuration.outOfMemoryScore))
         (addedGroups, deviceRules) = (said(configuration.addedGroups), said(configuration.deviceRules))
         (kernelParameters, annotations) = (configuration.kernelParameters, configuration.annotations)
+        (runtime, isolation) = (configuration.runtimeName ?? "", configuration.isolation ?? "")
         devices = configuration.devices.map { Device(pathOnHost: $0.source, pathInContainer: $0.target, permissions: $0.permissions) }
         deviceRequests =
             configuration.deviceRequests.isEmpty

@@ -25,7 +25,9 @@ public struct ContainerCreateRequest: Sendable, Hashable {
         var hostFields = try fields.fields("HostConfig")
         host = try HostConfig(reading: &hostFields)
         // docker-py says it here.
-        try HostOptions.checkRuntime(try fields.string("Runtime"))
+        let runtime = try fields.string("Runtime")
+        try HostOptions.checkRuntime(runtime)
+        if host.options.runtime.isEmpty { host.options.runtime = runtime }
         var networking = try fields.fields("NetworkingConfig")
         endpoints = [:]
         for (name, var settings) in try networking.fieldsMap("EndpointsConfig") {

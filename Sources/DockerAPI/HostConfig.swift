@@ -198,8 +198,8 @@ extension HostConfig: JSONWritable {
             writer.member("UTSMode", options.utsMode)
             writer.member("UsernsMode", options.userMode)
             writer.member("ShmSize", sharedMemoryByteCount)
-            writer.member("Runtime", "berth")
-            writer.member("Isolation", "")
+            writer.member("Runtime", options.runtime.isEmpty ? "berth" : options.runtime)
+            writer.member("Isolation", options.isolation)
             writeResources(to: &writer)
         }
     }

@@ -77,6 +77,10 @@ public struct HostOptions: Sendable, Hashable {
     public var cgroupParent = ""
     /// Notes for other programs.
     public var annotations: [String: String] = [:]
+    /// The runtime, by one of its names; empty is the default.
+    public var runtime = ""
+    /// `default`, or empty, which is the same.
+    public var isolation = ""
     /// 0 ... 100; `nil` and -1 are nothing said.
     public var swappiness: Int64?
     /// Microseconds; 0 is no limit.
@@ -139,11 +143,12 @@ extension HostOptions {
         storageOptions = try fields.stringMap("StorageOpt")
         limitsKernelMemory = try fields.integer("KernelMemory") > 0
         _ = try fields.integer("KernelMemoryTCP")
-        let isolation = try fields.string("Isolation")
+        isolation = try fields.string("Isolation")
         guard isolation.isEmpty || isolation.lowercased() == "default" else {
             throw RequestError(.invalid, "Invalid isolation: \"\(isolation)\" - linux only supports 'default'")
         }
-        try Self.checkRuntime(try fields.string("Runtime"))
+        runtime = try fields.string("Runtime")
+        try Self.checkRuntime(runtime)
         guard try fields.integer("IOMaximumBandwidth") == 0, try fields.integer("IOMaximumIOps") == 0 else {
             throw RequestError(.invalid, "Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps")
         }
