@@ -48,6 +48,26 @@ public enum ProcessTable {
         return ticks
     }
 
+    /// Holds a namespace of a process.
+    ///
+    /// - Parameters:
+    ///   - kind: as `/proc/<id>/ns` has it: `net`, `pid`, `ipc`, `uts`, `mnt`.
+    ///   - startTicks: when the process that is meant started. `nil`: the one that has the id now.
+    /// - Throws: `ENOENT` or `ESRCH` where there is no such process, or it has ended; `EACCES` to who may not look at it.
+    public static func openNamespace(_ kind: String, of id: Int32, startTicks: UInt64? = nil) throws(Errno) -> OwnedDescriptor {
+        do throws(Errno) {
+            let namespace = try HostFile.open("/proc/\(id)/ns/\(kind)")
+            // Held before it is believed to be the one: ids are used again.
+            if let startTicks, try Self.startTicks(of: id) != startTicks { throw .ESRCH }
+            return namespace
+        } catch {
+            // That is said also of one that is reaped while its file is looked up.
+            guard error == .EACCES else { throw error }
+            let now = try Self.startTicks(of: id)
+            throw startTicks == nil || startTicks == now ? error : .ESRCH
+        }
+    }
+
     /// What names the time since the machine was started.
     public static func bootID() throws(Errno) -> String {
         String(decoding: try HostFile.read("/proc/sys/kernel/random/boot_id", limit: 100).filter { $0 != 10 }, as: UTF8.self)

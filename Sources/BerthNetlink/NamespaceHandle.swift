@@ -12,14 +12,18 @@ public final class NamespaceHandle: Sendable {
 
     /// That of the calling thread.
     public static func current() throws(NetlinkError) -> NamespaceHandle {
-        try open("/proc/thread-self/ns/net", "open one's own network namespace")
+        do throws(Errno) { return NamespaceHandle(adopting: try HostFile.open("/proc/thread-self/ns/net")) } catch {
+            throw NetlinkError(error, "open one's own network namespace")
+        }
     }
 
     /// That of a process.
     ///
     /// - Throws: `notFound` where there is no such process. Who is not its parent makes sure by other means that it is the one that is meant.
     public static func of(process id: Int32) throws(NetlinkError) -> NamespaceHandle {
-        try open("/proc/\(id)/ns/net", "open the network namespace of process \(id)")
+        do throws(Errno) { return NamespaceHandle(adopting: try ProcessTable.openNamespace("net", of: id)) } catch {
+            throw NetlinkError(error, "open the network namespace of process \(id)")
+        }
     }
 
     /// A new one, with a loopback interface that is down, and nothing else.
@@ -30,10 +34,6 @@ public final class NamespaceHandle: Sendable {
             do throws(NetlinkError) { return .success(try current()) } catch { return .failure(error) }
         }
         return try made.get()
-    }
-
-    private static func open(_ path: String, _ purpose: String) throws(NetlinkError) -> NamespaceHandle {
-        do throws(Errno) { return NamespaceHandle(adopting: try HostFile.open(path)) } catch { throw NetlinkError(error, purpose) }
     }
 
     /// Runs `body` inside the namespace, on a thread that is thrown away afterwards, and waits for it. Blocks.

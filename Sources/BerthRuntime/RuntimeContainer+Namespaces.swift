@@ -19,10 +19,7 @@ extension RuntimeContainer {
     /// - Throws: `notRunning` if it has ended, `system`.
     public func hold(_ kind: String) throws(RuntimeError) -> HeldNamespace {
         do throws(Errno) {
-            let namespace = try HostFile.open("/proc/\(facts.processID)/ns/\(kind)")
-            // Held before it is believed to be the one: ids are used again.
-            guard try ProcessTable.startTicks(of: facts.processID) == facts.startTicks else { throw .ESRCH }
-            return HeldNamespace(namespace)
+            return HeldNamespace(try ProcessTable.openNamespace(kind, of: facts.processID, startTicks: facts.startTicks))
         } catch {
             guard error == .ESRCH || error == .ENOENT else {
                 throw .system("cannot open the \(kind) namespace of container \(facts.id.prefix(12))", error)

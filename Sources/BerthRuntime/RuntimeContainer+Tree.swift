@@ -6,9 +6,7 @@ extension RuntimeContainer {
     /// - Throws: `notRunning`, `system`.
     public func openTree(for purpose: MountedTree.Purpose) throws(RuntimeError) -> MountedTree {
         do throws(Errno) {
-            let namespace = try HostFile.open("/proc/\(facts.processID)/ns/mnt")
-            // What was opened is the container's if the process is still the one that was meant.
-            guard try ProcessTable.startTicks(of: facts.processID) == facts.startTicks else { throw .ESRCH }
+            let namespace = try ProcessTable.openNamespace("mnt", of: facts.processID, startTicks: facts.startTicks)
             return try MountedTree.copy(ofNamespace: namespace, for: purpose)
         } catch {
             if error == .ENOENT || error == .ESRCH {

@@ -41,13 +41,16 @@ public struct CopyRules: Sendable {
     /// - Throws: `storage` where it may not take the place of what is there.
     func allows(_ entry: TarEntry, _ path: [PathBytes], in parent: borrowing Directory) throws(TarError) -> Bool {
         guard let name = path.last else { return false }
-        let status: FileStatus?
+        let status: FileStatus
         let isMountPoint: Bool
         do throws(Errno) {
-            status = try parent.statusIfThere(name)
-            isMountPoint = status == nil ? false : try parent.isMountPoint(name)
-        } catch { throw .storage("look at the place of", entry, error) }
-        guard let status else { return true }
+            status = try parent.status(name)
+            isMountPoint = try parent.isMountPoint(name)
+        } catch {
+            // Nothing is there, or not any more: somebody else may use the tree.
+            if error == .ENOENT { return true }
+            throw .storage("look at the place of", entry, error)
+        }
         let place = displayPath(path)
         switch (status.kind == .directory, entry.kind == .directory) {
         case (true, true): return true

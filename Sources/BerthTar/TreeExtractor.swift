@@ -99,12 +99,23 @@ public final class TreeExtractor {
         switch entry.kind {
         case .file: try writeFile(entry, name, in: parent.value, from: reader)
         case .hardLink: try makeHardLink(entry, path, in: parent.value)
-        case .directory: try makeDirectory(entry, path, name, in: parent.value)
+        case .directory:
+            try whileReplaced { () throws(TarError) in try makeDirectory(entry, path, name, in: parent.value) }
         default:
-            try make(entry, name, in: parent.value)
-            try setAttributes(of: entry, name, in: parent.value)
-            try setTimes(entry, name, in: parent.value)
+            try whileReplaced { () throws(TarError) in
+                try make(entry, name, in: parent.value)
+                try setAttributes(of: entry, name, in: parent.value)
+                try setTimes(entry, name, in: parent.value)
+            }
         }
+    }
+
+    /// Makes what is found by its name after it has been made: where somebody else puts something into the same place, it may be gone again by then.
+    private func whileReplaced(_ make: () throws(TarError) -> Void) throws(TarError) {
+        for _ in 0..<(rules == nil ? 0 : Self.replacementTurns) {
+            do throws(TarError) { return try make() } catch { guard error.underlying == .ENOENT else { throw error } }
+        }
+        try make()
     }
 
     // MARK: Names

@@ -5,6 +5,8 @@ import Testing
 
 /// What several ask of one container at the same moment.
 @Suite(.kernelTier, .serialized) struct AtOnceTests {
+    private let isLong = ProcessInfo.processInfo.environment["BERTH_LONG"] != nil
+
     private func succeeded(_ count: Int, _ body: @escaping @Sendable (Int) async throws -> Void) async -> Int {
         await withTaskGroup(of: Bool.self) { group in
             for number in 0..<count { group.addTask { (try? await body(number)) != nil } }
@@ -80,14 +82,18 @@ import Testing
             try FileManager.default.createDirectory(atPath: folder + "/bin", withIntermediateDirectories: true)
             // One that replaces what the image has, and others beside it.
             for name in ["busybox", "own\(number)"] { try Data("given".utf8).write(to: URL(fileURLWithPath: folder + "/bin/" + name)) }
+            try FileManager.default.createSymbolicLink(atPath: folder + "/bin/link", withDestinationPath: "own\(number)")
             try run("/bin/tar", "-C", folder, "-cf", folder + ".tar", "bin")
         }
-        for round in 0..<10 {
+        for round in 0..<(isLong ? 500 : 20) {
             let container = try await engine.containers.create(scene.configuration(["sleep", "1000"]))
             if endsMeanwhile { try await container.start() }
             async let done = succeeded(count) { number in
                 let archive = try Directory.open(scene.folder).openFile(try PathBytes("given\(number).tar"))
-                try await container.unpack(archive, into: "/")
+                do { try await container.unpack(archive, into: "/") } catch {
+                    Issue.record("\(number): \(error)")
+                    throw error
+                }
             }
             if endsMeanwhile { try await container.kill() }
             #expect(await done == count, "round \(round)")
