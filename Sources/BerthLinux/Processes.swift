@@ -55,11 +55,22 @@ public enum ProcessTable {
     ///   - startTicks: when the process that is meant started. `nil`: the one that has the id now.
     /// - Throws: `ENOENT` or `ESRCH` where there is no such process, or it has ended; `EACCES` to who may not look at it.
     public static func openNamespace(_ kind: String, of id: Int32, startTicks: UInt64? = nil) throws(Errno) -> OwnedDescriptor {
+        try holding(id, startTicks) { () throws(Errno) in try HostFile.open("/proc/\(id)/ns/\(kind)") }
+    }
+
+    /// Holds the root that a process has.
+    ///
+    /// - Throws: as ``openNamespace(_:of:startTicks:)``.
+    public static func openRoot(of id: Int32, startTicks: UInt64) throws(Errno) -> Directory {
+        try holding(id, startTicks) { () throws(Errno) in try Directory.open("/proc/\(id)/root") }
+    }
+
+    private static func holding<Held: ~Copyable>(_ id: Int32, _ startTicks: UInt64?, _ open: () throws(Errno) -> Held) throws(Errno) -> Held {
         do throws(Errno) {
-            let namespace = try HostFile.open("/proc/\(id)/ns/\(kind)")
+            let held = try open()
             // Held before it is believed to be the one: ids are used again.
             if let startTicks, try Self.startTicks(of: id) != startTicks { throw .ESRCH }
-            return namespace
+            return held
         } catch {
             // That is said also of one that is reaped while its file is looked up.
             guard error == .EACCES else { throw error }

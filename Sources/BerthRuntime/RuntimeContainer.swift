@@ -118,7 +118,9 @@ public final class RuntimeContainer: Sendable {
 
     /// The container's root as it is now, through its first process. The descriptor is valid as long as it is held.
     public func openRoot() throws(RuntimeError) -> Directory {
-        do throws(Errno) { return try Directory.open("/proc/\(facts.processID)/root") } catch { throw rootError(error) }
+        do throws(Errno) { return try ProcessTable.openRoot(of: facts.processID, startTicks: facts.startTicks) } catch {
+            throw rootError(error)
+        }
     }
 
     private func rootError(_ error: Errno) -> RuntimeError {
