@@ -26,6 +26,9 @@ struct DeviceDescriptions: Sendable {
         struct Hook: Decodable, Sendable, Hashable {
             var hookName: String
             var path: String
+            var args: [String]?
+            var env: [String]?
+            var timeout: Int?
         }
         var env: [String]?
         var deviceNodes: [Node]?
@@ -86,7 +89,7 @@ struct DeviceDescriptions: Sendable {
 
     /// What a container gets for these names. What is said for all of a kind comes once.
     ///
-    /// - Throws: `invalid` naming those that nobody describes, and hooks, which would have to run programs that the engine does not run.
+    /// - Throws: `invalid` naming those that nobody describes.
     func edits(for names: [String]) throws(ContainerError) -> [Edits] {
         let missing = names.filter { devices[$0] == nil }
         guard missing.isEmpty else {
@@ -96,15 +99,7 @@ struct DeviceDescriptions: Sendable {
         }
         var result: [Edits] = []
         for name in names {
-            for edits in devices[name]?.edits ?? [] where !result.contains(edits) {
-                if let hook = edits.hooks?.first {
-                    throw ContainerError(
-                        .unsupported,
-                        "CDI device injection failed: \(name) asks for the \(hook.hookName) hook '\(hook.path)', and hooks are not supported: take a description without hooks, or mount what it needs with -v and --device"
-                    )
-                }
-                result.append(edits)
-            }
+            for edits in devices[name]?.edits ?? [] where !result.contains(edits) { result.append(edits) }
         }
         return result
     }

@@ -10,6 +10,8 @@ struct ResolvedDevices: Sendable {
     var mounts: [RuntimeSpec.Mount] = []
     var environment: [String] = []
     var groups: [UInt32] = []
+    /// Programs that such devices want run.
+    var hooks: RuntimeSpec.Hooks?
 
     init() {}
 
@@ -110,6 +112,21 @@ struct ResolvedDevices: Sendable {
         for edits in try descriptions.edits(for: names) { try add(edits) }
     }
 
+    private mutating func add(_ described: DeviceDescriptions.Edits.Hook) throws(ContainerError) {
+        let moments: [String: WritableKeyPath<RuntimeSpec.Hooks, [RuntimeSpec.Hook]?>] = [
+            "prestart": \.prestart, "createRuntime": \.createRuntime, "createContainer": \.createContainer,
+            "startContainer": \.startContainer, "poststart": \.poststart, "poststop": \.poststop,
+        ]
+        guard let moment = moments[described.hookName] else {
+            throw ContainerError(.invalid, "CDI device injection failed: '\(described.hookName)' is no moment at which there are hooks")
+        }
+        var hook = RuntimeSpec.Hook(path: described.path)
+        (hook.args, hook.env, hook.timeout) = (described.args, described.env, described.timeout)
+        var all = hooks ?? RuntimeSpec.Hooks()
+        all[keyPath: moment] = (all[keyPath: moment] ?? []) + [hook]
+        hooks = all
+    }
+
     /// Graphics processors, which their maker describes by this name.
     private static func graphics(_ request: DeviceRequest, _ descriptions: DeviceDescriptions) throws(ContainerError) -> [String] {
         let kind = "nvidia.com/gpu"
@@ -141,6 +158,7 @@ struct ResolvedDevices: Sendable {
             if let group = node.gid { device.gid = group }
             append(device, node.permissions ?? "rwm")
         }
+        for hook in edits.hooks ?? [] { try add(hook) }
         for mount in edits.mounts ?? [] {
             guard mount.hostPath.hasPrefix("/"), mount.containerPath.hasPrefix("/") else {
                 throw ContainerError(.invalid, "CDI device injection failed: the mount of '\(mount.hostPath)' needs absolute paths")

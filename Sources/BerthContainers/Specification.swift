@@ -37,6 +37,7 @@ struct SpecificationInput: Sendable {
         spec.root = RuntimeSpec.Root(path: "rootfs", readonly: configuration.readOnlyRoot ? true : nil)
         spec.process = try process(runningAs: user)
         spec.mounts = try allMounts()
+        spec.hooks = devices.hooks
 
         var linux = RuntimeSpec.Linux()
         linux.namespaces = namespaces()

@@ -59,30 +59,51 @@ public struct EncodedPlan: Sendable {
     }
 
     /// Says which step failed and why.
-    func failure(at index: UInt32, errno: Errno, inPreparation: Bool) -> LaunchFailure {
-        let bytes = inPreparation ? preparation : steps
+    ///
+    /// - Parameter said: the reason in words, where there is a better one than the kernel's.
+    func failure(at index: UInt32, errno: Errno, said: String = "", inPreparation: Bool) -> LaunchFailure {
+        let why = said.isEmpty ? "\(errno)" : said
+        guard let (kind, fields) = Self.step(at: index, of: inPreparation ? preparation : steps), let shape = stepShapes[kind] else {
+            return LaunchFailure(stage: .preparation, errnoValue: errno.rawValue, reason: "step \(index) of the launch plan failed: \(why)")
+        }
+        var reader = fields
+        let subject = shape.subject(&reader)
+        let stage: LaunchFailure.Stage =
+            switch berth_step(rawValue: UInt32(kind)) {
+            case BERTH_STEP_EXECUTE: .program
+            case BERTH_STEP_WORKING_DIRECTORY: .workingDirectory
+            default: .preparation
+            }
+        return LaunchFailure(
+            stage: stage, errnoValue: errno.rawValue, reason: "cannot \(shape.words)\(subject.isEmpty ? "" : " '\(subject)'"): \(why)")
+    }
+
+    private static func step(at index: UInt32, of bytes: [UInt8]) -> (kind: UInt16, fields: PlanReader)? {
         var offset = 0
         var remaining = index
-        while offset < bytes.count, let (kind, fields) = try? PlanReader.step(of: bytes, at: offset) {  // checked before: it does not fail
-            if remaining > 0 {
-                remaining -= 1
-                offset = fields.end
-                continue
-            }
-            guard let shape = stepShapes[kind] else { break }
-            var reader = fields
-            let subject = shape.subject(&reader)
-            let stage: LaunchFailure.Stage =
-                switch berth_step(rawValue: UInt32(kind)) {
-                case BERTH_STEP_EXECUTE: .program
-                case BERTH_STEP_WORKING_DIRECTORY: .workingDirectory
-                default: .preparation
-                }
-            return LaunchFailure(
-                stage: stage, errnoValue: errno.rawValue, reason: "cannot \(shape.words)\(subject.isEmpty ? "" : " '\(subject)'"): \(errno)"
-            )
+        while offset < bytes.count, let step = try? PlanReader.step(of: bytes, at: offset) {  // checked before: it does not fail
+            if remaining == 0 { return step }
+            remaining -= 1
+            offset = step.fields.end
         }
-        return LaunchFailure(stage: .preparation, errnoValue: errno.rawValue, reason: "step \(index) of the launch plan failed: \(errno)")
+        return nil
+    }
+
+    /// Runs the hook of a step that the child has come to, for the child.
+    func runHook(at index: UInt32, for process: Int32) throws(LaunchFailure) {
+        guard let (kind, fields) = Self.step(at: index, of: steps), kind == UInt16(BERTH_STEP_HOOK.rawValue) else {
+            throw failure(at: index, errno: .EINVAL, inPreparation: false)
+        }
+        var said = [UInt8](repeating: 0, count: 1024)
+        let result = unsafe steps.withUnsafeBufferPointer { steps in
+            unsafe said.withUnsafeMutableBytes { said in
+                unsafe berth_perform_hook(
+                    steps.baseAddress! + fields.offset, process, said.baseAddress?.assumingMemoryBound(to: CChar.self), said.count)
+            }
+        }
+        guard result != 0 else { return }
+        let error = Errno.current
+        throw failure(at: index, errno: error, said: String(decoding: said.prefix { $0 != 0 }, as: UTF8.self), inPreparation: false)
     }
 }
 
@@ -129,6 +150,11 @@ private let stepShapes: [UInt16: StepShape] = Dictionary(
         (BERTH_STEP_LOOPBACK_UP, shape([], "set the loopback interface up")),
         (BERTH_STEP_PROPAGATION, shape([.number], "set the propagation of mounts")),
         (BERTH_STEP_ATTACH_ROOT, shape([], "attach the root file system")),
+        (BERTH_STEP_ATTACH_ROOT_AT, shape([.string], "attach the root file system at", subject: 0)),
+        (
+            BERTH_STEP_HOOK,
+            shape([.number, .string, .string, .strings, .strings, .string, .string, .number], "run the hook", subject: 1)
+        ),
         (BERTH_STEP_MOUNT, shape([.string, .string, .string, .number, .string], "mount", subject: 2)),
         (BERTH_STEP_BIND, shape([.string, .string, .number, .number, .number], "bind", subject: 0)),
         (BERTH_STEP_BIND_BENEATH, shape([.string, .string, .string, .number, .number, .number], "bind the subpath", subject: 1)),

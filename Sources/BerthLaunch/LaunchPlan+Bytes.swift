@@ -82,6 +82,16 @@ struct PlanWriter {
             number(flags)
             return BERTH_STEP_PROPAGATION
         case .attachRoot: return BERTH_STEP_ATTACH_ROOT
+        case .attachRootAt(let path):
+            string(path)
+            return BERTH_STEP_ATTACH_ROOT_AT
+        case .hook(let hook):
+            number(hook.isOutside ? 1 : 0)
+            for text in [hook.name, hook.path] { string(text) }
+            for list in [hook.arguments, hook.environment] { strings(list) }
+            for text in [hook.stateBeforeProcess, hook.stateAfterProcess] { string(text) }
+            number(UInt64(max(0, hook.milliseconds)))
+            return BERTH_STEP_HOOK
         case .mount(let type, let source, let target, let flags, let data):
             for text in [type, source, target] { string(text) }
             number(flags)

@@ -20,6 +20,10 @@ public enum LaunchStep: Hashable, Sendable {
     case propagation(flags: UInt64)
     /// Moves the root mount in, on top of the present root.
     case attachRoot
+    /// Moves the root mount in, to a directory of the host's: hooks find it there.
+    case attachRootAt(String)
+    /// Runs a program, and waits for it.
+    case hook(LaunchHook)
     /// Mounts a file system; the target is made where missing.
     case mount(type: String, source: String, target: String, flags: UInt64, data: String)
     /// Binds a path of the host's; the target is made where missing. `attributes` are mount_setattr(2)'s.

@@ -30,7 +30,7 @@ public enum PlanPerformer {
     ) throws(LaunchFailure) -> LaunchedProcess {
         var slots = berth_slots(
             root: -1, target: -1, standard: (-1, -1, -1), terminal: -1, channel: -1, root_directory: -1, namespace_root: -1,
-            init: -1, empty: -1, is_child: 0, file_limit: fileLimit ?? 0)
+            init: -1, empty: -1, is_child: 0, step: 0, file_limit: fileLimit ?? 0)
         if root != nil { slots.root = root!.withRawDescriptor { $0 } }
         if target != nil { slots.target = target!.withRawDescriptor { $0 } }
         var failed: UInt32 = 0
@@ -64,18 +64,31 @@ public enum PlanPerformer {
             while true {
                 var answer = try answers.receive(waiting: true)
                 if answer.bytes.count < 8 { return }
-                let step = Self.number(answer.bytes, at: 0)
-                if step == UInt32.max {
-                    terminal = answer.takeDescriptor()
-                } else {
-                    var status: CInt = 0
-                    unsafe waitpid(process.id, &status, 0)
+                switch Self.number(answer.bytes, at: 0) {
+                case BERTH_CHILD_TERMINAL: terminal = answer.takeDescriptor()
+                case BERTH_CHILD_HOOK:
+                    do { try plan.runHook(at: Self.number(answer.bytes, at: 4), for: process.id) } catch {
+                        try? process.signal(SIGKILL)  // it may have ended meanwhile
+                        Self.reap(process)
+                        throw error
+                    }
+                    // One that has ended meanwhile is told of by the next message, or by there being none.
+                    try? answers.send([0])
+                case let step:
+                    Self.reap(process)
                     throw plan.failure(
-                        at: step, errno: Errno(rawValue: Int32(bitPattern: Self.number(answer.bytes, at: 4))), inPreparation: false)
+                        at: step, errno: Errno(rawValue: Int32(bitPattern: Self.number(answer.bytes, at: 4))),
+                        said: String(decoding: answer.bytes.dropFirst(8), as: UTF8.self), inPreparation: false)
                 }
             }
         }
         return pipes.launched(process, terminal)
+    }
+
+    /// Waits for the end of a child that is about to come.
+    private static func reap(_ process: borrowing ProcessHandle) {
+        var status: CInt = 0
+        unsafe waitpid(process.id, &status, 0)
     }
 
     private static func clone(_ plan: borrowing EncodedPlan, _ cgroup: borrowing OwnedDescriptor?, _ slots: inout berth_slots) throws(Errno)

@@ -65,7 +65,8 @@ public enum ProcessTable {
         try holding(id, startTicks) { () throws(Errno) in try Directory.open("/proc/\(id)/root") }
     }
 
-    private static func holding<Held: ~Copyable>(_ id: Int32, _ startTicks: UInt64?, _ open: () throws(Errno) -> Held) throws(Errno) -> Held {
+    private static func holding<Held: ~Copyable>(_ id: Int32, _ startTicks: UInt64?, _ open: () throws(Errno) -> Held) throws(Errno) -> Held
+    {
         do throws(Errno) {
             let held = try open()
             // Held before it is believed to be the one: ids are used again.

@@ -15,6 +15,33 @@ extension RuntimeSpec: Codable, OpenObject {
     public func encode(to encoder: any Encoder) throws { try write(to: encoder) }
 }
 
+extension RuntimeSpec.Hooks: Codable, OpenObject {
+    static var blank: Self { Self() }
+    static var members: [Member<Self>] {
+        [
+            .optional("prestart", \.prestart), .optional("createRuntime", \.createRuntime), .optional("createContainer", \.createContainer),
+            .optional("startContainer", \.startContainer), .optional("poststart", \.poststart), .optional("poststop", \.poststop),
+        ]
+    }
+    /// Decodes; members that are not known are kept.
+    public init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
+    /// Encodes, with the members that were not known.
+    public func encode(to encoder: any Encoder) throws { try write(to: encoder) }
+}
+
+extension RuntimeSpec.Hook: Codable, OpenObject {
+    static var blank: Self { Self(path: "") }
+    static var members: [Member<Self>] {
+        [
+            .required("path", \.path), .optional("args", \.args), .optional("env", \.env), .optional("timeout", \.timeout),
+        ]
+    }
+    /// Decodes; members that are not known are kept.
+    public init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
+    /// Encodes, with the members that were not known.
+    public func encode(to encoder: any Encoder) throws { try write(to: encoder) }
+}
+
 extension RuntimeSpec.Process: Codable, OpenObject {
     static var blank: Self { Self(args: []) }
     static var members: [Member<Self>] {

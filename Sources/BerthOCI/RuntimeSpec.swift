@@ -13,8 +13,8 @@ public struct RuntimeSpec: Hashable, Sendable {
     public var domainname: String?
     /// Mounts, in order.
     public var mounts: [Mount]?
-    /// Programs to run around the container's life, as they came.
-    public var hooks: JSONValue?
+    /// Programs to run at moments of the container's life.
+    public var hooks: Hooks?
     /// Words for tools and people.
     public var annotations: [String: String]?
     /// What Linux alone has.
@@ -27,6 +27,44 @@ public struct RuntimeSpec: Hashable, Sendable {
 
     /// What the document says and nobody here understands, as `linux.intelRdt` or `mounts[2].uidMappings`: it is kept, and not performed.
     public var unknownMembers: [String] { unknownMembers(in: "") }
+
+    /// Programs to run at moments of the container's life, in order.
+    public struct Hooks: Hashable, Sendable {
+        /// As ``createRuntime``, and before it (deprecated).
+        public var prestart: [Hook]?
+        /// In the host's namespaces, when the container's are there and its root has not been changed.
+        public var createRuntime: [Hook]?
+        /// In the container's namespaces, before its root is changed: programs are the host's.
+        public var createContainer: [Hook]?
+        /// In the container, before its program is executed.
+        public var startContainer: [Hook]?
+        /// In the host's namespaces, after that.
+        public var poststart: [Hook]?
+        /// In the host's namespaces, when the container has been removed.
+        public var poststop: [Hook]?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
+
+        /// None.
+        public init() {}
+    }
+
+    /// A program to run.
+    public struct Hook: Hashable, Sendable {
+        /// Absolute.
+        public var path: String
+        /// All arguments, the program's name among them.
+        public var args: [String]?
+        /// `NAME=value`: all of its environment.
+        public var env: [String]?
+        /// After how many seconds it has failed.
+        public var timeout: Int?
+        /// The rest, kept as it came.
+        public var unknown = UnknownFields()
+
+        /// A program without arguments.
+        public init(path: String) { self.path = path }
+    }
 
     /// A process to start.
     public struct Process: Hashable, Sendable {

@@ -24,6 +24,9 @@ public struct LaunchInput: Sendable {
     public var filter: [UInt8]?
     /// What the machine's control groups can limit.
     public var abilities = CgroupAbilities()
+    /// Where hooks find the specification as `config.json`, and the container's root, mounted at `rootfs`: a directory of the host's, which has both names if
+    /// the specification has hooks.
+    public var bundle = ""
     /// Whether process 1 is a program of ours that has the command as its child, hands signals on to it, and reaps what is left to it.
     public var hasInit = false
 
@@ -48,7 +51,7 @@ extension LaunchPlan {
     /// Compiles a specification. Pure: the same input gives the same plan.
     ///
     /// - Throws: ``RuntimeError`` with `invalid` for what cannot be, `unsupported` for what does not exist here: user namespaces, time
-    ///   namespaces, hooks.
+    ///   namespaces, hooks after the start.
     public static func compile(_ input: LaunchInput) throws(RuntimeError) -> LaunchPlan {
         try PlanCompiler(input: input).plan()
     }
@@ -75,7 +78,7 @@ private struct PlanCompiler {
 
     func plan() throws(RuntimeError) -> LaunchPlan {
         let process = try process()
-        if spec.hooks != nil { throw RuntimeError(.unsupported, "hooks are not supported") }
+        let hooks = try HookSteps(of: input)
         if linux.uidMappings != nil || linux.gidMappings != nil { throw RuntimeError(.unsupported, "user namespaces are not supported") }
         var made: NamespaceKinds = []
         var (joined, processes): ([LaunchStep], [LaunchStep]) = ([], [])
@@ -100,20 +103,20 @@ private struct PlanCompiler {
             steps.append(.writeFile(path: "/proc/sys/" + name.split(separator: ".").joined(separator: "/"), contents: value))
         }
         if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
-        steps += [.propagation(flags: try rootPropagation()), .attachRoot]
+        steps += [.propagation(flags: try rootPropagation()), hooks.isEmpty ? .attachRoot : .attachRootAt("\(input.bundle)/rootfs")]
         for mount in spec.mounts ?? [] { steps += try self.mount(mount) }
         // A /dev of the host's stays as it is.
         if !(spec.mounts ?? []).contains(where: { $0.destination == "/dev" && $0.type == "bind" }) { steps += try devices() + deviceLinks }
         // Docker makes a missing working directory.
         steps.append(.directory(path: process.cwd, permissions: 0o755, userID: 0, groupID: 0))
         if process.terminal == true { steps.append(terminal(process, bindsConsole: true)) }
-        steps.append(.pivotRoot)
+        steps += hooks.beforeRoot + [.pivotRoot]
         if let name = spec.hostname { steps.append(.hostname(name)) }
         if let name = spec.domainname { steps.append(.domainname(name)) }
         for path in linux.readonlyPaths ?? [] { steps.append(.readOnly(path)) }
         for path in linux.maskedPaths ?? [] { steps.append(.mask(path)) }
         if spec.root?.readonly == true { steps.append(.rootReadOnly) }
-        steps += try become(process)
+        steps += try become(process, after: hooks.beforeProgram)
         return LaunchPlan(
             preparation: try preparation() + processes, namespaces: made.subtracting(.cgroup),
             cgroup: input.cgroups.unified.map { "\($0)/\(input.cgroupPath)" },
@@ -375,7 +378,8 @@ private struct PlanCompiler {
         .makeTerminal(rows: process.consoleSize?.height ?? 0, columns: process.consoleSize?.width ?? 0, bindsConsole: bindsConsole)
     }
 
-    private func become(_ process: RuntimeSpec.Process) throws(RuntimeError) -> [LaunchStep] {
+    /// - Parameter hooks: what comes right before the program.
+    private func become(_ process: RuntimeSpec.Process, after hooks: [LaunchStep] = []) throws(RuntimeError) -> [LaunchStep] {
         var steps: [LaunchStep] = [.keyring("_ses.\(input.id)")]
         for limit in process.rlimits ?? [] {
             guard let resource = ResourceLimitName.number(of: limit.type) else {
@@ -407,6 +411,7 @@ private struct PlanCompiler {
             steps.append(.noNewPrivileges)
             if let filter { steps.append(filter) }
         }
+        steps += hooks
         let environment = process.env ?? []
         // As Docker's is called: whoever looks for it finds it.
         if input.hasInit {

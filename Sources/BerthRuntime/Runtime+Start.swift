@@ -2,6 +2,7 @@ public import BerthLaunch
 public import BerthLinux
 public import BerthOCI
 public import BerthReactor
+internal import FoundationEssentials
 internal import Synchronization
 
 /// A monitor that has a container's root mounted, and has started nothing yet.
@@ -143,6 +144,7 @@ extension Runtime {
         }
         var input = try input(id: id, try start.specification(parts.root), hasInput: start.input != .none)
         input.hasInit = start.hasInit
+        if input.specification.hooks != nil { try writeBundle(of: input) }
         let plan = try HostFile.inMemory(named: "plan", try LaunchPlan.compile(input).encoded())
         // Its executions have the command alone.
         input.hasInit = false
@@ -167,6 +169,16 @@ extension Runtime {
         let facts = ContainerFacts(
             id: id, stateDirectory: monitor.preparation.stateDirectory, processID: process, startTicks: ticks, startedAt: at)
         return Launched(facts: facts, input: input, socket: SocketHolder(parts.socket), streams: streams)
+    }
+
+    /// What hooks find: the specification, and the directory where they see the container's root, which is mounted there for them alone.
+    private func writeBundle(of input: LaunchInput) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let bytes = Array(try encoder.encode(input.specification))
+        let bundle = try Directory.open(input.bundle)
+        try unsafe bundle.replaceFile("config.json", with: bytes.span.bytes, durability: .none)
+        try bundle.makeDirectory("rootfs", permissions: 0o700)
     }
 
     /// Where the kernel counts what it killed for want of memory; empty where it does not.

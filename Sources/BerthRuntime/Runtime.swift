@@ -161,6 +161,7 @@ public final class Runtime: Sendable {
             hasInput: hasInput, hasKernelCore: HostFile.exists("/proc/kcore"),
             hardLimits: hardLimits, filter: try filters.filter(for: specification.linux?.seccomp))
         input.abilities = abilities
+        input.bundle = "\(configuration.execRoot)/containers/\(id)"
         return input
     }
 

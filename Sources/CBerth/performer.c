@@ -2,6 +2,7 @@
 #include "performer.h"
 
 #include "init.h"
+#include "lifecycle.h"
 #include "places.h"
 
 #include <errno.h>
@@ -183,7 +184,7 @@ static int join_keyring(const char *name) {
 }
 
 static int send_descriptor(int channel, int descriptor) {
-    uint32_t kind[2] = {UINT32_MAX, 0};
+    uint32_t kind[2] = {BERTH_CHILD_TERMINAL, 0};
     struct iovec part = {kind, sizeof kind};
     union {
         struct cmsghdr header;
@@ -362,7 +363,7 @@ static int reset_dispositions(void) {
     return 0;
 }
 
-static int reset_signals(void) {
+int berth_reset_signals(void) {
     if (reset_dispositions() < 0) return -1;
     sigset_t none;
     sigemptyset(&none);
@@ -410,7 +411,7 @@ static int become_init(struct berth_slots *slots, struct fields *f) {
 static int execute(struct fields *f) {
     if (read_arguments(f) < 0) return -1;
     const char *search = string(f);
-    if (reset_signals() < 0) return -1;
+    if (berth_reset_signals() < 0) return -1;
     if (strchr(arguments[0], '/')) return execve(arguments[0], arguments, environment);
     int error = ENOENT;
     for (;;) {
@@ -436,6 +437,38 @@ static int execute(struct fields *f) {
     return -1;
 }
 
+// ---- Hooks
+
+// Why the present step failed, where errno does not say it.
+static char reason[1024];
+
+int berth_perform_hook(const uint8_t *step, int process, char *said, size_t size) {
+    struct fields f = {step};
+    (void)number(&f);
+    (void)string(&f);
+    struct berth_lifecycle_hook hook = {.arguments = arguments, .environment = environment, .process = process};
+    hook.path = string(&f);
+    if (read_arguments(&f) < 0) return -1;
+    hook.before = bytes(&f, &hook.before_size);
+    hook.after = bytes(&f, &hook.after_size);
+    hook.milliseconds = number(&f);
+    *said = 0;
+    return berth_run_lifecycle_hook(&hook, said, size);
+}
+
+static int hook_step(struct berth_slots *slots, struct fields *f) {
+    const uint8_t *start = f->next;
+    if (number(f) == 0) return berth_perform_hook(start, getpid(), reason, sizeof reason);
+    uint32_t request[2] = {BERTH_CHILD_HOOK, slots->step};
+    if (send(slots->channel, request, sizeof request, MSG_NOSIGNAL) < 0) return -1;
+    char answer;
+    ssize_t count;
+    do count = recv(slots->channel, &answer, sizeof answer, 0);
+    while (count < 0 && errno == EINTR);
+    if (count == 0) errno = EPIPE;
+    return count > 0 ? 0 : -1;
+}
+
 static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
     switch (kind) {
     case BERTH_STEP_HOST_DIRECTORY: return mkdir(string(f), 0755) < 0 && errno != EEXIST ? -1 : 0;
@@ -457,7 +490,9 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
     case BERTH_STEP_UNSHARE: return unshare((int)number(f));
     case BERTH_STEP_LOOPBACK_UP: return loopback_up();
     case BERTH_STEP_PROPAGATION: return berth_set_propagation(slots, number(f));
-    case BERTH_STEP_ATTACH_ROOT: return berth_attach_root(slots);
+    case BERTH_STEP_ATTACH_ROOT: return berth_attach_root(slots, "/");
+    case BERTH_STEP_ATTACH_ROOT_AT: return berth_attach_root(slots, string(f));
+    case BERTH_STEP_HOOK: return hook_step(slots, f);
     case BERTH_STEP_MOUNT: {
         const char *type = string(f), *source = string(f), *target = string(f);
         uint64_t flags = number(f);
@@ -559,6 +594,7 @@ int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, 
     int result = 0;
     struct written last = {NULL, -1};
     for (uint32_t index = 0; offset < size && result == 0; index++) {
+        slots->step = index;
         uint16_t kind;
         uint32_t length;
         memcpy(&kind, steps + offset, sizeof kind);
@@ -619,15 +655,20 @@ int berth_clone_and_perform(uint64_t namespaces, int cgroup, const uint8_t *step
     if (child != 0) return (int)child;
 
     slots->is_child = 1;
-    uint32_t answer[2] = {0, 0};
+    struct {
+        uint32_t step, error;
+        char reason[sizeof reason];
+    } answer = {0, 0, ""};
     umask(0022);
     close_all_but(slots);
     // Nothing can be wrong with a limit that was in force before.
     if (slots->file_limit) (void)limit_files(slots->file_limit);
-    berth_perform(steps, size, slots, &answer[0]);
-    answer[1] = (uint32_t)errno;
+    berth_perform(steps, size, slots, &answer.step);
+    answer.error = (uint32_t)errno;
+    size_t length = strlen(reason);
+    memcpy(answer.reason, reason, length);
     // Nobody may be listening any more; the exit status is the other way to be heard.
-    (void)!send(slots->channel, answer, sizeof answer, MSG_NOSIGNAL);
+    (void)!send(slots->channel, &answer, 2 * sizeof(uint32_t) + length, MSG_NOSIGNAL);
     _exit(127);
 }
 

@@ -99,7 +99,7 @@ static int open_parent(const struct berth_slots *slots, const char *path, const 
     return berth_open_or_create(slots, folder, 1, 0755);
 }
 
-static void number_text(char *end_of_text, unsigned int value, const char **start) {
+void berth_number_text(char *end_of_text, unsigned int value, const char **start) {
     *end_of_text = 0;
     do {
         *--end_of_text = (char)('0' + value % 10);
@@ -112,7 +112,7 @@ static void number_text(char *end_of_text, unsigned int value, const char **star
 static void descriptor_path(char path[40], int descriptor) {
     char digits[16];
     const char *start;
-    number_text(digits + 15, (unsigned int)descriptor, &start);
+    berth_number_text(digits + 15, (unsigned int)descriptor, &start);
     strcpy(path, "/proc/self/fd/");
     strcat(path, start);
 }
@@ -141,9 +141,9 @@ int berth_set_propagation(struct berth_slots *slots, uint64_t flags) {
     return berth_close_keeping_errno(here, result);
 }
 
-int berth_attach_root(struct berth_slots *slots) {
-    // On top of the present root: no directory has to be made for it, and pivot_root takes the two apart again.
-    if (syscall(SYS_move_mount, slots->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) return -1;
+int berth_attach_root(struct berth_slots *slots, const char *place) {
+    // On top of the present root no directory has to be made for it, and pivot_root takes the two apart again.
+    if (syscall(SYS_move_mount, slots->root, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) < 0) return -1;
     slots->root_directory = slots->root;
     return 0;
 }

@@ -25,8 +25,11 @@ import Testing
             effective: CapabilitySet(rawValue: 1), permitted: CapabilitySet(), inheritable: CapabilitySet(), ambient: CapabilitySet()),
         .noNewPrivileges, .seccomp(program: [0, 0, 0], flags: 1), .workingDirectory("/w"), .umask(0o22), .oomScore(-500),
         .initFile, .bindFrom(namespace: "/n", source: "/dev/shm", target: "/t", attributes: 14),
-        .becomeInit(arguments: ["/sbin/docker-init", "--", "a"], environment: ["A=b"]),
+        .becomeInit(arguments: ["/sbin/docker-init", "--", "a"], environment: ["A=b"]), .attachRootAt("/r"), .hook(hook),
     ]
+    static let hook = LaunchHook(
+        name: "n", path: "/p", arguments: ["a"], environment: ["b"], stateBeforeProcess: "{", stateAfterProcess: "}", milliseconds: 1,
+        isOutside: true)
     static let program = LaunchStep.execute(arguments: ["/bin/sh", ""], environment: ["A=b"], searchPath: "/bin")
 
     static var whole: LaunchPlan {
@@ -63,6 +66,9 @@ import Testing
         #expect(
             LaunchPlan.encode([.bindFrom(namespace: "a", source: "b", target: "c", attributes: 1)])
                 == [43, 0, 0, 0, 38, 0, 0, 0] + string("a") + string("b") + string("c") + one)
+        #expect(LaunchPlan.encode([.attachRootAt("a")]) == [45, 0, 0, 0, 10, 0, 0, 0] + string("a"))
+        let words = one + string("n") + string("/p") + one + string("a") + one + string("b") + string("{") + string("}")
+        #expect(LaunchPlan.encode([.hook(Self.hook)]) == [46, 0, 0, 0, UInt8(words.count + 8), 0, 0, 0] + words + one)
     }
 
     @Test func theBytesOfAPlaceBelowAnotherAreThese() {

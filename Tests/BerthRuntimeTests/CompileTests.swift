@@ -83,6 +83,38 @@ struct CompileTests {
         #expect(try index(of: "oomScore", in: execution) < index(of: "enterProcess", in: execution))
     }
 
+    @Test(
+        "Hooks run when the mounts are there and the root is the host's, and right before the program; their root lies where they find it")
+    func hooks() throws {
+        var wanted = RuntimeSpec.Hooks()
+        func hook(_ path: String) -> [RuntimeSpec.Hook] { [RuntimeSpec.Hook(path: path)] }
+        (wanted.createContainer, wanted.createRuntime) = (hook("/inside"), hook("/outside"))
+        (wanted.prestart, wanted.startContainer) = (hook("/first"), hook("/last"))
+        wanted.createContainer?[0].timeout = 7
+        var input = LaunchInput(
+            specification: Self.specification {
+                $0.hooks = wanted
+                $0.annotations = ["a": "b"]
+            }, id: "id", cgroups: Self.cgroups, cgroupPath: "parent/id", cgroupParent: "parent", hasInput: false, hasKernelCore: false,
+            hardLimits: [:], filter: [6, 0, 0, 0, 0, 0, 255, 127])
+        input.bundle = "/run/x"
+        let plan = try LaunchPlan.compile(input)
+        let found = plan.steps.enumerated().compactMap { index, step -> (index: Int, hook: LaunchHook)? in
+            if case .hook(let hook) = step { (index, hook) } else { nil }
+        }
+        #expect(found.map(\.hook.name) == ["prestart /first", "createRuntime /outside", "createContainer /inside", "startContainer /last"])
+        #expect(
+            found.map(\.hook.isOutside) == [true, true, false, false]
+                && found.map(\.hook.milliseconds) == [120_000, 120_000, 7000, 120_000])
+        let root = try index(of: "pivotRoot", in: plan)
+        #expect(found.map(\.index) == [root - 3, root - 2, root - 1, plan.steps.count - 2])
+        #expect(plan.steps.contains(.attachRootAt("/run/x/rootfs")) && !plan.steps.contains(.attachRoot))
+        #expect(
+            found[0].hook.stateBeforeProcess + "7" + found[0].hook.stateAfterProcess
+                == #"{"pid":7,"annotations":{"a":"b"},"bundle":"/run/x","id":"id","ociVersion":"1.2.0","status":"creating"}"#)
+        #expect(found[3].hook.stateAfterProcess.contains(#""status":"created""#))
+    }
+
     @Test("Groups are joined before the namespace is made that shows them as roots")
     func groups() throws {
         let plan = try Self.compile(Self.specification())

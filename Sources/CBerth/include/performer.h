@@ -49,6 +49,9 @@ enum berth_step {
     BERTH_STEP_INIT = 42,             // arguments and environment to show: this process becomes INIT_FILE's program, and its child goes on with the steps
     BERTH_STEP_BIND_FROM = 43,        // path of a mount namespace, source there, target, attributes set: a directory, without the mounts below
     BERTH_STEP_BIND_BENEATH = 44,     // source directory, or empty for what is mounted at the target; path below it, target; then as BIND
+    BERTH_STEP_ATTACH_ROOT_AT = 45,   // path: moves the slot ROOT there, where whoever sees the host's files finds it; then as ATTACH_ROOT
+    BERTH_STEP_HOOK = 46,             // 1: the parent runs it, the child waits; its name, path, arguments, environment, what it reads before and after the
+                                      // process's number, milliseconds that it may take
 };
 
 /// What the steps may refer to. -1: not there.
@@ -63,6 +66,7 @@ struct berth_slots {
     int init;            // set by INIT_FILE
     int empty;           // set by MASK
     int is_child;
+    uint32_t step;       // set by the performing: the index of the present step
     uint64_t file_limit; // how many descriptors the child may have, where the plan has nothing else; 0: as many as its parent
 };
 
@@ -72,9 +76,17 @@ int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, 
 /// Clones a child that performs `steps`, the last of which executes a program.
 ///
 /// Returns the child's pid (its pidfd in `*pidfd`), or -1 with errno. The child says what failed by a message of
-/// two 32-bit numbers, step and errno, on `slots->channel`, and ends; the channel's end without a message is success.
+/// two 32-bit numbers, step and errno, and perhaps the reason, on `slots->channel`, and ends; the channel's end without a message is success.
 /// `cgroup` is a cgroup v2 directory to be born in, or -1.
 int berth_clone_and_perform(uint64_t namespaces, int cgroup, const uint8_t *steps, size_t size, struct berth_slots *slots, int *pidfd);
+
+/// The first number of messages from the child: a terminal's master comes with it; the parent is to run the hook of the step that the second number is the
+/// index of, and to send back anything.
+static const uint32_t BERTH_CHILD_TERMINAL = 0xffffffffu;
+static const uint32_t BERTH_CHILD_HOOK = 0xfffffffeu;
+
+/// Runs the hook of a step, of which these are the fields, for this process. 0, or -1 with errno; if `said` is not empty then, it is the reason.
+int berth_perform_hook(const uint8_t *fields, int process, char *said, size_t size);
 
 /// setns(2).
 int berth_setns(int descriptor, int types);
