@@ -304,7 +304,8 @@ extension ContainerStore {
     }
 
     private static func makeTarget(_ path: String, isDirectory: Bool, in root: borrowing Directory) throws(Errno) {
-        let names = try PathBytes(path).components
+        // A start makes what is missing also where a link leads to.
+        let names = try CopyPath.followed(try PathBytes(path).components, in: root)
         for end in names.indices {
             let way = try CopyPath.joined(names[...end])
             do throws(Errno) {

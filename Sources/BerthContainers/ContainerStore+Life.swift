@@ -69,6 +69,9 @@ extension ContainerStore {
         // What is just being copied into its layer is brought to its end.
         while let copying = object.copyHold.pending { _ = await copying.value() }
         let document = object.document
+        let memories = memories(of: document)
+        if !memories.isEmpty { try await memoryClaims.hold(memories) }
+        defer { memoryClaims.release(memories) }
         let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
             try requireStillLayers(document)

@@ -173,6 +173,7 @@ extension ContainerStore {
                     sources.volumes[name] = try await object.lane.run { () throws(VolumeError) in try source.resolved() }
                 } catch { throw ContainerError(error) }
                 try await checkSource(sources.volumes[name], of: name, object)
+                sources.memories[mount.target] = try await mountedMemory(of: mount, among: mounts, sources.volumes[name], object)
             }
             guard mount.kind == .image else { continue }
             guard let layer = mount.imageLayer else {
@@ -224,17 +225,6 @@ extension ContainerStore {
                     )
                 }
             }
-        case .fileSystem(let type, _, _) where ["tmpfs", "ramfs"].contains(type):
-            // Each mount of it is another memory: two containers would each see their own, and take it for the other's.
-            let others = services.volumes.users(of: name).filter { id in
-                guard id != object.id, let other = index.withLock({ $0.containers[id] }) else { return false }
-                return other.state.withLock { $0.lifecycle.isRunning }
-            }
-            guard let other = others.first else { return }
-            throw ContainerError(
-                .conflict,
-                "volume \(name) is memory (\(type)), which one running container can have at a time: container \(other.prefix(12)) has it. Mount a directory of the host's that is on a tmpfs to share one"
-            )
         case .directory, .fileSystem, nil: break
         }
     }

@@ -66,6 +66,7 @@ public final class ContainerStore: Sendable {
     let documents: ContainerDocuments
     let index = Mutex(Index())
     let networkTurns = NetworkTurns()
+    let memoryClaims = MemoryClaims()
     let isPruning = Atomic<Bool>(false)
     /// By shared sandboxes.
     let keepers = Mutex<[String: Keeper]>([:])

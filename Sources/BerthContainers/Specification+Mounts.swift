@@ -1,10 +1,13 @@
 internal import BerthOCI
+internal import BerthRuntime
 internal import BerthVolumes
 
 /// Where what a container mounts is found, beside what its mounts say themselves.
-struct MountSources: Sendable, Hashable {
+struct MountSources: Sendable {
     /// By the volume's name.
     var volumes: [String: VolumeSource] = [:]
+    /// Where volumes that are memory are mounted already, by the mount's place.
+    var memories: [String: MountedMemory] = [:]
     /// The directories of an image's layers, the uppermost first, by the mount's place.
     var images: [String: [String]] = [:]
 }
@@ -28,6 +31,10 @@ extension ContainerMount {
                 mount.options? += options.filter { $0 != "bind" && $0 != "rbind" && $0 != "rw" }
                 return mount
             case .fileSystem(let type, let device, let options):
+                if let memory = sources.memories[target] {
+                    let words = ["bind", "\(MountWord.namespace)\(memory.namespace?.path ?? "")"] + (readOnly ? ["ro"] : [])
+                    return RuntimeSpec.Mount(destination: target, type: "bind", source: memory.place, options: words + beneath)
+                }
                 return RuntimeSpec.Mount(
                     destination: target, type: type, source: device,
                     options: options + (readOnly ? [MountWord.readOnlyView] : []) + beneath)
@@ -72,6 +79,8 @@ extension ContainerMount {
 enum MountWord {
     /// What of it is mounted: a path below its root.
     static let beneath = "X-berth.beneath="
+    /// Where the source of a bind is: in that mount namespace, or, if there is no more, in the container's own root.
+    static let namespace = "x-berth.namespace="
     /// The mount is read-only, and the file system is not.
     static let readOnlyView = "X-berth.ro"
 }

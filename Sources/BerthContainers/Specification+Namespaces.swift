@@ -29,7 +29,7 @@ struct JoinedNamespaces: Sendable {
             return [RuntimeSpec.Mount(destination: "/dev/shm", type: "bind", source: "/dev/shm", options: ["rbind", "rprivate"] + safe)]
         case .container:
             guard let mounts else { return [] }
-            let options = ["bind", "x-berth.namespace=\(mounts.path)"] + safe
+            let options = ["bind", "\(MountWord.namespace)\(mounts.path)"] + safe
             return [RuntimeSpec.Mount(destination: "/dev/shm", type: "bind", source: "/dev/shm", options: options)]
         case .default, .private, .shareable:
             return [

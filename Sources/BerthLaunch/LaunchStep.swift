@@ -83,7 +83,8 @@ public enum LaunchStep: Hashable, Sendable {
     /// This process becomes the program that ``initFile`` has made, and its child goes on with the steps: process 1 hands signals on to it, reaps
     /// what is left to it, and ends as it ends. Arguments and environment are for show.
     case becomeInit(arguments: [String], environment: [String])
-    /// Binds a directory of another mount namespace, which a file names, without the mounts below it; the target is made where missing.
+    /// Binds a directory of another mount namespace, which a file names, or, if that is empty, one beneath the root, without the mounts below it; the target
+    /// is made where missing.
     case bindFrom(namespace: String, source: String, target: String, attributes: UInt64)
     /// Executes a program; one without a slash is looked up in `searchPath`.
     case execute(arguments: [String], environment: [String], searchPath: String)

@@ -288,7 +288,8 @@ private struct PlanCompiler {
             }
             if let space = options.data.first(where: { $0.hasPrefix(MountOptions.namespacePrefix) }) {
                 let path = String(space.dropFirst(MountOptions.namespacePrefix.count))
-                return [.bindFrom(namespace: path, source: source, target: mount.destination, attributes: options.attributes)]
+                let whole = LaunchStep.bindFrom(namespace: path, source: source, target: mount.destination, attributes: options.attributes)
+                return [whole] + (options.beneath.isEmpty ? [] : [beneath(options, of: "", at: mount.destination)])
             }
             guard options.beneath.isEmpty else { return [beneath(options, of: source, at: mount.destination)] }
             return [

@@ -11,7 +11,7 @@ struct MountOptions {
     /// What is for the file system itself.
     var data: [String] = []
 
-    /// Begins the option of a bind mount whose source is of another mount namespace, which the rest of it leads to.
+    /// Begins the option of a bind mount whose source is of another mount namespace, which the rest of it leads to; with no rest, of the container's own root.
     static let namespacePrefix = "x-berth.namespace="
     /// Whether the attributes are for the mounts below as well.
     var isReadOnlyBelow = false

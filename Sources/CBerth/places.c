@@ -46,8 +46,30 @@ static size_t existing_part(const struct berth_slots *slots, const char *path, c
     }
 }
 
-// Opens `path` beneath the root with O_PATH, making what is missing: directories, and at the end a directory or an empty file.
+// The path that is meant where the link `name`, the end of `prefix` in `parent`, leads to nothing yet; `rest` comes after it. -1 if it is no link.
+static int redirect(int parent, const char *prefix, const char *name, const char *rest, char *redirected) {
+    char target[MAXIMUM_PATH];
+    ssize_t length = readlinkat(parent, name, target, sizeof target);
+    if (length < 0) return -1;
+    size_t before = target[0] == '/' ? 0 : (size_t)(name - prefix), after = strlen(rest);
+    if (before + (size_t)length + after >= MAXIMUM_PATH) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(redirected, prefix, before);
+    memcpy(redirected + before, target, (size_t)length);
+    memcpy(redirected + before + (size_t)length, rest, after + 1);
+    return 0;
+}
+
+static int open_or_create(const struct berth_slots *slots, const char *path, int last_is_directory, mode_t permissions, int links);
+
+// Opens `path` beneath the root with O_PATH, making what is missing: directories, and at the end a directory or an empty file. Also where a link leads to.
 int berth_open_or_create(const struct berth_slots *slots, const char *path, int last_is_directory, mode_t permissions) {
+    return open_or_create(slots, path, last_is_directory, permissions, 0);
+}
+
+static int open_or_create(const struct berth_slots *slots, const char *path, int last_is_directory, mode_t permissions, int links) {
     int descriptor = berth_open_in_root(slots, path, O_PATH);
     if (descriptor >= 0 || errno != ENOENT) return descriptor;
     char prefix[MAXIMUM_PATH];
@@ -72,12 +94,20 @@ int berth_open_or_create(const struct berth_slots *slots, const char *path, int 
         int made;
         if (!is_last || last_is_directory) {
             made = mkdirat(parent, name, is_last ? permissions : 0755);
-            if (made < 0 && errno == EEXIST) made = 0;
         } else {
             made = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, permissions);
             if (made >= 0) made = close(made);
         }
-        int next = made < 0 ? -1 : berth_open_in_root(slots, prefix, O_PATH);
+        int was_there = made < 0 && errno == EEXIST;
+        int next = made < 0 && !was_there ? -1 : berth_open_in_root(slots, prefix, O_PATH);
+        if (next < 0 && was_there && errno == ENOENT) {
+            // The kernel follows up to so many, too.
+            char redirected[MAXIMUM_PATH];
+            errno = ELOOP;
+            int is_link = links < 40 && redirect(parent, prefix, name, path + end, redirected) == 0;
+            berth_close_keeping_errno(parent, 0);
+            return is_link ? open_or_create(slots, redirected, last_is_directory, permissions, links + 1) : -1;
+        }
         parent = berth_close_keeping_errno(parent, next);
     }
     return -1;
@@ -208,10 +238,19 @@ static int tree_of(const char *space, const char *source) {
     return result < 0 && tree >= 0 ? berth_close_keeping_errno(tree, -1) : tree;
 }
 
+// A directory beneath the root, as what has been mounted there shows it.
+static int own_tree(const struct berth_slots *slots, const char *source) {
+    int directory = berth_open_in_root(slots, source, O_PATH | O_DIRECTORY);
+    if (directory < 0) return -1;
+    int tree = (int)syscall(SYS_open_tree, directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return berth_close_keeping_errno(directory, tree);
+}
+
 int berth_bind_from(const struct berth_slots *slots, const char *space, const char *source, const char *target, uint64_t set) {
-    int tree = tree_of(space, source);
+    int tree = *space ? tree_of(space, source) : own_tree(slots, source);
     if (tree < 0) return -1;
-    if (set_attributes(tree, 0, set, 0, MS_PRIVATE) < 0) return berth_close_keeping_errno(tree, -1);
+    // There it may be seen read-only.
+    if (set_attributes(tree, 0, set, set & MOUNT_ATTR_RDONLY ? 0 : MOUNT_ATTR_RDONLY, MS_PRIVATE) < 0) return berth_close_keeping_errno(tree, -1);
     int place = berth_open_or_create(slots, target, 1, 0755);
     if (place < 0) return berth_close_keeping_errno(tree, -1);
     long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);

@@ -116,6 +116,14 @@ struct MountTests {
         #expect(try words(Self.mount(.volume, "b"), sources) == ["bind", "/srv", "bind", "rprivate", "ro"])
         #expect(
             try words(Self.mount(.volume, "m") { $0.readOnly = true }, sources) == ["nfs", ":/x", "addr=192.0.2.1", "X-berth.ro"])
+        // Memory that is mounted already is not mounted anew.
+        var memory = MountSources(volumes: ["v": .fileSystem(type: "tmpfs", device: "tmpfs", options: ["size=1m"])])
+        #expect(try words(Self.mount(.volume, "v"), memory) == ["tmpfs", "tmpfs", "size=1m"])
+        memory.memories["/t"] = MountedMemory(namespace: nil, place: "/first")
+        #expect(try words(Self.mount(.volume, "v"), memory) == ["bind", "/first", "bind", "x-berth.namespace="])
+        #expect(
+            try words(Self.mount(.volume, "v") { ($0.readOnly, $0.subpath) = (true, "a") }, memory)
+                == ["bind", "/first", "bind", "x-berth.namespace=", "ro", "X-berth.beneath=a"])
         #expect(
             try words(Self.mount(.tmpfs) { $0.options = ["size=1m", "exec"] })
                 == ["tmpfs", "tmpfs", "noexec", "nosuid", "nodev", "rprivate", "size=1m", "exec"])

@@ -52,6 +52,26 @@ SCRIPT = [
     ["volume", "inspect", "-f", "{{json .Labels}}", "fresh3"],
     [*RUN, "-v", "memory:/m", "box", "sh", "-c", "stat -c %u /m; grep ' /m ' /proc/self/mountinfo | sed 's/.* - //'"],
     [*RUN, "-v", "bound:/b", "box", "sh", "-c", "cat /b/here; touch /b/made"],
+    # One that is memory is the same for all that run, at every place, and goes with the last of them.
+    [*RUN, "-v", "memory:/m", "-v", "memory:/n/deep:ro", "box", "sh", "-c", "echo x > /m/file; cat /n/deep/file; touch /n/deep/x"],
+    ["create", "--name", "first", "--network", "none", "-v", "memory:/var/link/m", "box", "sleep", "1000"],
+    ["start", "first"],
+    ["exec", "first", "sh", "-c", "cat /var/link/m/file; echo one > /var/link/m/file"],
+    ["create", "--name", "second", "--network", "none", "-v", "memory:/n:ro", "box", "sh", "-c", "cat /n/file; touch /n/x; sleep 1000"],
+    ["start", "second"],
+    [*RUN, "-v", "memory:/o", "box", "sh", "-c", "cat /o/file; echo two > /o/file; stat -c %u /o; grep ' /o ' /proc/self/mountinfo | sed 's/.* - //'"],
+    ["exec", "first", "cat", "/var/link/m/file"],
+    ["rm", "-f", "first"],
+    [*RUN, "-v", "memory:/o", "box", "sh", "-c", "cat /o/file; echo three > /o/file"],
+    ["exec", "second", "sh", "-c", "cat /n/file; touch /n/x"],
+    ["rm", "-f", "second"],
+    [*RUN, "-v", "memory:/o", "box", "ls", "-A", "/o"],
+    # At a place to which a link leads that leads to nothing yet.
+    ["create", "--name", "early", "--network", "none", "-v", "fresh4:/var/link/deep", "box", "sh", "-c", "cat /behind/deep/copied"],
+    ["cp", "BASE/bound/here", "early:/var/link/deep/copied"],
+    ["start", "-a", "early"],
+    ["rm", "early"],
+    ["volume", "rm", "fresh4"],
     # Memory.
     [*RUN, "--tmpfs", "/t", "box", "sh", "-c", "grep ' /t ' /proc/self/mountinfo | cut -d' ' -f 6,9,10"],
     [*RUN, "--tmpfs", "/t:size=1m,mode=700,exec", "box", "sh", "-c", "stat -c %a /t; grep ' /t ' /proc/self/mountinfo | cut -d' ' -f 6,9"],
@@ -199,6 +219,8 @@ def tree_tar(busybox_tar, tmp_path_factory):
     (tree / "data/sub").mkdir(parents=True)
     (tree / "data/sub/file").write_text("from the image\n")
     (tree / "afile").write_text("x")
+    (tree / "var").mkdir(exist_ok=True)
+    (tree / "var/link").symlink_to("/behind")
     tar = tree.parent / "volumes.tar"
     subprocess.run(["chown", "1000:2000", tree / "data"], check=True)
     (tree / "data").chmod(0o750)

@@ -155,17 +155,6 @@ struct VolumeTests {
                 $0.mounts = [Mount(volume: "memory", at: "/m", readOnly: true)]
             } == ["no"])
         #expect(try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8) == before)
-        // Two containers would each have another memory.
-        var configuration = ContainerConfiguration(image: "busybox")
-        (configuration.command, configuration.network, configuration.mounts) = (["sleep", "1000"], .none, [mounts[0]])
-        let first = try await engine.containers.create(configuration)
-        let second = try await engine.containers.create(configuration)
-        try await first.start()
-        let error = await #expect(throws: ContainerError.self) { try await second.start() }
-        #expect(error?.code == .conflict && error?.description.contains("one running container can have at a time") == true)
-        try await first.remove(force: true)
-        try await second.start()
-        try await second.remove(force: true)
         // A directory that is not there.
         _ = try await engine.volumes.create(
             VolumeConfiguration(name: "lost", options: ["type": "none", "device": folder + "/nowhere", "o": "bind"]))
@@ -174,6 +163,72 @@ struct VolumeTests {
         }
         #expect(lost?.description.contains("failed to mount local volume") == true)
         try await test.remove()
+    }
+
+    @Test(
+        "Memory is the same for all that have it, however they start and whoever ends, also over a restart of the engine, and goes with the last"
+    )
+    func memory() async throws {
+        let scene = try await Scene()
+        var engine = try await scene.open()
+        _ = try await engine.volumes.create(VolumeConfiguration(name: "memory", options: ["type": "tmpfs", "device": "tmpfs"]))
+        func make(_ script: String, _ change: (inout Mount) -> Void = { _ in }) async throws -> Container {
+            var mount = Mount(volume: "memory", at: "/run/way/m")
+            change(&mount)
+            return try await engine.containers.create(scene.configuration(["sh", "-c", script + "; sleep 1000"]) { $0.mounts = [mount] })
+        }
+        func told(_ container: Container, _ script: String) async throws -> String {
+            var asked = ExecutionConfiguration(command: ["sh", "-c", "exec 2>&1; " + script])
+            asked.attachesOutput = true
+            let execution = try await container.makeExecution(asked)
+            let streams = try await execution.start()
+            var text = ""
+            while case .output(let bytes)? = try await streams.read() { text += String(decoding: bytes, as: UTF8.self) }
+            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        for round in 0..<5 {
+            var containers: [Container] = []
+            for _ in 0..<8 { containers.append(try await make("true")) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for container in containers { group.addTask { try await container.start() } }
+                try await group.waitForAll()
+            }
+            var devices: Set<String> = []
+            for container in containers {
+                devices.insert(try await told(container, "stat -c %d /run/way/m; echo \(round) > /run/way/m/round"))
+            }
+            #expect(devices.count == 1, "round \(round): \(devices)")
+            // It goes from one to the next: no two of the first and the last have run at the same time.
+            for turn in 0..<4 {
+                let next = try await make("true")
+                let first = containers.removeFirst()
+                async let started: Void = next.start()
+                async let removed: Void = first.remove(force: true)
+                _ = try await (started, removed)
+                containers.append(next)
+                #expect(try await told(next, "cat /run/way/m/round") == "\(round)", "turn \(turn)")
+            }
+            let ids = containers.map(\.id)
+            await engine.close()
+            engine = try await scene.open()
+            let late = try await make("true") { $0.readOnly = true }
+            try await late.start()
+            #expect(try await told(late, "cat /run/way/m/round") == "\(round)")
+            #expect(try await told(late, "touch /run/way/m/x").contains("Read-only file system"))
+            // Only a part of it; and all of it, of one that can only read it.
+            for id in ids { try await engine.containers.find(id).remove(force: true) }
+            let writer = try await make("mkdir /run/way/m/part; echo deep > /run/way/m/part/file")
+            try await writer.start()
+            try await until("the part to be there") { try await told(writer, "cat /run/way/m/part/file") == "deep" }
+            let part = try await make("true") { $0.subpath = "part" }
+            try await part.start()
+            #expect(try await told(part, "ls /run/way/m") == "file")
+            for container in [late, writer, part] { try await container.remove(force: true) }
+        }
+        let last = try await make("true")
+        try await last.start()
+        #expect(try await told(last, "ls -A /run/way/m") == "")
+        try await scene.remove(with: engine)
     }
 
     @Test("An image's files are mounted for reading, all of them or a part", arguments: ["", "bin"])

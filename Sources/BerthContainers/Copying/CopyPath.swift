@@ -57,7 +57,7 @@ extension CopyPath {
     /// The most links on one way, as the kernel has it.
     private static let linkLimit = 40
 
-    /// Where a path leads in a root, as text: what Docker tells of a link. What is not there is taken as it is written. Never used to open anything.
+    /// Where a path leads in a root, as text: what Docker tells of a link. What is not there is taken as it is written. Whoever opens it follows no link.
     static func followed(_ names: [PathBytes], in root: borrowing Directory) throws(Errno) -> [PathBytes] {
         var (found, rest, linkCount): ([PathBytes], [PathBytes], Int) = ([], names, 0)
         while !rest.isEmpty {

@@ -47,7 +47,8 @@ enum berth_step {
     BERTH_STEP_MAKE_TERMINAL = 40,    // rows, columns: from the container's own devpts; goes to the parent
     BERTH_STEP_INIT_FILE = 41,        // the program of process 1, while it can still be made
     BERTH_STEP_INIT = 42,             // arguments and environment to show: this process becomes INIT_FILE's program, and its child goes on with the steps
-    BERTH_STEP_BIND_FROM = 43,        // path of a mount namespace, source there, target, attributes set: a directory, without the mounts below
+    BERTH_STEP_BIND_FROM = 43,        // path of a mount namespace, or empty for beneath the root; source there, target, attributes set: a directory,
+                                      // without the mounts below
     BERTH_STEP_BIND_BENEATH = 44,     // source directory, or empty for what is mounted at the target; path below it, target; then as BIND
     BERTH_STEP_ATTACH_ROOT_AT = 45,   // path: moves the slot ROOT there, where whoever sees the host's files finds it; then as ATTACH_ROOT
     BERTH_STEP_HOOK = 46,             // 1: the parent runs it, the child waits; its name, path, arguments, environment, what it reads before and after the
