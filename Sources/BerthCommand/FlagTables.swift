@@ -148,7 +148,7 @@ extension PruneNetworks { static var writtenFlags: String? { "filter=filter forc
 extension RebaseImage { static var writtenFlags: String? { "from=image onto=image platform=string tag,t=string" } }
 extension Rename { static var writtenFlags: String? { "" } }
 extension Restart { static var writtenFlags: String? { "signal,s=string time|timeout,t=int" } }
-extension Remove { static var writtenFlags: String? { "force,f volumes,v" } }
+extension Remove { static var writtenFlags: String? { "force,f link,l volumes,v" } }
 extension RemoveImage { static var writtenFlags: String? { "force,f no-prune platform=list" } }
 extension RemoveNetwork { static var writtenFlags: String? { "force,f" } }
 extension Run {

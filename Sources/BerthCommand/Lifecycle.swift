@@ -109,9 +109,9 @@ struct Remove: Verb {
         commandName: "rm", abstract: "Remove one or more containers", helpNames: .customLong("help"))
     static let synopsis = "[OPTIONS] CONTAINER [CONTAINER...]"
     static let wordCount = WordCount.atLeast(1)
-    static let absentFlags: [AbsentFlag] = [.boolean("link", "l", why: "containers cannot be linked")]
 
     @Flag(name: [.short, .long], help: "Force the removal of a running container (uses SIGKILL)") var force = false
+    @Flag(name: [.short, .long], help: "Remove the specified link") var link = false
     @Flag(name: [.short, .long], help: "Remove anonymous volumes associated with the container") var volumes = false
     @Argument var containers: [String]
 
@@ -120,6 +120,7 @@ struct Remove: Verb {
         var query: [(String, String)] = []
         if force { query.append(("force", "1")) }
         if volumes { query.append(("v", "1")) }
+        if link { query.append(("link", "1")) }
         var failures = Failures()
         for container in containers {
             let name = container.hasPrefix("/") ? String(container.drop { $0 == "/" }) : container

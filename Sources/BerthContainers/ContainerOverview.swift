@@ -8,6 +8,10 @@ public struct ContainerOverview: Sendable, Hashable {
     public var id: String
     /// Its name.
     public var name: String
+    /// Further names, `OWNER/ALIAS`: of those that are linked to it in the default network. Told in lists alone.
+    public var linkNames: [String] = []
+    /// Words for tools and people.
+    public var annotations: [String: String]
     /// When it was made.
     public var createdAt: Timestamp
     /// The image, as its maker named it.
@@ -49,6 +53,7 @@ public struct ContainerOverview: Sendable, Hashable {
         (status, processID) = (state.lifecycle.status, state.lifecycle.processID)
         (startedAt, lastExit) = (state.lifecycle.startedAt, state.lifecycle.lastExit)
         health = state.health?.status
+        annotations = state.document.configuration.annotations
         (network, places) = (state.document.configuration.network, state.document.configuration.endpoints)
         mounts = state.document.placedMounts
         exposedPorts = state.document.configuration.exposedPorts(image: state.document.imageExecution)

@@ -9,13 +9,13 @@ extension ContainerStore {
     ///
     /// - Returns: the container whose sandbox it shares.
     func check(_ configuration: inout ContainerConfiguration, _ execution: ImageConfiguration.Execution) throws(ContainerError) -> String? {
-        guard let first = configuration.arguments(image: execution).first, !first.isEmpty else {
-            throw ContainerError(.invalid, "No command specified")
-        }
+        // That there is no program of an empty name shows when it is looked for.
+        guard !configuration.arguments(image: execution).isEmpty else { throw ContainerError(.invalid, "No command specified") }
         let directory = configuration.workingDirectory ?? ""
         guard directory.isEmpty || directory.hasPrefix("/") else {
             throw ContainerError(.invalid, "the working directory '\(directory)' is invalid, it needs to be an absolute path")
         }
+        if !directory.isEmpty { configuration.workingDirectory = PathText.clean(directory) }
         if let name = configuration.hostname, !name.isEmpty { try Self.checkHostname(name) }
         if let signal = configuration.stopSignal, !signal.isEmpty { _ = try SignalNumber(parsing: signal) }
         for variable in configuration.environment where Environment.name(variable).isEmpty {
@@ -131,19 +131,28 @@ extension ContainerStore {
     private func checkEndpoints(_ configuration: inout ContainerConfiguration) throws(ContainerError) {
         do throws(NetworkError) {
             let networks = services.sandboxes.networks
-            let first = try networks.find(configuration.network.networkName)
-            var endpoints: [EndpointConfiguration] = []
-            for var endpoint in configuration.endpoints {
-                let network = try networks.find(endpoint.network)
-                guard !endpoints.contains(where: { $0.network == network.name }) else {
-                    throw NetworkError(.invalid, "network \(network.name) is named twice")
+            // One that is not there yet may be when the container starts.
+            func known(_ name: String) throws(NetworkError) -> Network? {
+                do { return try networks.find(name) } catch {
+                    guard error.code == .notFound else { throw error }
+                    return nil
                 }
-                endpoint.network = network.name
-                if network.id == first.id { endpoints.insert(endpoint, at: 0) } else { endpoints.append(endpoint) }
             }
-            if endpoints.first?.network != first.name { endpoints.insert(EndpointConfiguration(network: first.name), at: 0) }
-            try networks.check(endpoints)
-            if !first.isPredefined && !configuration.networking.links.isEmpty {
+            let first = try known(configuration.network.networkName)
+            let firstName = first?.name ?? configuration.network.networkName
+            var endpoints: [EndpointConfiguration] = []
+            var missing: Set<String> = []
+            for var endpoint in configuration.endpoints {
+                if let network = try known(endpoint.network) { endpoint.network = network.name } else { missing.insert(endpoint.network) }
+                guard !endpoints.contains(where: { $0.network == endpoint.network }) else {
+                    throw NetworkError(.invalid, "network \(endpoint.network) is named twice")
+                }
+                if endpoint.network == firstName { endpoints.insert(endpoint, at: 0) } else { endpoints.append(endpoint) }
+            }
+            if first == nil { missing.insert(firstName) }
+            if endpoints.first?.network != firstName { endpoints.insert(EndpointConfiguration(network: firstName), at: 0) }
+            try networks.check(endpoints.filter { !missing.contains($0.network) })
+            if first?.isPredefined != true && !configuration.networking.links.isEmpty {
                 // Links of networks of one's own are a place's; most clients say them there as well.
                 if endpoints[0].links.isEmpty { endpoints[0].links = configuration.networking.links }
                 configuration.networking.links = []

@@ -70,9 +70,22 @@ extension ContainerStore {
     func export(_ object: ContainerObject, to sink: any ByteSink & Sendable) async throws(ContainerError) {
         let layers = services.layers
         try await object.lane.run { () throws(ContainerError) in
-            do throws(LayerError) { try layers.writeRoot(of: object.document.layer(of: object.id), to: sink) } catch {
-                throw ContainerError(error)
+            let tree: MountedTree?
+            do throws(RuntimeError) {
+                tree = try object.state.withLock(\.process)?.openTree(for: .reading, rootAlone: true)
+            } catch {
+                // Of one that has just ended the layer is nobody else's.
+                guard error.code == .notRunning else { throw ContainerError(error) }
+                tree = nil
             }
+            do throws(LayerError) {
+                guard let tree else { return try layers.writeRoot(of: object.document.layer(of: object.id), to: sink) }
+                let root: Directory
+                do throws(Errno) { root = try tree.root.duplicate() } catch {
+                    throw LayerError(.storage, "cannot read the container's root: \(error)", underlying: error)
+                }
+                try layers.writeRoot(root, to: sink)
+            } catch { throw ContainerError(error) }
         }
         publish("export", object)
     }

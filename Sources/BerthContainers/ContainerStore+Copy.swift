@@ -165,7 +165,7 @@ extension ContainerStore {
     ) throws(ContainerError) -> Value {
         do throws(Errno) { return try body() } catch {
             if error == .ENOENT { throw ContainerError(.notFound, "Could not find the file \(path) in container \(object.name)") }
-            throw ContainerError(.storage, "lstat \(path): \(error)", underlying: error)
+            throw ContainerError(.storage, "lstat \(path): \(error.lowercaseReason)", underlying: error)
         }
     }
 

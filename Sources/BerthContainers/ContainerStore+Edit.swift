@@ -114,6 +114,13 @@ extension ContainerStore {
         }
         document.snapshotter = services.snapshots.name
         document.sandboxOwner = try check(&configuration, document.imageExecution)
+        // What runs is not stopped for what could not be started.
+        for endpoint in configuration.endpoints where !former.configuration.endpoints.contains(where: { $0.network == endpoint.network }) {
+            do throws(NetworkError) { _ = try services.sandboxes.networks.find(endpoint.network) } catch { throw ContainerError(error) }
+        }
+        guard configuration.arguments(image: document.imageExecution).first?.isEmpty == false else {
+            throw ContainerError(.invalid, "No command specified")
+        }
         if !configuration.meetsOthers(as: former.configuration),
             services.sandboxes.members(of: object.id).contains(where: { $0 != object.id })
         {

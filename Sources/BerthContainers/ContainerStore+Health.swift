@@ -75,12 +75,12 @@ extension ContainerStore {
             return error.code == .conflict || error.code == .notFound ? nil : result(-1, error.description)
         }
         let work = Promise<Result<(code: Int32, output: String), ContainerError>>()
+        let written = WrittenOutput()
         let task = Task.detached {
             do throws(ContainerError) {
                 let attachment = try await execution.start()
-                var output = ProbeOutput()
-                while let chunk = try await attachment.read() { output.append(chunk) }
-                work.fulfil(.success((try await execution.wait(), output.text)))
+                while let chunk = try await attachment.read() { written.append(chunk) }
+                work.fulfil(.success((try await execution.wait(), written.text)))
             } catch { work.fulfil(.failure(error)) }
         }
         let isLate = await withTaskGroup(of: Bool.self) { [reactor = services.reactor] group in
@@ -98,7 +98,9 @@ extension ContainerStore {
             await execution.end()
             // The process has gone, or was never there; whoever holds its pipes is not waited for.
             task.cancel()
-            return Task.isCancelled ? nil : result(-1, "Health check exceeded timeout (\(plan.timeout.goText))")
+            let output = written.text
+            let told = "Health check exceeded timeout (\(plan.timeout.goText))" + (output.isEmpty ? "" : ": \(output)")
+            return Task.isCancelled ? nil : result(-1, told)
         }
         switch work.current {
         case .success(let (code, output))?: return result(code, output)
@@ -108,6 +110,13 @@ extension ContainerStore {
         case nil: return nil
         }
     }
+}
+
+/// What a check has written so far.
+private final class WrittenOutput: Sendable {
+    private let output = Mutex(ProbeOutput())
+    var text: String { output.withLock { $0.text } }
+    func append(_ chunk: AttachStream.Chunk) { output.withLock { $0.append(chunk) } }
 }
 
 /// What a check writes, as far as it is kept.

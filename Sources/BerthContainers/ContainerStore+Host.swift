@@ -13,6 +13,9 @@ extension ContainerStore {
         }
         try configuration.namespaces.check()
         try settleOwners(of: &configuration.namespaces)
+        guard configuration.annotations[""] == nil else {
+            throw ContainerError(.invalid, "invalid Annotations: the empty string is not permitted as an annotation key")
+        }
         if configuration.namespaces.uts != .default, !(configuration.hostname ?? "").isEmpty {
             throw ContainerError(.invalid, "conflicting options: hostname and the UTS mode")
         }

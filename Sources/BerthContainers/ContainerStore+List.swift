@@ -26,8 +26,10 @@ extension ContainerStore {
     public func list(_ query: ContainerQuery = ContainerQuery()) throws(ContainerError) -> [ContainerOverview] {
         let filter = try ContainerFilter(query, in: self)
         var found: [ContainerOverview] = []
+        let linkNames = linkNames()
         for object in newestFirst() {
-            let overview = overview(of: object)
+            var overview = overview(of: object)
+            overview.linkNames = linkNames[object.id] ?? []
             guard filter.matches(overview) else { continue }
             found.append(overview)
             if found.count == query.limit { break }

@@ -131,7 +131,7 @@ public final class ContainerStore: Sendable {
             return (matches.first.flatMap { index.containers[$0] }, nil)
         }
         if let reason { throw reason }
-        guard let found else { throw .noSuchContainer(text) }
+        guard let found = found ?? object(byLinkName: text) else { throw .noSuchContainer(text) }
         return found
     }
 

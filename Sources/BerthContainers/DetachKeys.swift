@@ -25,7 +25,7 @@ public struct DetachKeys: Hashable, Sendable, CustomStringConvertible {
             let bytes = Array(key.utf8)
             if bytes.count == 1, bytes[0] < 0x80 {
                 sequence.append(bytes[0])
-            } else if key.lowercased().hasPrefix("ctrl-"), bytes.count == 6, let code = Self.control(bytes[5]) {
+            } else if key.hasPrefix("ctrl-"), bytes.count == 6, let code = Self.control(bytes[5]) {
                 sequence.append(code)
             } else if key == "DEL" {
                 sequence.append(127)
@@ -44,7 +44,6 @@ public struct DetachKeys: Hashable, Sendable, CustomStringConvertible {
     private static func control(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - UInt8(ascii: "a") + 1
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte - UInt8(ascii: "A") + 1
         case UInt8(ascii: "@"): 0
         case UInt8(ascii: "["), UInt8(ascii: "\\"), UInt8(ascii: "]"), UInt8(ascii: "^"), UInt8(ascii: "_"): byte - 64
         default: nil

@@ -4,7 +4,7 @@ internal import BerthOCI
 extension SpecificationInput {
     func process(runningAs user: ResolvedUser) throws(ContainerError) -> RuntimeSpec.Process {
         let arguments = configuration.arguments(image: image)
-        guard let first = arguments.first, !first.isEmpty else { throw ContainerError(.invalid, "No command specified") }
+        guard !arguments.isEmpty else { throw ContainerError(.invalid, "No command specified") }
         var process = RuntimeSpec.Process(args: arguments, cwd: configuration.directory(image: image))
         process.terminal = configuration.terminal ? true : nil
         if configuration.terminal, let rows = configuration.initialTerminalRows, let columns = configuration.initialTerminalColumns {

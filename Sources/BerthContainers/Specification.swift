@@ -1,3 +1,4 @@
+internal import BerthLinux
 internal import BerthNetworking
 internal import BerthOCI
 
@@ -120,10 +121,14 @@ struct SpecificationInput: Sendable {
 // What Docker gives every container that does not say otherwise.
 extension SpecificationInput {
     /// Files of `/proc` and `/sys` that say or do too much.
-    static let maskedPaths = [
-        "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-        "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
-    ]
+    static let maskedPaths =
+        [
+            "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
+            "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+        ] + thermalPaths
+    /// What tells of the load of others, where this machine's processors have it.
+    private static let thermalPaths = (0..<HostFile.processorCount()).map { "/sys/devices/system/cpu/cpu\($0)/thermal_throttle" }
+        .filter(HostFile.exists)
     static let readOnlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
     static let devices: [RuntimeSpec.Device] = [

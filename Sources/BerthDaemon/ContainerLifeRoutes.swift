@@ -44,8 +44,9 @@ struct ContainerLifeRoutes: Sendable {
         let container = try container(call)
         var update = ContainerUpdate()
         update.resources = try Resources(request.host)
-        // Both are Docker's words for "as many as there are".
-        if request.host.pidsLimit == 0 { update.resources.pidsLimit = -1 }
+        // All of these are Docker's words for "as many as there are"; before that version nobody asked for it.
+        if let limit = request.host.pidsLimit, limit <= 0 { update.resources.pidsLimit = -1 }
+        if call.version < APIVersion(1, 40) { update.resources.pidsLimit = nil }
         if !request.host.restartPolicy.name.isEmpty { update.restart = try RestartPolicy(request.host.restartPolicy) }
         try await call.reply.json(ContainerUpdateResponse(warnings: try await container.update(update)))
     }
@@ -68,11 +69,7 @@ extension ContainerPruning {
         for (key, values) in filters {
             switch key {
             case "until":
-                guard values.count == 1 else { throw .invalid("more than one until filter specified") }
-                guard let time = TimeText.parse(values[0]) else {
-                    throw .invalid("invalid filter 'until=\(values[0])': it must be a date, a duration as 10m, or seconds since 1970")
-                }
-                until = time
+                until = try Timestamp(untilFilter: values)
             case "label": labels = values
             case "label!": excludedLabels = values
             default: throw .invalid("invalid filter '\(key)'")

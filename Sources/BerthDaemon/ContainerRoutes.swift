@@ -35,7 +35,7 @@ struct ContainerRoutes: Sendable {
         var writer = JSONWriter(reservingByteCount: found.count * ContainerSummary.usualByteCount)
         // Each is written as soon as it is made: a list of summaries is copied more than it is read.
         writer.array { writer in
-            for container in found { writer.value(ContainerSummary(container, now: now, usage: usages[container.id])) }
+            for container in found { writer.value(ContainerSummary(container, now: now, usage: usages[container.id], for: call.version)) }
         }
         try await call.reply.json(writer.bytes)
     }
@@ -138,7 +138,10 @@ struct ContainerRoutes: Sendable {
     }
 
     private func remove(_ call: Call) async throws {
-        try call.query.refuse("link", "links do not exist here")
+        if call.query.bool("link") {
+            try await engine.containers.removeLink(named: call.subject)
+            return try await call.reply.empty(.noContent)
+        }
         // `v` asks for volumes to be removed as well; a container has none here.
         try await container(call).remove(force: call.query.bool("force"), removingVolumes: call.query.bool("v"))
         try await call.reply.empty(.noContent)
@@ -159,10 +162,14 @@ extension Platform {
 extension Query {
     /// The parameters `h` and `w`.
     func terminalSize() throws(APIFailure) -> (rows: UInt16, columns: UInt16) {
-        guard let rows = try integer("h").flatMap(UInt16.init(exactly:)), let columns = try integer("w").flatMap(UInt16.init(exactly:))
-        else {
-            throw .invalid("a terminal's size must be given as h and w, each 0 to 65535")
-        }
-        return (rows, columns)
+        (try terminalSide("h", "height"), try terminalSide("w", "width"))
+    }
+
+    /// Docker takes 32 bits, and the kernel has 16.
+    private func terminalSide(_ key: String, _ name: String) throws(APIFailure) -> UInt16 {
+        let text = self[key] ?? ""
+        if let side = UInt16(text) { return side }
+        let isNumber = !text.drop { $0 == "-" }.isEmpty && text.drop { $0 == "-" }.allSatisfy { $0.isASCII && $0.isNumber }
+        throw .invalid("invalid resize \(name) \"\(text)\": \(isNumber ? "value out of range" : "invalid syntax")")
     }
 }

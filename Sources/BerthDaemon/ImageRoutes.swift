@@ -29,7 +29,10 @@ struct ImageRoutes: Sendable {
         var filters = try Filters.parse(call.query["filters"] ?? "")
         // What clients before 1.41 say.
         if let old = call.query["filter"] { filters["reference", default: []].append(old) }
-        let found = try engine.images.list(ImageQuery(filters: filters, includesAll: call.query.bool("all")))
+        var query = ImageQuery(includesAll: call.query.bool("all"))
+        query.until = try filters.takeUntil()
+        query.filters = filters
+        let found = try engine.images.list(query)
         let shared = call.query.bool("shared-size") ? engine.images.sharedByteCounts() : [:]
         let manifests = try await manifests(of: found, call, since: APIVersion(1, 47))
         try await call.reply.json(

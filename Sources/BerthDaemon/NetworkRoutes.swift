@@ -9,6 +9,7 @@ struct NetworkRoutes: Sendable {
     var routes: [Route] {
         [
             Route(.GET, "/networks") { try await list($0) },
+            Route(.GET, "/networks/") { try await list($0) },
             Route(.POST, "/networks/create") { try await create($0) },
             Route(.POST, "/networks/prune") { try await prune($0) },
             Route(.GET, "/networks/{id}") { try await inspect($0) },

@@ -45,7 +45,7 @@ struct Route: Sendable {
     /// The path up to the name in braces, and behind it.
     private let prefix: String
     private let suffix: String?
-    /// Names of images have slashes in them; nothing else does.
+    /// Names of images have slashes in them, and those that containers have by links; nothing else does.
     private let takesSlashes: Bool
     let handler: Handler
 
@@ -56,7 +56,7 @@ struct Route: Sendable {
         } else {
             (prefix, suffix) = (pattern, nil)
         }
-        takesSlashes = pattern.hasPrefix("/images/") || pattern.contains("/v1/images/") || pattern.hasPrefix("/distribution/")
+        takesSlashes = ["/images/", "/containers/", "/distribution/"].contains(where: pattern.hasPrefix) || pattern.contains("/v1/images/")
     }
 
     /// What the path has where the pattern has braces; the empty text for a pattern without; `nil` if it is another path.

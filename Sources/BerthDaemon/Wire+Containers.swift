@@ -3,8 +3,10 @@ internal import DockerAPI
 
 extension ContainerSummary {
     /// A container in a list.
-    init(_ container: ContainerOverview, now: Timestamp, usage: ContainerUsage? = nil) {
+    init(_ container: ContainerOverview, now: Timestamp, usage: ContainerUsage? = nil, for version: APIVersion = .newest) {
         self.init()
+        linkNames = container.linkNames
+        if version >= APIVersion(1, 46) { annotations = container.annotations }
         (changedByteCount, rootByteCount) = (usage?.changedByteCount, usage?.rootByteCount)
         (id, name, labels) = (container.id, container.name, container.labels)
         (image, imageID) = (container.image, container.imageID.description)
@@ -212,7 +214,7 @@ extension HostConfig {
         (cpuShares, cpuQuota) = (Int64(clamping: limits.cpuShares ?? 0), limits.cpuQuota ?? 0)
         (cpuPeriod, nanoCPUs) = (Int64(clamping: limits.cpuPeriod ?? 0), limits.nanoCPUs ?? 0)
         (cpusetCPUs, cpusetMems) = (limits.cpusetCPUs ?? "", limits.cpusetMems ?? "")
-        (pidsLimit, oomKillDisabled) = (limits.pidsLimit, limits.oomKillDisabled)
+        (pidsLimit, oomKillDisabled) = (limits.pidsLimit.map { max(0, $0) }, limits.oomKillDisabled)
         options = HostOptions(configuration)
     }
 }

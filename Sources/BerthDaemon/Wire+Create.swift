@@ -7,7 +7,10 @@ extension ContainerConfiguration {
     /// - Throws: for what makes no sense, and for what does not exist here.
     init(_ request: ContainerCreateRequest, version: APIVersion) throws(APIFailure) {
         let (config, host) = (request.config, request.host)
-        guard !config.image.isEmpty else { throw .invalid("no image specified") }
+        guard !config.image.isEmpty else {
+            throw .invalid(
+                request.saysNothingOfConfig ? "config cannot be empty in order to create a container" : "no image specified")
+        }
         self.init(image: config.image)
         (command, entrypoint, environment) = (config.command, config.entrypoint, config.environment ?? [])
         workingDirectory = Self.said(config.workingDirectory)
@@ -58,7 +61,7 @@ extension ContainerConfiguration {
         }
         // A colon is what very old clients write.
         guard let separator = text.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
-            throw .invalid("invalid --security-opt: \"\(text)\"")
+            throw .invalid("invalid --security-opt 1: \"\(text)\"")
         }
         let (name, value) = (text[..<separator], String(text[text.index(after: separator)...]))
         switch (name, value) {
@@ -71,7 +74,7 @@ extension ContainerConfiguration {
         case ("apparmor", _), ("label", _): try apply(securityModule: String(name), value, text)
         case ("writable-cgroups", "true"): hasWritableControlGroups = true
         case ("writable-cgroups", "false"): hasWritableControlGroups = false
-        default: throw .invalid("invalid --security-opt: \"\(text)\"")
+        default: throw .invalid("invalid --security-opt 2: \"\(text)\"")
         }
     }
 }
@@ -131,7 +134,8 @@ extension Resources {
         memoryByteCount = try positive(host.memory, "Memory")
         memorySwapByteCount = host.memorySwap == 0 ? nil : host.memorySwap
         memoryReservationByteCount = try positive(host.memoryReservation, "MemoryReservation")
-        cpuShares = try positive(host.cpuShares, "CpuShares").map { UInt64($0) }
+        guard host.cpuShares >= 0 else { throw .invalid("invalid CPU shares (\(host.cpuShares)): value must be a positive integer") }
+        cpuShares = host.cpuShares == 0 ? nil : UInt64(host.cpuShares)
         cpuQuota = host.cpuQuota == 0 ? nil : host.cpuQuota
         cpuPeriod = try positive(host.cpuPeriod, "CpuPeriod").map { UInt64($0) }
         nanoCPUs = try positive(host.nanoCPUs, "NanoCpus")

@@ -9,7 +9,12 @@ extension ContainerConfiguration {
         volumeDriver = host.volumeDriver.isEmpty ? nil : host.volumeDriver
         volumesFrom = host.volumesFrom ?? []
         for text in host.binds ?? [] {
-            if let mount = try Mount(parsing: text) { mounts.append(mount) } else { volumes.insert(text) }
+            guard var mount = try Mount(parsing: text) else {
+                volumes.insert(text)
+                continue
+            }
+            if version < APIVersion(1, 44), mount.kind == .bind, mount.readOnly { mount.recursion = .writable }
+            mounts.append(mount)
         }
         for (target, options) in host.tmpfs.sorted(by: { $0.key < $1.key }) {
             var mount = Mount(temporaryAt: target, options: options.split(separator: ",").map(String.init))

@@ -14,12 +14,7 @@ extension ImagePruning {
                 }
                 includesNamed = values.contains("false") || values.contains("0")
             case "until":
-                guard let text = values.first else { throw .invalid("invalid filter 'until=[]': one time must be given") }
-                guard values.count == 1 else { throw .invalid("more than one until filter specified") }
-                guard let time = TimeText.parse(text) else {
-                    throw .invalid("invalid filter 'until=\(text)': it must be a date, a duration as 10m, or seconds since 1970")
-                }
-                until = time
+                until = try Timestamp(untilFilter: values)
             case "label": labels = values
             case "label!": excludedLabels = values
             default: throw .invalid("invalid filter '\(key)'")
@@ -43,5 +38,25 @@ extension ImageDeleteItem {
             case .untagged(let name): .untagged(name.familiar)
             case .deleted(let digest): .deleted(digest.description)
             }
+    }
+}
+
+extension Timestamp {
+    /// The filter `until`.
+    init(untilFilter values: [String]) throws(APIFailure) {
+        guard let text = values.first else { throw .invalid("invalid filter 'until=[]': one time must be given") }
+        guard values.count == 1 else { throw .invalid("more than one until filter specified") }
+        guard let time = TimeText.parse(text) else {
+            throw .invalid("invalid filter 'until=\(text)': it must be a date, a duration as 10m, or seconds since 1970")
+        }
+        self = time
+    }
+}
+
+extension [String: [String]] {
+    /// Takes the filter `until` out, if it is there.
+    mutating func takeUntil() throws(APIFailure) -> Timestamp? {
+        guard let values = removeValue(forKey: "until") else { return nil }
+        return try Timestamp(untilFilter: values)
     }
 }

@@ -3,12 +3,25 @@ internal import BerthOCI
 /// Docker's filters of `images`.
 struct ImageFilter {
     private var tests: [(ImageRecord) -> Bool] = []
+    /// Of an image's names these are listed.
+    private let patterns: [String]?
 
     init(_ query: ImageQuery, in store: ImageStore) throws(ImageError) {
-        for (key, values) in query.filters { tests.append(try Self.test(key, values, in: store)) }
+        patterns = query.filters["reference"]
+        if let time = query.until { tests.append { $0.createdAt < time } }
+        for (key, values) in query.filters where key != "reference" { tests.append(try Self.test(key, values, in: store)) }
     }
 
-    func apply(to images: [ImageRecord]) -> [ImageRecord] { images.filter { image in tests.allSatisfy { $0(image) } } }
+    func apply(to images: [ImageRecord]) -> [ImageRecord] {
+        let found = images.filter { image in tests.allSatisfy { $0(image) } }
+        guard let patterns else { return found }
+        return found.compactMap { image in
+            var image = image
+            image.references = image.references.filter { $0.matches(patterns) }
+            image.digests = image.digests.filter { $0.matches(patterns) }
+            return image.references.isEmpty && image.digests.isEmpty ? nil : image
+        }
+    }
 
     private static func test(_ key: String, _ values: [String], in store: ImageStore) throws(ImageError) -> (ImageRecord) -> Bool {
         switch key {
@@ -19,12 +32,6 @@ struct ImageFilter {
             return { $0.isDangling == wanted }
         case "label":
             return { image in values.allSatisfy(image.hasLabel) }
-        case "reference":
-            return { image in
-                image.references.contains { reference in
-                    values.contains { Glob.matches(reference.familiar, $0) || Glob.matches(reference.familiarName, $0) }
-                }
-            }
         case "before", "since":
             var times: [(ImageRecord) -> Bool] = []
             for text in values {
@@ -34,6 +41,14 @@ struct ImageFilter {
             return { image in times.allSatisfy { $0(image) } }
         default: throw ImageError(.invalid, "invalid filter '\(key)'")
         }
+    }
+}
+
+extension ImageReference {
+    /// Whether one of these patterns is one of this name, with or without its tag, as it is mostly written or in full.
+    fileprivate func matches(_ patterns: [String]) -> Bool {
+        let texts = [familiar, familiarName, description, "\(registry)/\(repository)"]
+        return patterns.contains { pattern in texts.contains { Glob.matches($0, pattern) } }
     }
 }
 

@@ -6,12 +6,12 @@ public struct ImageRecord: Hashable, Sendable {
     /// The digest of its configuration.
     public let id: Digest
     /// Its names, in order: by each of them it is found. An image without a name is an image.
-    public let references: [ImageReference]
+    public internal(set) var references: [ImageReference]
     /// The names of indexes that have it for another platform than this machine's, in order: by these it is found if its platform is asked for.
     public let indexReferences: [ImageReference]
     /// Its names with the digest by which a registry would know it, in order: of the index, where a name has one and means this image, else of the
     /// manifest.
-    public let digests: [ImageReference]
+    public internal(set) var digests: [ImageReference]
     /// When it came here.
     public let arrivedAt: Timestamp
     /// What it came by, as `docker import -m` says it.
@@ -95,10 +95,12 @@ public struct ImageUse: Hashable, Sendable {
 
 /// What of images is to be listed.
 public struct ImageQuery: Sendable, Hashable {
-    /// Docker's filters: of one key any value may match, of several keys all must.
+    /// Docker's filters: of one key any value may match, of several keys all must. With `reference`, an image is listed with those names alone that match.
     public var filters: [String: [String]] = [:]
     /// Also the images that the index of a name has for other platforms than this machine's. Default: no.
     public var includesAll = false
+    /// Only those that were made before it. Default `nil`: whenever.
+    public var until: Timestamp?
 
     /// All images that have a name of their own, or none at all.
     public init(filters: [String: [String]] = [:], includesAll: Bool = false) {

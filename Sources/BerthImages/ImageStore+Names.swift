@@ -10,6 +10,9 @@ extension ImageStore {
     /// - Throws: `notFound`, `invalid` for a name with a digest.
     public func tag(_ text: String, as reference: ImageReference) async throws(ImageError) {
         guard reference.digest == nil else { throw ImageError(.invalid, "refusing to create a tag with a digest reference") }
+        guard reference.familiarName != "sha256" else {
+            throw ImageError(.invalid, "refusing to create an ambiguous tag using digest algorithm as name")
+        }
         let name = Self.tagged(reference)
         let id = try await lane.run { () throws(ImageError) in
             try self.writing.withLock { _ throws(ImageError) in

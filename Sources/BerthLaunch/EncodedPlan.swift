@@ -14,6 +14,8 @@ public struct EncodedPlan: Sendable {
     public let cgroup: String?
     /// Whether the child is born into another process's process id namespace.
     public let entersProcesses: Bool
+    /// Whether something is mounted as this process has it, not as the child does.
+    let needsMounts: Bool
     let preparation: [UInt8]
     let steps: [UInt8]
 
@@ -32,12 +34,14 @@ public struct EncodedPlan: Sendable {
         preparation = Array(try reader.data())
         steps = Array(try reader.data())
         guard reader.offset == reader.end else { throw .malformed(offset: reader.offset) }
-        _ = try Self.check(preparation)
-        guard try Self.check(steps) == BERTH_STEP_EXECUTE else { throw .noProgram }
+        var needsMounts = false
+        _ = try Self.check(preparation, &needsMounts)
+        guard try Self.check(steps, &needsMounts) == BERTH_STEP_EXECUTE else { throw .noProgram }
+        self.needsMounts = needsMounts
     }
 
     /// Walks the steps, and gives the kind of the last.
-    private static func check(_ bytes: [UInt8]) throws(LaunchPlanError) -> berth_step? {
+    private static func check(_ bytes: [UInt8], _ needsMounts: inout Bool) throws(LaunchPlanError) -> berth_step? {
         var last: berth_step?
         var offset = 0
         while offset < bytes.count {
@@ -52,6 +56,11 @@ public struct EncodedPlan: Sendable {
                 guard try arguments.number() > 0, try !arguments.string().isEmpty else { throw .noProgram }
             }
             guard reader.offset == reader.end else { throw .malformed(offset: reader.offset) }
+            if kind == UInt16(BERTH_STEP_BIND.rawValue) {
+                var bind = fields
+                for _ in 0..<2 { _ = try bind.string() }
+                if try bind.number() & 4 != 0 { needsMounts = true }
+            }
             last = berth_step(rawValue: UInt32(kind))
             offset = reader.end
         }

@@ -97,10 +97,10 @@ struct PlanWriter {
             number(flags)
             string(data)
             return BERTH_STEP_MOUNT
-        case .bind(let source, let target, let recursive, let attributes, let propagation, let attributesBelow):
+        case .bind(let source, let target, let recursive, let attributes, let propagation, let attributesBelow, let isPeer):
             string(source)
             string(target)
-            let how: UInt64 = (recursive ? 1 : 0) | (attributesBelow ? 2 : 0)
+            let how: UInt64 = (recursive ? 1 : 0) | (attributesBelow ? 2 : 0) | (isPeer ? 4 : 0)
             for value in [how, attributes, propagation] { number(value) }
             return BERTH_STEP_BIND
         case .bindBeneath(let source, let path, let target, let recursive, let attributes, let propagation, let attributesBelow):

@@ -27,9 +27,11 @@ public enum LaunchStep: Hashable, Sendable {
     /// Mounts a file system; the target is made where missing.
     case mount(type: String, source: String, target: String, flags: UInt64, data: String)
     /// Binds a path of the host's; the target is made where missing. `attributes` are mount_setattr(2)'s.
-    /// With `attributesBelow` the mounts that come along have them as well.
+    /// With `attributesBelow` the mounts that come along have them as well. With `isPeer` it is the monitor's mount, so that what is mounted below one is below
+    /// the other, too.
     case bind(
-        source: String, target: String, recursive: Bool, attributes: UInt64, propagation: UInt64, attributesBelow: Bool = false)
+        source: String, target: String, recursive: Bool, attributes: UInt64, propagation: UInt64, attributesBelow: Bool = false,
+        isPeer: Bool = false)
     /// Binds what is at a path below a directory of the host's, or, if that is empty, below what is mounted at the target. No link in the path leads out of
     /// it, whoever may change it meanwhile.
     case bindBeneath(

@@ -30,7 +30,7 @@ public enum PlanPerformer {
     ) throws(LaunchFailure) -> LaunchedProcess {
         var slots = berth_slots(
             root: -1, target: -1, standard: (-1, -1, -1), terminal: -1, channel: -1, root_directory: -1, namespace_root: -1,
-            init: -1, empty: -1, is_child: 0, step: 0, file_limit: fileLimit ?? 0)
+            init: -1, empty: -1, mounts: -1, is_child: 0, step: 0, file_limit: fileLimit ?? 0)
         if root != nil { slots.root = root!.withRawDescriptor { $0 } }
         if target != nil { slots.target = target!.withRawDescriptor { $0 } }
         var failed: UInt32 = 0
@@ -54,6 +54,10 @@ public enum PlanPerformer {
         slots.standard = pipes.childEnds
         var cgroup: OwnedDescriptor?
         if let path = plan.cgroup { cgroup = try HostFile.open(path) }
+
+        // A mount that is shared with the host's is one of the host's; the child has its own.
+        let mounts = plan.needsMounts ? try HostFile.open("/proc/self/ns/mnt") : nil
+        if mounts != nil { slots.mounts = mounts!.withRawDescriptor { $0 } }
 
         let process = try clone(plan, cgroup, &slots)
         var terminal: OwnedDescriptor?

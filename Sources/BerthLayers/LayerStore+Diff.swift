@@ -1,4 +1,4 @@
-internal import BerthLinux
+public import BerthLinux
 public import BerthSnapshots
 public import BerthTar
 
@@ -33,7 +33,12 @@ extension LayerStore {
     ///
     /// - Throws: `storage`, `tooLarge` for directories nested too deep, `cancelled` where the sink says so.
     public func writeRoot(of container: WritableLayer, to sink: any ByteSink) throws(LayerError) {
-        let root = try whole(of: try plan(container))
+        try writeRoot(whole(of: try plan(container)), to: sink)
+    }
+
+    /// The same of a root that is open: of a container that runs, as it has it. The kernel does not say what is seen where a layer that is written to is mounted
+    /// a second time.
+    public func writeRoot(_ root: consuming Directory, to sink: any ByteSink) throws(LayerError) {
         let behind = WriteBehind(sink)
         defer { behind.stop() }
         do throws(TarError) {

@@ -53,10 +53,14 @@ public struct MountedTree: ~Copyable, Sendable {
     /// All that is mounted in a container's mount namespace, its root being that of the tree, but for what the kernel shows: without `/proc`, `/sys` and
     /// `/dev`, some of whose files never end. Blocks.
     ///
-    /// - Parameter namespace: a mount namespace's file of `/proc`.
-    public static func copy(ofNamespace namespace: borrowing OwnedDescriptor, for purpose: Purpose) throws(Errno) -> MountedTree {
+    /// - Parameters:
+    ///   - namespace: a mount namespace's file of `/proc`.
+    ///   - rootAlone: nothing that is mounted in the root. Default: all.
+    public static func copy(
+        ofNamespace namespace: borrowing OwnedDescriptor, for purpose: Purpose, rootAlone: Bool = false
+    ) throws(Errno) -> MountedTree {
         let raw = try namespace.withRawDescriptor { (raw) throws(Errno) in
-            try check { berth_tree_of_namespace(raw, purpose == .reading ? 1 : 0) }
+            try check { berth_tree_of_namespace(raw, purpose == .reading ? 1 : 0, rootAlone ? 1 : 0) }
         }
         return MountedTree(root: Directory(adopting: OwnedDescriptor(adopting: raw)))
     }

@@ -171,7 +171,8 @@ extension ImageConfiguration: Codable {
     }
     private struct RootFileSystem: Codable {
         var type: String
-        var diffIDs: [Digest]
+        /// Those who write images without layers may say that there is nothing.
+        var diffIDs: [Digest]?
         private enum CodingKeys: String, CodingKey {
             case type
             case diffIDs = "diff_ids"
@@ -194,7 +195,7 @@ extension ImageConfiguration: Codable {
             throw DecodingError.dataCorruptedError(
                 forKey: .rootfs, in: container, debugDescription: "rootfs.type is '\(rootfs.type)': only 'layers' is known")
         }
-        diffIDs = rootfs.diffIDs
+        diffIDs = rootfs.diffIDs ?? []
         history = try container.decodeIfPresent([HistoryEntry].self, forKey: .history) ?? []
         unknown = try UnknownFields(from: decoder, except: CodingKeys.self)
     }

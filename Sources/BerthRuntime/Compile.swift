@@ -136,9 +136,10 @@ private struct PlanCompiler {
     }
 
     private func process() throws(RuntimeError) -> RuntimeSpec.Process {
-        guard let process = spec.process, let args = process.args, !args.isEmpty, !args[0].isEmpty else {
+        guard let process = spec.process, let args = process.args, !args.isEmpty else {
             throw RuntimeError(.invalid, "no command specified")
         }
+        guard !args[0].isEmpty else { throw RuntimeError(.commandNotFound, "there is no program of an empty name") }
         guard process.cwd.hasPrefix("/") else {
             throw RuntimeError(.invalid, "the working directory '\(process.cwd)' is invalid, it needs to be an absolute path")
         }
@@ -295,7 +296,7 @@ private struct PlanCompiler {
             return [
                 .bind(
                     source: source, target: mount.destination, recursive: options.isRecursive, attributes: options.attributes,
-                    propagation: options.propagation, attributesBelow: options.isReadOnlyBelow)
+                    propagation: options.propagation, attributesBelow: options.isReadOnlyBelow, isPeer: options.propagation == 1 << 20)
             ]
         }
         guard let type = mount.type else { throw RuntimeError(.invalid, "the mount at '\(mount.destination)' has no type") }

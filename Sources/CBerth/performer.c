@@ -241,7 +241,7 @@ static int close_all_but_channel(struct berth_slots *slots) {
         if (dup3(slots->channel, 3, O_CLOEXEC) < 0) return -1;
         slots->channel = 3;
     }
-    slots->root = slots->target = slots->terminal = slots->root_directory = slots->namespace_root = slots->init = slots->empty = -1;
+    slots->root = slots->target = slots->terminal = slots->root_directory = slots->namespace_root = slots->init = slots->empty = slots->mounts = -1;
     for (int index = 0; index < 3; index++) slots->standard[index] = -1;
     return (int)syscall(SYS_close_range, 4u, ~0u, 0u);
 }
@@ -616,7 +616,7 @@ int berth_perform(const uint8_t *steps, size_t size, struct berth_slots *slots, 
 static void close_all_but(const struct berth_slots *slots) {
     int kept[] = {
         slots->root, slots->target, slots->standard[0], slots->standard[1], slots->standard[2], slots->terminal, slots->channel,
-        slots->root_directory, slots->namespace_root, slots->init, slots->empty,
+        slots->root_directory, slots->namespace_root, slots->init, slots->empty, slots->mounts,
     };
     enum { COUNT = sizeof kept / sizeof *kept };
     for (int done = 1; done < COUNT; done++)

@@ -211,31 +211,50 @@ static int attach_tree(const struct berth_slots *slots, int tree, const char *ta
     return berth_close_keeping_errno(tree, (int)result);
 }
 
+// Where this process is, while it is in another mount namespace: entering one leads to its root, and ours may be another one.
+struct origin {
+    int space, root;
+};
+
+static int remember_origin(struct origin *origin) {
+    origin->space = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    if (origin->space < 0) return -1;
+    origin->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return origin->root < 0 ? berth_close_keeping_errno(origin->space, -1) : 0;
+}
+
+// Comes back with a copy of mounts, or with -1 and the errno that is there.
+static int return_with(int tree, const struct origin *origin) {
+    int error = errno;
+    int result = setns(origin->space, CLONE_NEWNS) < 0 || fchdir(origin->root) < 0 || chroot(".") < 0 ? -1 : 0;
+    if (result == 0) errno = error;
+    berth_close_keeping_errno(origin->space, 0);
+    berth_close_keeping_errno(origin->root, 0);
+    return result < 0 && tree >= 0 ? berth_close_keeping_errno(tree, -1) : tree;
+}
+
 // A directory of another mount namespace: of one, that is, that somebody in a container has a say in. No link of theirs is followed on the way.
 static int tree_of(const char *space, const char *source) {
-    int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    if (own < 0) return -1;
-    // Entering a namespace leads to its root; ours may be another one.
-    int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (here < 0) return berth_close_keeping_errno(own, -1);
+    struct origin origin;
+    if (remember_origin(&origin) < 0) return -1;
     int tree = -1;
-    int result = berth_enter_namespace(space, CLONE_NEWNS);
-    if (result == 0) {
+    if (berth_enter_namespace(space, CLONE_NEWNS) == 0) {
         struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
         int directory = (int)syscall(SYS_openat2, AT_FDCWD, source, &how, sizeof how);
         if (directory >= 0) {
             tree = (int)syscall(SYS_open_tree, directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
             berth_close_keeping_errno(directory, 0);
         }
-        int error = errno;
-        result = setns(own, CLONE_NEWNS);
-        if (result == 0) result = fchdir(here);
-        if (result == 0) result = chroot(".");
-        if (result == 0) errno = error;
     }
-    berth_close_keeping_errno(own, 0);
-    berth_close_keeping_errno(here, 0);
-    return result < 0 && tree >= 0 ? berth_close_keeping_errno(tree, -1) : tree;
+    return return_with(tree, &origin);
+}
+
+// A copy of mounts as whoever has started this process has them: of one that is shared, a peer. Those of this namespace have been cut off.
+static int tree_of_starter(const struct berth_slots *slots, const char *source, unsigned int flags) {
+    struct origin origin;
+    if (remember_origin(&origin) < 0) return -1;
+    int tree = setns(slots->mounts, CLONE_NEWNS) < 0 ? -1 : (int)syscall(SYS_open_tree, AT_FDCWD, source, flags);
+    return return_with(tree, &origin);
 }
 
 // A directory beneath the root, as what has been mounted there shows it.
@@ -259,7 +278,8 @@ int berth_bind_from(const struct berth_slots *slots, const char *space, const ch
 }
 
 int berth_bind_at(const struct berth_slots *slots, const char *source, const char *target, uint64_t how, uint64_t set, uint64_t propagation) {
-    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (how & 1 ? AT_RECURSIVE : 0));
+    unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (how & 1 ? AT_RECURSIVE : 0);
+    int tree = how & 4 ? tree_of_starter(slots, source, flags) : (int)syscall(SYS_open_tree, AT_FDCWD, source, flags);
     return tree < 0 ? -1 : attach_tree(slots, tree, target, how, set, propagation);
 }
 

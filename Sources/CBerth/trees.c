@@ -35,13 +35,16 @@ static int restricted(int tree, int for_reading) {
 }
 
 struct namespace_request {
-    int descriptor, for_reading, result, error;
+    int descriptor, for_reading, root_alone, result, error;
 };
 
 static void *copy_namespace(void *argument) {
     struct namespace_request *request = argument;
     // From here on this thread's namespace, root and directory are its own, and end with it.
-    if (unshare(CLONE_FS) == 0 && setns(request->descriptor, CLONE_NEWNS) == 0 && unshare(CLONE_NEWNS) == 0 &&
+    if (request->root_alone) {
+        if (unshare(CLONE_FS) == 0 && setns(request->descriptor, CLONE_NEWNS) == 0)
+            request->result = restricted((int)syscall(SYS_open_tree, AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), request->for_reading);
+    } else if (unshare(CLONE_FS) == 0 && setns(request->descriptor, CLONE_NEWNS) == 0 && unshare(CLONE_NEWNS) == 0 &&
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) {
         // What is there of the kernel is no files: some of them never end. What is not there need not go.
         static const char *const kernels[] = {"/proc", "/sys", "/dev"};
@@ -62,8 +65,8 @@ static int run_aside(void *(*body)(void *), void *request) {
     return -1;
 }
 
-int berth_tree_of_namespace(int namespace_descriptor, int for_reading) {
-    struct namespace_request request = {.descriptor = namespace_descriptor, .for_reading = for_reading, .result = -1};
+int berth_tree_of_namespace(int namespace_descriptor, int for_reading, int root_alone) {
+    struct namespace_request request = {.descriptor = namespace_descriptor, .for_reading = for_reading, .root_alone = root_alone, .result = -1};
     if (run_aside(copy_namespace, &request) < 0) return -1;
     errno = request.error;
     return request.result;

@@ -10,6 +10,8 @@ public struct ContainerCreateRequest: Sendable, Hashable {
     public var endpoints: [String: EndpointSettings]
     /// What the client should know of how its words are understood.
     public var warnings: [String] = []
+    /// Whether there is nothing in it but how the container meets its host and its networks.
+    public private(set) var saysNothingOfConfig = false
 
     /// A request of these.
     public init(config: ContainerConfig, host: HostConfig = HostConfig(), endpoints: [String: EndpointSettings] = [:]) {
@@ -21,6 +23,7 @@ public struct ContainerCreateRequest: Sendable, Hashable {
     /// - Throws: `invalid` for what is malformed, `unsupported` for everything that it asks for and that does not exist here.
     public init(parsing body: [UInt8], version: APIVersion = .newest) throws(RequestError) {
         var fields = try RequestFields.parse(body)
+        saysNothingOfConfig = !fields.names.contains { !["hostconfig", "networkingconfig"].contains($0.lowercased()) }
         config = try ContainerConfig(reading: &fields)
         var hostFields = try fields.fields("HostConfig")
         host = try HostConfig(reading: &hostFields)
@@ -44,8 +47,12 @@ public struct ContainerCreateRequest: Sendable, Hashable {
         try adapt(to: version)
     }
 
-    /// Older versions knew one network at a time, no priorities, and a hardware address of the whole container.
+    /// Older versions knew one network at a time, no priorities, and a hardware address of the whole container; before that, other things were so unless it was
+    /// said.
     private mutating func adapt(to version: APIVersion) throws(RequestError) {
+        if version < APIVersion(1, 40), host.options.ipcMode.isEmpty { host.options.ipcMode = "shareable" }
+        if version < APIVersion(1, 42) { host.consoleSize = (0, 0) }
+        if version < APIVersion(1, 43) { host.options.annotations = [:] }
         if version < APIVersion(1, 48) { for name in endpoints.keys { endpoints[name]?.gatewayPriority = 0 } }
         if version < APIVersion(1, 44) {
             guard endpoints.count <= 1 else {

@@ -69,6 +69,8 @@ public struct ContainerSummary: JSONWritable, Hashable {
     public var id = ""
     /// Its name, without the slash that the answer has.
     public var name = ""
+    /// Names that others have for it, by links: `OWNER/ALIAS`.
+    public var linkNames: [String] = []
     /// The image, as its maker named it.
     public var image = ""
     /// The image's id.
@@ -87,6 +89,8 @@ public struct ContainerSummary: JSONWritable, Hashable {
     public var ports: [PortSummary] = []
     /// Its network.
     public var networkMode = ""
+    /// Its annotations, which clients before 1.46 are not told.
+    public var annotations: [String: String] = [:]
     /// Its places in networks, as ``EndpointSettings/summary`` has them.
     public var networks: [String: EndpointSettings] = [:]
     /// Its mounts.
@@ -106,7 +110,7 @@ public struct ContainerSummary: JSONWritable, Hashable {
     public func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("Id", id)
-            writer.member("Names", ["/" + name])
+            writer.member("Names", ["/" + name] + linkNames.map { "/" + $0 })
             writer.member("Image", image)
             writer.member("ImageID", imageID)
             writer.member("Command", command)
@@ -118,7 +122,10 @@ public struct ContainerSummary: JSONWritable, Hashable {
             writer.member("Labels", labels)
             writer.member("State", state)
             writer.member("Status", status)
-            writer.member("HostConfig") { $0.member("NetworkMode", networkMode) }
+            writer.member("HostConfig") { writer in
+                writer.member("NetworkMode", networkMode)
+                if !annotations.isEmpty { writer.member("Annotations", annotations) }
+            }
             writer.member("NetworkSettings") { $0.member("Networks", map: networks) }
             writer.member("Mounts", list: mounts)
         }

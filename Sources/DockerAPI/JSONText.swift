@@ -20,7 +20,7 @@ public enum JSONText {
         var parser = Parser(bytes: bytes)
         let value = try parser.value(depth: 0)
         parser.skipSpace()
-        guard parser.index == bytes.count else { throw parser.error("something follows the value") }
+        guard parser.index == bytes.count else { throw parser.error("unexpected content after JSON") }
         return value
     }
 

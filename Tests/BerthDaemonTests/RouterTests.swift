@@ -31,19 +31,21 @@ struct RouterTests {
         }
     }
 
-    @Test("Names of images have slashes, others have not")
+    @Test("Names of images have slashes, and those that containers have by links; others have not")
     func names() throws {
         #expect(try subject(.GET, "/images/json").subject == "")
         #expect(try subject(.GET, "/images/a/json").subject == "a")
         #expect(try subject(.GET, "/v1.40/images/h:5000/a/b:1/json").subject == "h:5000/a/b:1")
         #expect(try subject(.DELETE, "/images/a%2Fb").subject == "a/b")
         #expect(try subject(.POST, "/containers/abc/start").subject == "abc")
+        #expect(try subject(.POST, "/containers/a/b/start").subject == "a/b")
+        #expect(throws: APIFailure.self) { try subject(.DELETE, "/networks/a/b") }
     }
 
     @Test(
         "What nobody answers is not found",
         arguments: [
-            "/", "", "/nowhere", "/containers/start", "/containers//start", "/containers/a/b/start", "/images//json", "info", "/info/",
+            "/", "", "/nowhere", "/containers/start", "/containers//start", "/networks/a/b", "/images//json", "info", "/info/",
             "//info",
         ])
     func nobody(target: String) {

@@ -123,6 +123,18 @@ struct ImageStoreTests {
         #expect(try list(["reference": ["group/*"]]) == [two.id, one.id])
         #expect(try list(["reference": ["group/*:2", "three"]]) == [three.id, two.id])
         #expect(try list(["reference": ["*"]]) == [three.id])
+        // An image is listed with the names that match, in short or in full.
+        func names(_ pattern: String) throws -> [String] {
+            try room.store.list(ImageQuery(filters: ["reference": [pattern]])).flatMap { $0.references.map(\.familiar) }
+        }
+        try await room.store.tag("three", as: ImageReference(parsing: "other/three:x"))
+        #expect(try names("*") == ["three:latest"] && names("*/thr*") == ["other/three:x"])
+        #expect(try names("docker.io/library/three") == ["three:latest"] && names("docker.io/*/three:?") == ["other/three:x"])
+        var past = ImageQuery()
+        past.until = Timestamp(nanoseconds: 0)
+        #expect(try room.store.list(past).isEmpty)
+        past.until = Timestamp(nanoseconds: .max)
+        #expect(try Set(room.store.list(past).map(\.id)) == [one.id, two.id, three.id])
         #expect(try list(["before": ["group/two:2"]]) == [one.id])
         #expect(try list(["since": ["group/one:1"]]) == [three.id, two.id])
         #expect(try list(["dangling": ["false"], "label": ["kind=b"]]) == [two.id])

@@ -12,6 +12,7 @@ import Testing
         .mount(type: "proc", source: "proc", target: "/proc", flags: 14, data: "x=y"),
         .bind(source: "/s", target: "/t", recursive: true, attributes: 1, propagation: 2),
         .bind(source: "/s", target: "/t", recursive: true, attributes: 1, propagation: 2, attributesBelow: true),
+        .bind(source: "/s", target: "/t", recursive: true, attributes: 0, propagation: 2, isPeer: true),
         .bindBeneath(
             source: "/s", path: "a/b", target: "/t", recursive: false, attributes: 1, propagation: 0, attributesBelow: true),
         .directory(path: "/g", permissions: 0o755, userID: 1, groupID: 2),
@@ -96,7 +97,7 @@ import Testing
         }
         #expect(plan.failure(at: UInt32(Self.every.count), errno: .ENOENT, inPreparation: false).stage == .program)
         #expect(plan.failure(at: UInt32(Self.every.count), errno: .ENOENT, inPreparation: false).reason.contains("execute '/bin/sh'"))
-        #expect(plan.failure(at: 33, errno: .ENOENT, inPreparation: false).stage == .workingDirectory)
+        #expect(plan.failure(at: 34, errno: .ENOENT, inPreparation: false).stage == .workingDirectory)
         #expect(plan.failure(at: 1000, errno: .ENOENT, inPreparation: false).reason.contains("1000"))
     }
 

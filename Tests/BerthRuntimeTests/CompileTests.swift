@@ -46,7 +46,7 @@ struct CompileTests {
                 Self.specification { $0.mounts = [.init(destination: "/m", type: type, source: source, options: options)] })
             return plan.steps.filter {
                 switch $0 {
-                case .bind(_, "/m", _, _, _, _), .bindBeneath(_, _, "/m", _, _, _, _), .mount(_, _, "/m", _, _), .readOnly("/m"): true
+                case .bind(_, "/m", _, _, _, _, _), .bindBeneath(_, _, "/m", _, _, _, _), .mount(_, _, "/m", _, _), .readOnly("/m"): true
                 default: false
                 }
             }
@@ -54,6 +54,10 @@ struct CompileTests {
         #expect(
             try steps("bind", "/s", ["rbind", "rprivate", "rro"]) == [
                 .bind(source: "/s", target: "/m", recursive: true, attributes: 1, propagation: 1 << 18, attributesBelow: true)
+            ])
+        #expect(
+            try steps("bind", "/s", ["rbind", "rshared"]) == [
+                .bind(source: "/s", target: "/m", recursive: true, attributes: 0, propagation: 1 << 20, isPeer: true)
             ])
         #expect(
             try steps("bind", "/s", ["bind", "ro", "X-berth.beneath=a/b"]) == [

@@ -90,7 +90,7 @@ struct RequestTests {
         "What is of the wrong kind, absurd or no JSON is invalid, and the member is named",
         arguments: [
             ("", "EOF"), ("{", "unexpected end"), ("[]", "must be an object"), ("\"x\"", "must be an object"), ("1", "must be an object"),
-            ("{}{}", "something follows"),
+            ("{}{}", "unexpected content after JSON"),
             (#"{"Image":1}"#, "Image must be text"), (#"{"Image":{}}"#, "Image must be text"),
             (#"{"Tty":"true"}"#, "Tty must be true or false"), (#"{"Tty":1}"#, "Tty must be"),
             (#"{"Env":"A=1"}"#, "Env must be a list"), (#"{"Env":[1]}"#, "Env must be a list"), (#"{"Env":{}}"#, "Env must be a list"),

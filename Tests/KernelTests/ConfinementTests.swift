@@ -78,7 +78,8 @@ struct ConfinementTests {
             lines.append("\(path) proc \(path.dropFirst(5)) ro,nosuid,nodev,noexec,relatime | rw")
         }
         for path in [
-            "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+            "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+            "/proc/timer_stats",
             "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
         ] where HostFile.exists(path) {
             var isFolder: ObjCBool = false

@@ -97,6 +97,15 @@ struct VolumeTests {
             mount.propagation = propagation
             let lines = try await list(mount)
             #expect(lines.count == 1 && lines[0].contains(mark), "\(lines)")
+            // What is mounted inside is seen outside, of one that is shared, and only there.
+            mount.recursion = .enabled
+            #expect(
+                try await output(engine, "mkdir -p /m/inner; mount -t tmpfs made-inside /m/inner && echo mounted") {
+                    ($0.mounts, $0.privileged) = ([mount], true)
+                } == ["mounted"])
+            let isSeen = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8).contains("made-inside")
+            #expect(isSeen == (propagation == .rshared))
+            if isSeen { _ = try run("/bin/umount", folder + "/shared/s/inner") }
         }
         let memory = Mount(temporaryAt: "/t", options: ["size=1m", "mode=700", "exec"])
         #expect(

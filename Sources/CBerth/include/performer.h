@@ -21,7 +21,8 @@ enum berth_step {
     BERTH_STEP_PROPAGATION = 14,      // flags: of the whole tree of mounts
     BERTH_STEP_ATTACH_ROOT = 15,      // moves the slot ROOT in; later paths are resolved beneath it
     BERTH_STEP_MOUNT = 16,            // type, source, target, flags, data
-    BERTH_STEP_BIND = 17,             // source, target, 1: recursive | 2: attributes of the mounts below too, attributes set, propagation
+    BERTH_STEP_BIND = 17,             // source, target, 1: recursive | 2: attributes of the mounts below too | 4: as the slot MOUNTS has
+                                      // it; attributes set, propagation
     BERTH_STEP_DIRECTORY = 18,        // path, permissions, uid, gid: with its parents
     BERTH_STEP_DEVICE = 19,           // path, mode, major, minor, uid, gid
     BERTH_STEP_SYMLINK = 20,          // target, path
@@ -66,6 +67,7 @@ struct berth_slots {
     int namespace_root;  // set by PROPAGATION
     int init;            // set by INIT_FILE
     int empty;           // set by MASK
+    int mounts;          // the parent's mount namespace
     int is_child;
     uint32_t step;       // set by the performing: the index of the present step
     uint64_t file_limit; // how many descriptors the child may have, where the plan has nothing else; 0: as many as its parent

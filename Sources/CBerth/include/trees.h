@@ -24,8 +24,9 @@ struct berth_tree {
     int for_reading;
 };
 
-/// A copy of all that is mounted in a mount namespace but for /proc, /sys and /dev, or -1. Waits for a thread of its own.
-int berth_tree_of_namespace(int namespace_descriptor, int for_reading);
+/// A copy of all that is mounted in a mount namespace but for /proc, /sys and /dev, or of what is mounted as its root alone; or -1. Waits for a thread of its
+/// own.
+int berth_tree_of_namespace(int namespace_descriptor, int for_reading, int root_alone);
 /// Layers with mounts over them, or -1; then `failed` is the index of the mount that is to blame, or `mount_count`. Waits for a thread of its own.
 /// A target that is not there is ENOENT with `lacks_target`.
 int berth_tree_of_layers(const struct berth_tree *tree, size_t *failed, int *lacks_target);
