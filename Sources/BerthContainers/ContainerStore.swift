@@ -153,11 +153,10 @@ public final class ContainerStore: Sendable {
 
     // MARK: Making
 
-    /// Makes a container. It exists, whole, when this returns; on failure nothing of it is left.
+    /// Makes a container. It exists, whole, when this returns; on failure nothing of it is left. Its networks must be there when it starts, not before.
     ///
     /// - Parameter platform: for which platform the image must be: of an index, the best for that one. `nil`: ``ImageStore/find(_:platform:)`` says which.
-    /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for
-    ///   networks that do not exist yet, `storage`.
+    /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for what does not exist here, `storage`.
     public func create(_ configuration: ContainerConfiguration, platform: Platform? = nil) async throws(ContainerError) -> Container {
         let lease = services.images.leases.begin()
         do throws(ContainerError) { return try await create(configuration, platform, lease) } catch {

@@ -55,10 +55,9 @@ extension ContainerConfiguration {
 
     /// One `--security-opt`.
     private mutating func apply(securityOption text: String) throws(APIFailure) {
-        if text == "no-new-privileges" {
-            noNewPrivileges = true
-            return
-        }
+        // These alone say that it is so.
+        if text == "no-new-privileges" { return noNewPrivileges = true }
+        if text == "writable-cgroups" { return hasWritableControlGroups = true }
         // A colon is what very old clients write.
         guard let separator = text.firstIndex(where: { $0 == "=" || $0 == ":" }) else {
             throw .invalid("invalid --security-opt 1: \"\(text)\"")

@@ -170,7 +170,6 @@ YOUNGER = [
     (run("--network", "name=n10,mac-address=nonsense"), "nonsense is not a valid mac address"),
     (run("--network", "name=n10,driver-opt=com.docker.network.endpoint.sysctls=nonsense"), "not supported here: the option"),
     (run("--network", "name=n10,driver-opt=com.docker.network.endpoint.ifname=a/b"), "not supported here: the option"),
-    (run("--network", "n10", "--network", "nowhere"), "network nowhere not found"),
     (run("--network", "n10", "--network", "name=n2,ip=172.30.0.99"),
      "invalid endpoint settings: user specified ip address is supported only when connecting to networks with user configured subnets"),
     (run("--network", "n10", "--network", "name=bridge,alias=x"), "network-scoped aliases are only supported for user-defined networks"),
