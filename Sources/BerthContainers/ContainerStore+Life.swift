@@ -69,11 +69,11 @@ extension ContainerStore {
         // What is just being copied into its layer is brought to its end.
         while let copying = object.copyHold.pending { _ = await copying.value() }
         let document = object.document
-        let memories = memories(of: document)
-        if !memories.isEmpty { try await memoryClaims.hold(memories) }
-        defer { memoryClaims.release(memories) }
         let pending = object.state.withLock { $0.takePending() }
         do throws(ContainerError) {
+            let memories = memories(of: document)
+            try await memoryClaims.hold(memories)
+            defer { memoryClaims.release(memories) }
             try requireStillLayers(document)
             try await rememberStart(object)
             // Its root and its sandbox have nothing to do with each other.

@@ -10,16 +10,16 @@ extension ContainerStore {
             let (name, links) = owner.state.withLock { ($0.document.name, $0.document.configuration.networking.links) }
             for link in links {
                 let (target, alias) = Self.parts(ofLink: link)
-                guard let other = try? object(target) else { continue }  // it is gone
+                guard let other = try? object(ownName: target) else { continue }  // it is gone
                 names[other.id, default: []].append("\(name)/\(alias)")
             }
         }
         return names.mapValues { $0.sorted() }
     }
 
-    /// The container that such a name means; `nil` if it is none.
-    func object(byLinkName text: String) -> ContainerObject? {
-        link(named: text).flatMap { try? object(Self.parts(ofLink: $0.link).target) }  // it may be gone
+    /// The container that such a name means; `nil` if it is none. A link that is by another link leads nowhere: names change hands, and two could mean each other.
+    func object(linkName text: String) -> ContainerObject? {
+        link(named: text).flatMap { try? object(ownName: Self.parts(ofLink: $0.link).target) }  // it may be gone
     }
 
     /// Takes a link away by its name. A container that runs goes on finding the other by it until it starts anew.

@@ -26,10 +26,11 @@ extension ContainerStore {
     public func list(_ query: ContainerQuery = ContainerQuery()) throws(ContainerError) -> [ContainerOverview] {
         let filter = try ContainerFilter(query, in: self)
         var found: [ContainerOverview] = []
-        let linkNames = linkNames()
-        for object in newestFirst() {
+        let (objects, isLinked) = newestFirst()
+        let linkNames = isLinked ? linkNames() : [:]
+        for object in objects {
             var overview = overview(of: object)
-            overview.linkNames = linkNames[object.id] ?? []
+            if isLinked { overview.linkNames = linkNames[object.id] ?? [] }
             guard filter.matches(overview) else { continue }
             found.append(overview)
             if found.count == query.limit { break }
@@ -37,9 +38,17 @@ extension ContainerStore {
         return found
     }
 
-    private func newestFirst() -> [ContainerObject] {
-        let dated = objects().map { object in (object: object, createdAt: object.state.withLock { $0.document.createdAt }) }
-        return dated.sorted { $0.createdAt > $1.createdAt }.map(\.object)
+    /// All of them, and whether any is linked to another.
+    private func newestFirst() -> ([ContainerObject], isLinked: Bool) {
+        var isLinked = false
+        let dated = objects().map { object in
+            let createdAt = object.state.withLock { state in
+                if !state.document.configuration.networking.links.isEmpty { isLinked = true }
+                return state.document.createdAt
+            }
+            return (object: object, createdAt: createdAt)
+        }
+        return (dated.sorted { $0.createdAt > $1.createdAt }.map(\.object), isLinked)
     }
 }
 

@@ -108,7 +108,7 @@ public final class ContainerStore: Sendable {
 
     // MARK: Finding
 
-    /// Finds a container by its id, its name, or a prefix of its id that only it has.
+    /// Finds a container by its id, its name, `OWNER/ALIAS` where another is linked to it, or a prefix of its id that only it has.
     ///
     /// - Throws: `notFound`; `invalid` where more than one id begins so.
     public func find(_ text: String) throws(ContainerError) -> Container {
@@ -116,6 +116,11 @@ public final class ContainerStore: Sendable {
     }
 
     func object(_ text: String) throws(ContainerError) -> ContainerObject {
+        if let linked = object(linkName: text) { return linked }
+        return try object(ownName: text)
+    }
+
+    func object(ownName text: String) throws(ContainerError) -> ContainerObject {
         let name = text.hasPrefix("/") ? String(text.dropFirst()) : text
         let (found, reason): (ContainerObject?, ContainerError?) = index.withLock { index in
             if let exact = index.containers[text] { return (exact, nil) }
@@ -131,7 +136,7 @@ public final class ContainerStore: Sendable {
             return (matches.first.flatMap { index.containers[$0] }, nil)
         }
         if let reason { throw reason }
-        guard let found = found ?? object(byLinkName: text) else { throw .noSuchContainer(text) }
+        guard let found else { throw .noSuchContainer(text) }
         return found
     }
 

@@ -56,6 +56,12 @@ def test_links_are_names(berth, ask):  # noqa: F811
     berth.out("restart", "-t", "0", "third")
     hosts = berth.out("exec", "third", "cat", "/etc/hosts")
     assert "also" in hosts and "\tit " not in hosts
+    # Names change hands: one that would lead to itself leads nowhere.
+    berth.out("run", "-d", "--name", "loop", "--link", "third/also:also", "box", "sleep", "1000")
+    berth.out("rename", "third", "fourth")
+    berth.out("rename", "loop", "third")
+    assert "No such container: third/also" in berth("kill", "third/also").stderr
+    assert names() == ["/first", "/fourth/also"]
     # Who is gone has no names.
     berth.out("rm", "-f", "first")
     assert "No such container: third/also" in berth("inspect", "--type", "container", "third/also").stderr
