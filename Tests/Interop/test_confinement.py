@@ -25,6 +25,10 @@ DELIBERATE = {
 }
 
 
+# Masked by Docker since version 28: what tells of the load of others.
+MASKED_SINCE = re.compile(r"mounts \+ (/proc/interrupts|/sys/devices/system/cpu/cpu\d+/thermal_throttle) tmpfs ")
+
+
 def without_tunnels(line):
     """runc 1.1 lets every container open /dev/net/tun; later ones do not, nor do we."""
     return line.replace("c 10:200 rwm;", "") if line.startswith("devices/devices.list") else line
@@ -161,7 +165,8 @@ def test_process_1_reports_what_it_does_in_dockers_container(docker, berth, kind
     # The same addresses, as Docker has written them since version 27.
     theirs["names"] = [re.sub(r"^(f[ef]00)::0\b", r"\1::", line) for line in theirs["names"]]
     assert len(ours["status"]) > 15 and len(ours["mounts"]) > 10
-    assert [line for line in differences(theirs, ours) if line not in DELIBERATE] == []
+    assert [line for line in differences(theirs, ours) if line not in DELIBERATE and not MASKED_SINCE.match(line)] == []
+    assert any("/proc/interrupts " in line for line in ours["mounts"])
 
 
 @pytest.mark.parametrize("arguments", [

@@ -279,7 +279,7 @@ MISTAKES = [
 
 # Flags of Docker's that are read and then refused by name.
 ABSENT = [
-    (["rm", "--link", "x"], "link"), (["update", "--kernel-memory=4m", "x"], "kernel-memory"),
+    (["update", "--kernel-memory=4m", "x"], "kernel-memory"),
 ]
 
 

@@ -55,7 +55,7 @@ def test_containers_are_not_made_of_nonsense(ask, body):
 
 
 @pytest.mark.parametrize("members, word", [
-    ({"Image": "x" * 100_000}, "invalid reference"), ({"Image": "UPPER"}, "lowercase"), ({"Image": "nothing-of-that-name"}, "No such image"), ({}, "no image"),
+    ({"Image": "x" * 100_000}, "invalid reference"), ({"Image": "UPPER"}, "lowercase"), ({"Image": "nothing-of-that-name"}, "No such image"), ({}, "config cannot be empty"), ({"Cmd": ["x"]}, "no image"),
     ({"Image": "x", "Healthcheck": {"Test": ["CMD", "true"], "Mood": "good"}}, "Healthcheck.Mood"), ({"Image": "x", "Whatever": 1}, "Whatever"),
     ({"Image": "x", "HostConfig": {"Memory": -1}}, "Memory"), ({"Image": "x", "HostConfig": {"Memory": 2**63}}, "Memory"),
     ({"Image": "x", "HostConfig": {"Binds": ["::::"]}}, "volume"), ({"Image": "x", "HostConfig": {"Binds": ["name:/x:odd"]}}, "invalid mode"),

@@ -77,11 +77,12 @@ struct ConfinementTests {
         for path in ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"] where HostFile.exists(path) {
             lines.append("\(path) proc \(path.dropFirst(5)) ro,nosuid,nodev,noexec,relatime | rw")
         }
-        for path in [
-            "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-            "/proc/timer_stats",
-            "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
-        ] where HostFile.exists(path) {
+        let masked =
+            [
+                "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+                "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+            ] + (0..<HostFile.processorCount()).map { "/sys/devices/system/cpu/cpu\($0)/thermal_throttle" }
+        for path in masked where HostFile.exists(path) {
             var isFolder: ObjCBool = false
             _ = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             lines.append(
