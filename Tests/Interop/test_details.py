@@ -126,10 +126,10 @@ def test_what_was_said_is_shown_as_docker_shows_it(berth, ask):  # noqa: F811
         assert (maximum(), shown()) == ("16", "16")
         assert ask("POST", "/containers/limited/update", {"PidsLimit": limit})[0] == 200
         assert (maximum(), shown()) == ("max", "0")
-    berth.out("run", "-d", "--name", "slow", *NONE, "--health-cmd", "echo said so far; sleep 100", "--health-timeout", "300ms", "--health-interval", "300ms", "box",
+    berth.out("run", "-d", "--name", "slow", *NONE, "--health-cmd", "echo said so far; sleep 100", "--health-timeout", "4s", "--health-interval", "200ms", "box",
               "sleep", "1000")
     log = wait_for(lambda: json.loads(berth.out("inspect", "-f", "{{json .State.Health.Log}}", "slow")), "a check to be killed")
-    assert log[0]["Output"] == "Health check exceeded timeout (300ms): said so far\n" and log[0]["ExitCode"] == -1
+    assert log[0]["Output"] == "Health check exceeded timeout (4s): said so far\n" and log[0]["ExitCode"] == -1
 
 
 def test_clients_of_each_age_get_what_they_know(berth, ask):  # noqa: F811
