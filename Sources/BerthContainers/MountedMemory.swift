@@ -16,7 +16,8 @@ struct MountedMemory: Sendable {
 extension VolumeSource {
     /// Whether each mount of it would be another one.
     var isMemory: Bool {
-        if case .fileSystem("tmpfs", _, _) = self { true } else if case .fileSystem("ramfs", _, _) = self { true } else { false }
+        guard case .fileSystem(let type, _, _) = self else { return false }
+        return ["tmpfs", "ramfs"].contains(type)
     }
 }
 
