@@ -104,8 +104,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var controlGroupParent: String?
     /// Notes for other programs, which the engine keeps. Default: none.
     public var annotations: [String: String] = [:]
-    /// Options of security modules that this kernel does not have. Only reported. Default: none.
-    public var unusedSecurityOptions: [String] = []
+    /// What it says to security modules, as `apparmor=PROFILE` and `label=disable`. Where the kernel has no such module it is only reported. Default: none.
+    public var securityModuleOptions: [String] = []
     /// By which of its names the one runtime that there is was asked for. Only reported. Default `nil`: by none.
     public var runtimeName: String?
     /// The word in which the one isolation that Linux has was asked for. Only reported. Default `nil`: in none.
@@ -160,7 +160,9 @@ extension ContainerConfiguration: Codable {
             noNewPrivileges
         case namespaces, addedGroups, kernelParameters, outOfMemoryScore, runsInit, devices, deviceRules, deviceRequests, maskedPaths,
             readOnlyPaths
-        case hasWritableControlGroups, controlGroupParent, annotations, unusedSecurityOptions, runtimeName, isolation
+        case hasWritableControlGroups, controlGroupParent, annotations, runtimeName, isolation
+        // As it was called before any of them did something.
+        case securityModuleOptions = "unusedSecurityOptions"
         case seccomp, readOnlyRoot, resources, resourceLimits, logDriver, logOptions, removesItself, sharedMemoryByteCount
         case initialTerminalRows, initialTerminalColumns, restart, healthcheck, unhealthyAction
         case mounts, volumes, volumesFrom, volumeDriver
@@ -219,7 +221,7 @@ extension ContainerConfiguration: Codable {
         try read(.hasWritableControlGroups, into: &hasWritableControlGroups)
         try read(.controlGroupParent, into: &controlGroupParent)
         try read(.annotations, into: &annotations)
-        try read(.unusedSecurityOptions, into: &unusedSecurityOptions)
+        try read(.securityModuleOptions, into: &securityModuleOptions)
         try read(.runtimeName, into: &runtimeName)
         try read(.isolation, into: &isolation)
         try read(.readOnlyRoot, into: &readOnlyRoot)

@@ -47,6 +47,8 @@ public struct ContainerDetails: Sendable, Hashable {
     public var directory: String
     /// The log, if it keeps one.
     public var logPath: String?
+    /// The profile of AppArmor's that confines it, or is to (``AppArmor``); `nil` where this kernel has none.
+    public var appArmorProfile: String?
     /// Which snapshotter keeps its layer.
     public var snapshotter: String
     /// Its places in networks, while it runs, in the order of its interfaces.
@@ -81,7 +83,8 @@ extension ContainerStore {
             arguments: configuration.arguments(image: document.imageExecution),
             environment: configuration.mergedEnvironment(image: document.imageExecution),
             labels: configuration.mergedLabels(image: document.imageExecution), directory: directory,
-            logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil, snapshotter: document.snapshotter,
+            logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil,
+            appArmorProfile: AppArmor.isEnabled ? configuration.effectiveAppArmorProfile : nil, snapshotter: document.snapshotter,
             endpoints: endpoints(of: object.id), networkIDs: networkIDs(of: configuration.endpoints), executionIDs: executions,
             mounts: shown(document.placedMounts))
     }

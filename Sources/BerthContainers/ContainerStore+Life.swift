@@ -209,6 +209,7 @@ extension ContainerStore {
                 try self.writeFiles(document, id, attachment.files)
                 var input = input
                 if configuration.privileged { input.hostDevices = HostDevices.all() }
+                input.appArmorProfile = try AppArmor.profile(of: configuration)
                 input.devices = try ResolvedDevices(of: configuration)
                 var user = try UserResolver.resolve(userText, in: root)
                 user.add(try UserResolver.groups(configuration.addedGroups, in: root) + input.devices.groups)

@@ -255,6 +255,8 @@ extension ContainerStore {
                 id: object.id, configuration: adapted, image: document.imageExecution, hostname: hostname, network: .new, files: [],
                 hostDevices: [], seccomp: nil)
             input.linkVariables = linkVariables
+            // As the container's own, also of one that is privileged.
+            input.appArmorProfile = try AppArmor.profile(of: configuration)
             var result = try input.process(runningAs: user)
             result.env = Environment.overlay(execution.environment, on: result.env ?? [])
             return result

@@ -15,6 +15,7 @@ extension SpecificationInput {
         process.capabilities = try configuration.capabilities().specification(forRoot: user.userID == 0)
         process.noNewPrivileges = configuration.noNewPrivileges ? true : nil
         process.oomScoreAdj = configuration.outOfMemoryScore
+        process.apparmorProfile = appArmorProfile
         process.rlimits = try configuration.resourceLimits.map { limit throws(ContainerError) in
             let name = "RLIMIT_" + limit.name.uppercased()
             guard ResourceLimitName.number(of: name) != nil else { throw ContainerError(.invalid, "invalid ulimit type: \(limit.name)") }

@@ -16,6 +16,8 @@ struct SpecificationInput: Sendable {
     var hostDevices: [RuntimeSpec.Device]
     /// The filter of system calls; `nil` for none.
     var seccomp: RuntimeSpec.Seccomp?
+    /// The profile of AppArmor's; `nil` where this kernel has none.
+    var appArmorProfile: String?
     /// Namespaces of others.
     var joined = JoinedNamespaces()
     /// What leads to those that it is linked to.

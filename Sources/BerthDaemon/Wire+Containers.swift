@@ -102,6 +102,7 @@ extension ContainerInspect {
         state = ContainerState(container)
         image = container.imageID.description
         (directory, logPath, driver) = (container.directory, container.logPath ?? "", container.snapshotter)
+        appArmorProfile = container.appArmorProfile ?? ""
         executionIDs = container.executionIDs.isEmpty ? nil : container.executionIDs
         host = HostConfig(container.configuration)
         host.links = container.links.isEmpty ? nil : container.links
@@ -228,7 +229,7 @@ extension ContainerConfiguration {
         case .profile(let text): options.append("seccomp=\(text)")
         }
         if hasWritableControlGroups { options.append("writable-cgroups=true") }
-        options += unusedSecurityOptions
+        options += securityModuleOptions
         // As Docker has it: labels are nothing to who is everywhere.
         if privileged || namespaces.pid == .host || namespaces.ipc == .host, !options.contains("label=disable") {
             options.append("label=disable")

@@ -103,7 +103,7 @@ struct ContainerEditRequest: Sendable {
         add("securityopt", \.noNewPrivileges)
         add("securityopt", \.seccomp)
         add("securityopt", \.hasWritableControlGroups)
-        add("securityopt", \.unusedSecurityOptions)
+        add("securityopt", \.securityModuleOptions)
         add("maskedpaths", \.maskedPaths)
         add("readonlypaths", \.readOnlyPaths)
         add("sysctls", \.kernelParameters)

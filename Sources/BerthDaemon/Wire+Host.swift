@@ -34,14 +34,15 @@ extension ContainerConfiguration {
         }
     }
 
-    /// What is said to a security module that this kernel lacks is kept and does nothing, as with Docker. One that it has is not spoken to here.
+    /// What is said to a security module that this kernel lacks is kept and does nothing, as with Docker. SELinux is not spoken to here.
     mutating func apply(securityModule name: String, _ value: String, _ text: String) throws(APIFailure) {
-        // Neither of the two confines anything here anyway.
-        let isOff = name == "apparmor" ? value == "unconfined" : value == "disable"
-        guard isOff || !SecurityModules.has(name == "apparmor" ? "apparmor" : "selinux") else {
+        guard name == "apparmor" || value == "disable" || !SecurityModules.has("selinux") else {
             throw .invalid("not supported here: --security-opt \(text)")
         }
-        unusedSecurityOptions.append("\(name)=\(value)")
+        guard value.utf8.allSatisfy({ $0 >= 32 && $0 != 127 }) else {
+            throw .invalid("invalid --security-opt: a control character in what it says to \(name)")
+        }
+        securityModuleOptions.append("\(name)=\(value)")
     }
 }
 

@@ -25,7 +25,7 @@ extension SystemInfo {
         (operatingSystemVersion, architecture) = (facts.operatingSystemVersion, facts.architecture)
         (processorCount, memoryByteCount, hostName) = (facts.processorCount, facts.memoryByteCount, facts.hostname)
         serverVersion = Engine.version
-        securityOptions = ["name=seccomp,profile=builtin", "name=cgroupns"]
+        securityOptions = (AppArmor.isEnabled ? ["name=apparmor"] : []) + ["name=seccomp,profile=builtin", "name=cgroupns"]
         warnings = [
             ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
             ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks), ("volume", facts.unreadableVolumes),

@@ -171,6 +171,11 @@ struct PlanWriter {
         case .umask(let mask):
             number(UInt64(mask))
             return BERTH_STEP_UMASK
+        case .confinement(let name, let file, let contents):
+            string(name)
+            string(file)
+            data(Array(contents.utf8))
+            return BERTH_STEP_CONFINEMENT
         case .oomScore(let score):
             string(String(score))
             return BERTH_STEP_OOM_SCORE

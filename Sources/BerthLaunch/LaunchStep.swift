@@ -80,6 +80,8 @@ public enum LaunchStep: Hashable, Sendable {
     case umask(UInt32)
     /// Sets `oom_score_adj`; without the right to, it stays.
     case oomScore(Int)
+    /// Has a security module confine what is executed next by what is `named`: writes that into a file of this process's below the `/proc` that it sees now.
+    case confinement(named: String, file: String, contents: String)
     /// Makes the program of process 1 for ``becomeInit(arguments:environment:)``, while nothing can forbid it.
     case initFile
     /// This process becomes the program that ``initFile`` has made, and its child goes on with the steps: process 1 hands signals on to it, reaps

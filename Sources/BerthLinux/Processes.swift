@@ -111,10 +111,13 @@ public enum HostFile {
     }
 
     /// Writes once to an existing file of the kernel's.
-    public static func write(_ text: String, to path: String) throws(Errno) {
+    public static func write(_ text: String, to path: String) throws(Errno) { try write(Array(text.utf8), to: path) }
+
+    /// The same with bytes.
+    public static func write(_ bytes: [UInt8], to path: String) throws(Errno) {
         let path = try PathBytes(path)
         let raw = try unsafe path.withCString { (path) throws(Errno) in try check { unsafe Glibc.open(path, O_WRONLY | O_CLOEXEC) } }
-        try unsafe OwnedDescriptor(adopting: raw).writeAll(text.utf8Span.span.bytes)
+        try unsafe OwnedDescriptor(adopting: raw).writeAll(bytes.span.bytes)
     }
 
     /// Removes an empty directory. One that is not there is removed already.

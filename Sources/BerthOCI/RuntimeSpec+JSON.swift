@@ -50,6 +50,7 @@ extension RuntimeSpec.Process: Codable, OpenObject {
             .optional("args", \.args), .optional("env", \.env), .required("cwd", \.cwd),
             .optional("capabilities", \.capabilities), .optional("rlimits", \.rlimits),
             .optional("noNewPrivileges", \.noNewPrivileges), .optional("oomScoreAdj", \.oomScoreAdj),
+            .optional("apparmorProfile", \.apparmorProfile),
         ]
     }
     /// Decodes; members that are not known are kept.

@@ -88,6 +88,8 @@ public struct RuntimeSpec: Hashable, Sendable {
         public var noNewPrivileges: Bool?
         /// How willingly the kernel kills it when memory is short.
         public var oomScoreAdj: Int?
+        /// The profile of AppArmor's that it is confined by.
+        public var apparmorProfile: String?
         /// The rest, kept as it came.
         public var unknown = UnknownFields()
 

@@ -103,6 +103,7 @@ private struct PlanCompiler {
             steps.append(.writeFile(path: "/proc/sys/" + name.split(separator: ".").joined(separator: "/"), contents: value))
         }
         if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
+        steps += confinement(of: process)
         steps += [.propagation(flags: try rootPropagation()), hooks.isEmpty ? .attachRoot : .attachRootAt("\(input.bundle)/rootfs")]
         for mount in spec.mounts ?? [] { steps += try self.mount(mount) }
         // A /dev of the host's stays as it is.
@@ -127,12 +128,20 @@ private struct PlanCompiler {
         let process = try process()
         var steps = joinCgroups()
         if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
+        steps += confinement(of: process)
         steps.append(.enterProcess([.mount, .uts, .ipc, .network, .cgroup]))
         if process.terminal == true { steps.append(terminal(process, bindsConsole: false)) }
         steps += try become(process)
         return LaunchPlan(
             namespaces: [], cgroup: input.cgroups.unified.map { "\($0)/\(input.cgroupPath)" }, steps: steps,
             streams: process.terminal == true ? .terminal : input.hasInput ? .pipes : .pipesWithoutInput, entersProcesses: true)
+    }
+
+    /// Said while `/proc` is the host's, and taken on when the program is executed (apparmor(7), aa_change_onexec(2)): all that is done before needs more
+    /// than a profile would let it.
+    private func confinement(of process: RuntimeSpec.Process) -> [LaunchStep] {
+        guard let profile = process.apparmorProfile, !profile.isEmpty else { return [] }
+        return [.confinement(named: profile, file: "/proc/self/attr/apparmor/exec", contents: "exec \(profile)")]
     }
 
     private func process() throws(RuntimeError) -> RuntimeSpec.Process {

@@ -575,6 +575,13 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
         const char *data = bytes(f, &size);
         return write_file("/proc/self/oom_score_adj", data, size) < 0 && errno != EACCES ? -1 : 0;
     }
+    case BERTH_STEP_CONFINEMENT: {
+        string(f);
+        const char *path = string(f);
+        size_t size;
+        const char *data = bytes(f, &size);
+        return write_file(path, data, size);
+    }
     case BERTH_STEP_INIT_FILE: return (slots->init = berth_init_open()) < 0 ? -1 : 0;
     case BERTH_STEP_INIT: return become_init(slots, f);
     case BERTH_STEP_BIND_FROM: {

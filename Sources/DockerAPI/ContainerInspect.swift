@@ -73,6 +73,8 @@ public struct ContainerInspect: JSONWritable, Hashable {
     public var name = ""
     /// How often its policy has started it again.
     public var restartCount = 0
+    /// The profile of AppArmor's; empty without.
+    public var appArmorProfile = ""
     /// Which snapshotter keeps its layer.
     public var driver = ""
     /// Facts of the snapshotter's about its layer.
@@ -112,7 +114,8 @@ public struct ContainerInspect: JSONWritable, Hashable {
             writer.member("RestartCount", restartCount)
             writer.member("Driver", driver)
             writer.member("Platform", "linux")
-            for empty in ["MountLabel", "ProcessLabel", "AppArmorProfile"] { writer.member(empty, "") }
+            for empty in ["MountLabel", "ProcessLabel"] { writer.member(empty, "") }
+            writer.member("AppArmorProfile", appArmorProfile)
             writer.member("ExecIDs", executionIDs)
             writer.member("HostConfig", host)
             writer.member("GraphDriver") { writer in

@@ -150,7 +150,7 @@ struct ConfigurationDocumentTests {
             (one.deviceRules, one.maskedPaths, one.readOnlyPaths) = (["c 1:3 r"], [], ["/proc/sys"])
             one.deviceRequests = [DeviceRequest(driver: "cdi", count: 1, deviceIDs: ["a"], capabilities: [["b"]], options: ["c": "d"])]
             (one.hasWritableControlGroups, one.controlGroupParent, one.annotations) = (true, "/p", ["n": "v"])
-            one.unusedSecurityOptions = ["label=disable"]
+            one.securityModuleOptions = ["label=disable"]
             (one.resources.swappiness, one.resources.realTimePeriod, one.resources.realTimeRuntime) = (5, 6, 7)
             one.resources.block.weight = 10
             one.resources.block.readBytes = [BlockLimits.Device(path: "/dev/a", value: 1)]

@@ -108,7 +108,7 @@ struct CreateRequestTests {
         #expect(try host(#"{"SecurityOpt":["seccomp=unconfined"]}"#).seccomp == .unconfined)
         #expect(try host(#"{"SecurityOpt":["seccomp={}"]}"#).seccomp == .profile("{}"))
         #expect(try host(#"{"SecurityOpt":["no-new-privileges:false","label=disable","apparmor=unconfined"]}"#).noNewPrivileges == false)
-        #expect(try host(#"{"SecurityOpt":["apparmor=unconfined"]}"#).unusedSecurityOptions == ["apparmor=unconfined"])
+        #expect(try host(#"{"SecurityOpt":["apparmor=unconfined"]}"#).securityModuleOptions == ["apparmor=unconfined"])
         #expect(try host(#"{"SecurityOpt":["writable-cgroups=true"]}"#).hasWritableControlGroups)
         for option in ["x", "no-new-privileges=maybe", "systempaths=unconfined", "y=z", "writable-cgroups=maybe"] {
             #expect(throws: APIFailure.self) { try host(#"{"SecurityOpt":["\#(option)"]}"#) }

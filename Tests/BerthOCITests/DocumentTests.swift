@@ -195,7 +195,7 @@ struct RuntimeSpecTests {
         let (_, _, specification) = try roundTrip(Self.text, as: RuntimeSpec.self)
         #expect(
             Set(specification.unknownMembers) == [
-                "solaris", "root.future", "process.apparmorProfile", "process.consoleSize.depth", "process.user.username",
+                "solaris", "root.future", "process.consoleSize.depth", "process.user.username",
                 "process.capabilities.soon",
                 "process.rlimits[0].x", "mounts[1].uidMappings", "linux.intelRdt", "linux.namespaces[0].x", "linux.devices[0].x",
                 "linux.resources.blockIO.leafWeight", "linux.resources.blockIO.weightDevice[0].x",

@@ -123,15 +123,15 @@ final class PresentRules {
     }
 }
 
-/// A view of this machine's root that has ufw and firewalld, as `Tests/host-firewalls` laid them out, and takes every change itself. It is gone with this value.
+/// A view of this machine's root that has ufw and firewalld, as `Tests/host-programs` laid them out, and takes every change itself. It is gone with this value.
 final class FirewallRoot {
     private let scratch: Scratch
     private let path: String
 
     init() throws {
         let firewalls = try #require(
-            ProcessInfo.processInfo.environment["BERTH_HOST_FIREWALLS"],
-            "BERTH_HOST_FIREWALLS names no folder that Tests/host-firewalls has made: Tests/run --tier kernel makes one")
+            ProcessInfo.processInfo.environment["BERTH_HOST_PROGRAMS"],
+            "BERTH_HOST_PROGRAMS names no folder that Tests/host-programs has made: Tests/run --tier kernel makes one")
         scratch = try Scratch()
         path = try scratch.mount("tmpfs", at: "view", options: "mode=755")
         // What somebody has set up on this machine is not what comes with the packages.

@@ -54,6 +54,7 @@ enum berth_step {
     BERTH_STEP_ATTACH_ROOT_AT = 45,   // path: moves the slot ROOT there, where whoever sees the host's files finds it; then as ATTACH_ROOT
     BERTH_STEP_HOOK = 46,             // 1: the parent runs it, the child waits; its name, path, arguments, environment, what it reads before and after the
                                       // process's number, milliseconds that it may take
+    BERTH_STEP_CONFINEMENT = 47,      // a security module's name for it, path, bytes: as WRITE_FILE, of the child's own attributes in /proc
 };
 
 /// What the steps may refer to. -1: not there.
