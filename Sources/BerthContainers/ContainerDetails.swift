@@ -49,6 +49,8 @@ public struct ContainerDetails: Sendable, Hashable {
     public var logPath: String?
     /// The profile of AppArmor's that confines it, or is to (``AppArmor``); `nil` where this kernel has none.
     public var appArmorProfile: String?
+    /// Its contexts of SELinux's (``SELinux``); `nil` where it was made without.
+    public var securityLabels: SecurityLabels?
     /// Which snapshotter keeps its layer.
     public var snapshotter: String
     /// Its places in networks, while it runs, in the order of its interfaces.
@@ -84,7 +86,8 @@ extension ContainerStore {
             environment: configuration.mergedEnvironment(image: document.imageExecution),
             labels: configuration.mergedLabels(image: document.imageExecution), directory: directory,
             logPath: configuration.logDriver == .jsonFile ? "\(directory)/\(object.id)-json.log" : nil,
-            appArmorProfile: AppArmor.isEnabled ? configuration.effectiveAppArmorProfile : nil, snapshotter: document.snapshotter,
+            appArmorProfile: AppArmor.isEnabled ? configuration.effectiveAppArmorProfile : nil, securityLabels: document.securityLabels,
+            snapshotter: document.snapshotter,
             endpoints: endpoints(of: object.id), networkIDs: networkIDs(of: configuration.endpoints), executionIDs: executions,
             mounts: shown(document.placedMounts))
     }

@@ -20,6 +20,8 @@ struct ContainerDocument: Sendable, Codable {
     var sandboxOwner: String?
     /// What it has at places of its file system; absent in what engines wrote that had no volumes.
     var mounts: [ContainerMount]?
+    /// Its contexts of SELinux's; absent where it was made without.
+    var securityLabels: SecurityLabels?
     /// Why the last start failed; absent if it did not.
     var startFailure: ExitStatus?
     /// Whether the policy starts it again; absent without one.

@@ -131,6 +131,7 @@ extension ContainerStore {
         let mounts = try mounts(of: configuration, document.imageExecution, lease, keeping: former)
         document.mounts = mounts.isEmpty ? nil : mounts
         document.startFailure = nil
+        document.securityLabels = try securityLabels(of: former, for: configuration)
         if configuration.restart.kind == .no { document.restartMemory = nil }
         document.configuration = configuration
         return document

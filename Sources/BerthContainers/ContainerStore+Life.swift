@@ -134,7 +134,8 @@ extension ContainerStore {
                         root =
                             switch try services.snapshots.mounts(of: document.layer(of: id)) {
                             case .overlay(let base, let lowers, let upper, let work):
-                                .overlay(base: base, lowers: lowers, upper: upper, work: work)
+                                .overlay(
+                                    base: base, lowers: lowers, upper: upper, work: work, label: document.securityLabels?.mount ?? "")
                             case .directory(let path): .directory(path)
                             }
                     } catch {
@@ -207,9 +208,11 @@ extension ContainerStore {
         ) { root throws(RuntimeError) in
             do throws(ContainerError) {
                 try self.writeFiles(document, id, attachment.files)
+                try self.relabel(document, id, input.mountSources)
                 var input = input
                 if configuration.privileged { input.hostDevices = HostDevices.all() }
                 input.appArmorProfile = try AppArmor.profile(of: configuration)
+                input.securityLabels = document.securityLabels
                 input.devices = try ResolvedDevices(of: configuration)
                 var user = try UserResolver.resolve(userText, in: root)
                 user.add(try UserResolver.groups(configuration.addedGroups, in: root) + input.devices.groups)

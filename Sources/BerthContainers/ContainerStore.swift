@@ -39,15 +39,18 @@ public final class ContainerStore: Sendable {
         public var volumes: VolumeStore
         /// How logs are kept unless they are told otherwise.
         public var logDefaults: LogDefaults
+        /// Whether containers get labels of SELinux's.
+        public var usesSELinux: Bool
 
         /// All of them.
         public init(
             root: String, execRoot: String, runtime: Runtime, snapshots: any Snapshotter, sandboxes: SandboxStore, reactor: Reactor,
-            events: EventHub, images: ImageStore, layers: LayerStore, volumes: VolumeStore, logDefaults: LogDefaults = LogDefaults()
+            events: EventHub, images: ImageStore, layers: LayerStore, volumes: VolumeStore, logDefaults: LogDefaults = LogDefaults(),
+            usesSELinux: Bool = false
         ) {
             (self.root, self.execRoot, self.runtime, self.snapshots) = (root, execRoot, runtime, snapshots)
             (self.sandboxes, self.reactor, self.events, self.images) = (sandboxes, reactor, events, images)
-            (self.layers, self.volumes, self.logDefaults) = (layers, volumes, logDefaults)
+            (self.layers, self.volumes, self.logDefaults, self.usesSELinux) = (layers, volumes, logDefaults, usesSELinux)
         }
     }
 
@@ -72,6 +75,7 @@ public final class ContainerStore: Sendable {
     let keepers = Mutex<[String: Keeper]>([:])
     /// For what concerns more than one container: directories and layers come and go here.
     let lane: Lane
+    let levels = LevelsInTheMaking()
     /// Holds all layers while a document is set aside: which ones that container lies on is not known.
     private let claim: Lease
 
@@ -164,14 +168,18 @@ public final class ContainerStore: Sendable {
     /// - Throws: `invalid` for what makes no sense, `imageNotFound`, `conflict` for a name in use, `unsupported` for what does not exist here, `storage`.
     public func create(_ configuration: ContainerConfiguration, platform: Platform? = nil) async throws(ContainerError) -> Container {
         let lease = services.images.leases.begin()
-        do throws(ContainerError) { return try await create(configuration, platform, lease) } catch {
+        do throws(ContainerError) {
+            return try await withLabels(for: configuration) { (labels) throws(ContainerError) in
+                try await create(configuration, labels, platform, lease)
+            }
+        } catch {
             await services.images.end(lease)
             throw error
         }
     }
 
     private func create(
-        _ configuration: ContainerConfiguration, _ platform: Platform?, _ lease: Lease
+        _ configuration: ContainerConfiguration, _ labels: SecurityLabels?, _ platform: Platform?, _ lease: Lease
     ) async throws(ContainerError) -> Container {
         // As dockerd does, before the image is looked for.
         for mount in configuration.mounts { try mount.check() }
@@ -193,6 +201,7 @@ public final class ContainerStore: Sendable {
             name: name, createdAt: .now, configuration: configuration, imageID: image.id, imageExecution: image.configuration.execution,
             topLayer: image.topLayer, snapshotter: services.snapshots.name, sandboxOwner: owner)
         document.mounts = mounts.isEmpty ? nil : mounts
+        document.securityLabels = labels
         do throws(ContainerError) {
             let document = document
             holdMounts(of: document, id, nil)

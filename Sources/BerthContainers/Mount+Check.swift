@@ -122,8 +122,10 @@ public struct VolumeFlagOptions: Hashable, Sendable {
     /// Whether something is said of copy-up: that there is to be none.
     public var isCopyingSaid = false
 
-    /// Parses them. `nil` for one that does not exist, or two of one kind. Labels are SELinux's, which is not spoken here; `cached` and the like mean something on
-    /// other systems only.
+    /// Whether the source gets the label of all containers (`z`), or this one's alone (`Z`); `nil`: it keeps its own. Where SELinux is used (``SELinux``).
+    public var sharesLabel: Bool?
+
+    /// Parses them. `nil` for one that does not exist, or two of one kind. `cached` and the like mean something on other systems only.
     public init?(_ text: String) {
         guard !text.isEmpty else { return }
         var kinds: Set<Character> = []
@@ -131,7 +133,7 @@ public struct VolumeFlagOptions: Hashable, Sendable {
             let kind: Character
             switch option {
             case "rw", "ro": (kind, readOnly) = ("w", option == "ro")
-            case "z", "Z": kind = "z"
+            case "z", "Z": (kind, sharesLabel) = ("z", option == "z")
             case "nocopy": (kind, isCopyingSaid) = ("n", true)
             case "consistent", "cached", "delegated", "default": kind = "c"
             default:

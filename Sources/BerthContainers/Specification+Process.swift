@@ -16,6 +16,7 @@ extension SpecificationInput {
         process.noNewPrivileges = configuration.noNewPrivileges ? true : nil
         process.oomScoreAdj = configuration.outOfMemoryScore
         process.apparmorProfile = appArmorProfile
+        process.selinuxLabel = securityLabels.flatMap { $0.process.isEmpty ? nil : $0.process }
         process.rlimits = try configuration.resourceLimits.map { limit throws(ContainerError) in
             let name = "RLIMIT_" + limit.name.uppercased()
             guard ResourceLimitName.number(of: name) != nil else { throw ContainerError(.invalid, "invalid ulimit type: \(limit.name)") }

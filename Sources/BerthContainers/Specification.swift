@@ -18,6 +18,8 @@ struct SpecificationInput: Sendable {
     var seccomp: RuntimeSpec.Seccomp?
     /// The profile of AppArmor's; `nil` where this kernel has none.
     var appArmorProfile: String?
+    /// The contexts of SELinux's.
+    var securityLabels: SecurityLabels?
     /// Namespaces of others.
     var joined = JoinedNamespaces()
     /// What leads to those that it is linked to.
@@ -53,6 +55,7 @@ struct SpecificationInput: Sendable {
             configuration.privileged
             ? [RuntimeSpec.DeviceRule(allow: true, type: "a", access: "rwm")] : Self.deviceRules + devices.rules
         linux.seccomp = seccomp
+        linux.mountLabel = securityLabels?.mount
         if !configuration.privileged {
             linux.maskedPaths = configuration.maskedPaths ?? Self.maskedPaths
             linux.readonlyPaths = configuration.readOnlyPaths ?? Self.readOnlyPaths

@@ -103,6 +103,7 @@ extension ContainerInspect {
         image = container.imageID.description
         (directory, logPath, driver) = (container.directory, container.logPath ?? "", container.snapshotter)
         appArmorProfile = container.appArmorProfile ?? ""
+        (processLabel, mountLabel) = (container.securityLabels?.process ?? "", container.securityLabels?.mount ?? "")
         executionIDs = container.executionIDs.isEmpty ? nil : container.executionIDs
         host = HostConfig(container.configuration)
         host.links = container.links.isEmpty ? nil : container.links

@@ -70,7 +70,7 @@ extension ContainerConfiguration {
         case ("seccomp", "unconfined"): seccomp = .unconfined
         case ("seccomp", "builtin"): seccomp = .default
         case ("seccomp", _): seccomp = .profile(value)
-        case ("apparmor", _), ("label", _): try apply(securityModule: String(name), value, text)
+        case ("apparmor", _), ("label", _): try apply(securityModule: String(name), value)
         case ("writable-cgroups", "true"): hasWritableControlGroups = true
         case ("writable-cgroups", "false"): hasWritableControlGroups = false
         default: throw .invalid("invalid --security-opt 2: \"\(text)\"")

@@ -25,7 +25,8 @@ extension SystemInfo {
         (operatingSystemVersion, architecture) = (facts.operatingSystemVersion, facts.architecture)
         (processorCount, memoryByteCount, hostName) = (facts.processorCount, facts.memoryByteCount, facts.hostname)
         serverVersion = Engine.version
-        securityOptions = (AppArmor.isEnabled ? ["name=apparmor"] : []) + ["name=seccomp,profile=builtin", "name=cgroupns"]
+        func used(_ module: String) -> [String] { facts.securityModules.contains(module) ? ["name=\(module)"] : [] }
+        securityOptions = used("apparmor") + ["name=seccomp,profile=builtin"] + used("selinux") + ["name=cgroupns"]
         warnings = [
             ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
             ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks), ("volume", facts.unreadableVolumes),

@@ -121,7 +121,7 @@ public final class Engine: Sendable {
                 .init(
                     root: configuration.root, execRoot: execRoot, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes,
                     reactor: reactor, events: events, images: images, layers: layers, volumes: volumes,
-                    logDefaults: configuration.logDefaults))
+                    logDefaults: configuration.logDefaults, usesSELinux: configuration.usesSELinux && SELinux.isRunning))
         } catch {
             throw EngineError(
                 error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")

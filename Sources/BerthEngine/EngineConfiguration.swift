@@ -26,6 +26,9 @@ public struct EngineConfiguration: Sendable {
     public var hostGateway: HostGateway
     /// How logs of containers are kept that say nothing of it. Default ``LogDefaults/init()``.
     public var logDefaults: LogDefaults
+    /// Whether containers get labels of SELinux's, by which the host's policy confines them (``SELinux``). Where the kernel does not run it, none have any.
+    /// Default `false`, as dockerd's.
+    public var usesSELinux: Bool
 
     /// How registries are reached. Default: directly, without mirrors.
     public var registry: RegistryConfiguration
@@ -39,9 +42,9 @@ public struct EngineConfiguration: Sendable {
         archiveLimits: ArchiveLimits = ArchiveLimits(), firewall: FirewallSetting.Mode? = nil,
         firewallProtection: Firewall.Protection? = nil, publishDefault: PublishDefault = .everywhere,
         hostGateway: HostGateway = .defaultNetwork, logDefaults: LogDefaults = LogDefaults(),
-        registry: RegistryConfiguration = RegistryConfiguration()
+        usesSELinux: Bool = false, registry: RegistryConfiguration = RegistryConfiguration()
     ) {
-        (self.registry, self.logDefaults) = (registry, logDefaults)
+        (self.registry, self.logDefaults, self.usesSELinux) = (registry, logDefaults, usesSELinux)
         (self.firewall, self.firewallProtection, self.publishDefault) = (firewall, firewallProtection, publishDefault)
         self.hostGateway = hostGateway
         (self.root, self.execRoot, self.monitor, self.archiveLimits) = (root, execRoot, monitor, archiveLimits)

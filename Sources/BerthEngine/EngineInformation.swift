@@ -20,6 +20,8 @@ public struct EngineInformation: Sendable, Hashable {
     public var snapshotter: String
     /// Why it is not overlay2.
     public var snapshotterObstacle: String?
+    /// Which of the kernel's security modules confine containers: `apparmor`, `selinux`.
+    public var securityModules: Set<String>
     /// How many containers there are.
     public var containerCount: Int
     /// How many of them run.
@@ -95,6 +97,7 @@ extension Engine {
         let kibibytes = memory.flatMap { line in UInt64(line.drop { !$0.isNumber }.prefix { $0.isNumber }) } ?? 0
         return EngineInformation(
             id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
+            securityModules: Set((AppArmor.isEnabled ? ["apparmor"] : []) + (containers.usesSELinux ? ["selinux"] : [])),
             containerCount: all.count, runningContainerCount: all.count { $0.status == .running },
             pausedContainerCount: all.count { $0.status == .paused }, imageCount: images.count,
             networkDrivers: networks.drivers.names, logDriver: containers.logDefaults.driver, cgroupVersion: groups.version,

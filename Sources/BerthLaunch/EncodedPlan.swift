@@ -189,6 +189,7 @@ private let stepShapes: [UInt16: StepShape] = Dictionary(
         (BERTH_STEP_WORKING_DIRECTORY, shape([.string], "change to the working directory", subject: 0)),
         (BERTH_STEP_UMASK, shape([.number], "set the umask")),
         (BERTH_STEP_OOM_SCORE, shape([.data], "set oom_score_adj")),
+        (BERTH_STEP_LABEL, shape([.string, .string], "label", subject: 0)),
         (BERTH_STEP_CONFINEMENT, shape([.string, .string, .data], "have the security module confine the program by", subject: 0)),
         (BERTH_STEP_INIT_FILE, shape([], "make the program of process 1")),
         (BERTH_STEP_INIT, shape([.strings, .strings], "become process 1 of", subject: 0)),

@@ -171,6 +171,10 @@ struct PlanWriter {
         case .umask(let mask):
             number(UInt64(mask))
             return BERTH_STEP_UMASK
+        case .label(let path, let label):
+            string(path)
+            string(label)
+            return BERTH_STEP_LABEL
         case .confinement(let name, let file, let contents):
             string(name)
             string(file)

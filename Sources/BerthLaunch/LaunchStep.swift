@@ -82,6 +82,8 @@ public enum LaunchStep: Hashable, Sendable {
     case oomScore(Int)
     /// Has a security module confine what is executed next by what is `named`: writes that into a file of this process's below the `/proc` that it sees now.
     case confinement(named: String, file: String, contents: String)
+    /// Gives what is at a path of the container's the context of SELinux's that what it is of could not be mounted with.
+    case label(path: String, String)
     /// Makes the program of process 1 for ``becomeInit(arguments:environment:)``, while nothing can forbid it.
     case initFile
     /// This process becomes the program that ``initFile`` has made, and its child goes on with the steps: process 1 hands signals on to it, reaps

@@ -106,8 +106,8 @@ public enum MonitorRequest: Hashable, Sendable {
 
 /// How a container's root comes about.
 public enum RootMount: Hashable, Sendable {
-    /// An overlay: names relative to `base`, the uppermost layer first.
-    case overlay(base: String, lowers: [String], upper: String, work: String)
+    /// An overlay: names relative to `base`, the uppermost layer first; and the context of SELinux's of all that is in it, empty for none.
+    case overlay(base: String, lowers: [String], upper: String, work: String, label: String = "")
     /// A directory as it is.
     case directory(String)
 }
@@ -218,12 +218,14 @@ extension MonitorRequest {
             out.texts(identity.cgroupFiles)
             out.number(identity.isRemovedAtItsEnd ? 1 : 0)
             return out.bytes
-        case .mountRoot(.overlay(let base, let lowers, let upper, let work)):
+        case .mountRoot(.overlay(let base, let lowers, let upper, let work, let label)):
             var out = header(2, number)
             out.string(base)
             out.texts(lowers)
             out.string(upper)
             out.string(work)
+            // At the end, where a monitor that knows of none has not looked.
+            if !label.isEmpty { out.string(label) }
             return out.bytes
         case .mountRoot(.directory(let path)):
             var out = header(3, number)
@@ -297,7 +299,9 @@ extension MonitorRequest {
             request = .initialize(Identity(id: id, cgroupFiles: files, isRemovedAtItsEnd: isRemoved))
         case 2:
             request = .mountRoot(
-                .overlay(base: try fields.text(), lowers: try fields.texts(), upper: try fields.text(), work: try fields.text()))
+                .overlay(
+                    base: try fields.text(), lowers: try fields.texts(), upper: try fields.text(), work: try fields.text(),
+                    label: fields.isAtEnd ? "" : try fields.text()))
         case 3: request = .mountRoot(.directory(try fields.text()))
         case 4:
             var log = MonitoredLog(name: try fields.text())

@@ -16,16 +16,17 @@ public struct DetachedMount: ~Copyable, Sendable {
     ///   - base: the directory to which all names are relative.
     ///   - lowers: the read-only directories, the uppermost first; at least one.
     ///   - upper: the writable directory, with `work` beside it on the same file system.
+    ///   - label: the context of SELinux's of all that is in it; empty: each file's own.
     ///   - isVolatile: nothing that is written is ever synced, also not at the end of the mount: for an upper that is thrown away with what it is for, and
     ///     that no other boot mounts. The kernel's mark that says so is taken off one that was mounted before.
     /// - Throws: `EINVAL` where the file system cannot carry an upper, or for too many layers of a kernel before 6.5.
-    public static func overlay(base: String, lowers: [String], upper: String, work: String, isVolatile: Bool = false) throws(Errno)
-        -> DetachedMount
-    {
+    public static func overlay(
+        base: String, lowers: [String], upper: String, work: String, label: String = "", isVolatile: Bool = false
+    ) throws(Errno) -> DetachedMount {
         let directory = try Directory.open(base)
         if isVolatile { try unmark(work, in: directory) }
         let names = try lowers.map { (name) throws(Errno) in try PathBytes(name) }
-        let (upper, work) = (try PathBytes(upper), try PathBytes(work))
+        let (upper, work, label) = (try PathBytes(upper), try PathBytes(work), try PathBytes(label))
         var pointers: [UnsafePointer<CChar>?] = unsafe []
         let copies = unsafe names.map { name in unsafe name.withCString { unsafe strdup($0) } }
         defer { unsafe copies.forEach { unsafe free($0) } }
@@ -33,7 +34,9 @@ public struct DetachedMount: ~Copyable, Sendable {
         let raw = try directory.descriptor.withRawDescriptor { (base) throws(Errno) in
             try unsafe upper.withCString { (upper) throws(Errno) in
                 try unsafe work.withCString { (work) throws(Errno) in
-                    try check { unsafe berth_overlay(base, pointers, pointers.count, upper, work, 0, isVolatile ? 1 : 0) }
+                    try unsafe label.withCString { (label) throws(Errno) in
+                        try check { unsafe berth_overlay(base, pointers, pointers.count, upper, work, label, 0, isVolatile ? 1 : 0) }
+                    }
                 }
             }
         }

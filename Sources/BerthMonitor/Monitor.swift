@@ -369,9 +369,9 @@ internal import Glibc
         case .mountRoot(let mount):
             let made =
                 switch mount {
-                case .overlay(let base, let lowers, let upper, let work):
+                case .overlay(let base, let lowers, let upper, let work, let label):
                     try DetachedMount.overlay(
-                        base: base, lowers: lowers, upper: upper, work: work, isVolatile: isRemovedAtItsEnd)
+                        base: base, lowers: lowers, upper: upper, work: work, label: label, isVolatile: isRemovedAtItsEnd)
                 case .directory(let path): try DetachedMount.bind(path)
                 }
             let descriptor = try made.descriptor.duplicate()

@@ -51,6 +51,7 @@ extension RuntimeSpec.Process: Codable, OpenObject {
             .optional("capabilities", \.capabilities), .optional("rlimits", \.rlimits),
             .optional("noNewPrivileges", \.noNewPrivileges), .optional("oomScoreAdj", \.oomScoreAdj),
             .optional("apparmorProfile", \.apparmorProfile),
+            .optional("selinuxLabel", \.selinuxLabel),
         ]
     }
     /// Decodes; members that are not known are kept.
@@ -146,7 +147,8 @@ extension RuntimeSpec.Linux: Codable, OpenObject {
         [
             .optional("namespaces", \.namespaces), .optional("devices", \.devices), .optional("resources", \.resources),
             .optional("cgroupsPath", \.cgroupsPath), .optional("seccomp", \.seccomp),
-            .optional("rootfsPropagation", \.rootfsPropagation), .optional("maskedPaths", \.maskedPaths),
+            .optional("rootfsPropagation", \.rootfsPropagation), .optional("mountLabel", \.mountLabel),
+            .optional("maskedPaths", \.maskedPaths),
             .optional("readonlyPaths", \.readonlyPaths), .optional("sysctl", \.sysctl),
             .optional("uidMappings", \.uidMappings), .optional("gidMappings", \.gidMappings),
         ]

@@ -90,6 +90,8 @@ public struct RuntimeSpec: Hashable, Sendable {
         public var oomScoreAdj: Int?
         /// The profile of AppArmor's that it is confined by.
         public var apparmorProfile: String?
+        /// The context of SELinux's that it is confined by.
+        public var selinuxLabel: String?
         /// The rest, kept as it came.
         public var unknown = UnknownFields()
 
@@ -213,6 +215,8 @@ public struct RuntimeSpec: Hashable, Sendable {
         public var seccomp: Seccomp?
         /// `private`, `slave`, `shared` or `unbindable`.
         public var rootfsPropagation: String?
+        /// The context of SELinux's of what is mounted.
+        public var mountLabel: String?
         /// Paths that appear empty.
         public var maskedPaths: [String]?
         /// Paths that are read-only.

@@ -103,7 +103,6 @@ private struct PlanCompiler {
             steps.append(.writeFile(path: "/proc/sys/" + name.split(separator: ".").joined(separator: "/"), contents: value))
         }
         if let score = process.oomScoreAdj { steps.append(.oomScore(score)) }
-        steps += confinement(of: process)
         steps += [.propagation(flags: try rootPropagation()), hooks.isEmpty ? .attachRoot : .attachRootAt("\(input.bundle)/rootfs")]
         for mount in spec.mounts ?? [] { steps += try self.mount(mount) }
         // A /dev of the host's stays as it is.
@@ -111,7 +110,8 @@ private struct PlanCompiler {
         // Docker makes a missing working directory.
         steps.append(.directory(path: process.cwd, permissions: 0o755, userID: 0, groupID: 0))
         if process.terminal == true { steps.append(terminal(process, bindsConsole: true)) }
-        steps += hooks.beforeRoot + [.pivotRoot]
+        // Hooks that run before are the host's programs, and do what the container's may not.
+        steps += hooks.beforeRoot + confinement(of: process) + [.pivotRoot]
         if let name = spec.hostname { steps.append(.hostname(name)) }
         if let name = spec.domainname { steps.append(.domainname(name)) }
         for path in linux.readonlyPaths ?? [] { steps.append(.readOnly(path)) }
@@ -137,11 +137,23 @@ private struct PlanCompiler {
             streams: process.terminal == true ? .terminal : input.hasInput ? .pipes : .pipesWithoutInput, entersProcesses: true)
     }
 
-    /// Said while `/proc` is the host's, and taken on when the program is executed (apparmor(7), aa_change_onexec(2)): all that is done before needs more
-    /// than a profile would let it.
+    /// Said while `/proc` is the host's, and taken on when the program is executed (aa_change_onexec(2), setexeccon(3)): all that is done before needs more
+    /// than a profile would let it. The keyring that is made before is the program's already.
     private func confinement(of process: RuntimeSpec.Process) -> [LaunchStep] {
-        guard let profile = process.apparmorProfile, !profile.isEmpty else { return [] }
-        return [.confinement(named: profile, file: "/proc/self/attr/apparmor/exec", contents: "exec \(profile)")]
+        var steps: [LaunchStep] = []
+        if let profile = process.apparmorProfile, !profile.isEmpty {
+            steps.append(.confinement(named: profile, file: "/proc/self/attr/apparmor/exec", contents: "exec \(profile)"))
+        }
+        if let label = process.selinuxLabel, !label.isEmpty {
+            for file in ["keycreate", "exec"] { steps.append(.confinement(named: label, file: "/proc/self/attr/\(file)", contents: label)) }
+        }
+        return steps
+    }
+
+    /// The options of a file system that is made for the container, with the label of all that is in it.
+    private func labelled(_ data: [String], of type: String) -> [String] {
+        guard let label = linux.mountLabel, !label.isEmpty, ["tmpfs", "devpts", "overlay"].contains(type) else { return data }
+        return data + ["context=\"\(label)\""]
     }
 
     private func process() throws(RuntimeError) -> RuntimeSpec.Process {
@@ -313,8 +325,10 @@ private struct PlanCompiler {
         var made: [LaunchStep] = [
             .mount(
                 type: type, source: mount.source ?? type, target: mount.destination, flags: options.flags,
-                data: options.data.joined(separator: ","))
+                data: labelled(options.data, of: type).joined(separator: ","))
         ]
+        // The kernel has made that one with the namespace already.
+        if type == "mqueue", let label = linux.mountLabel, !label.isEmpty { made.append(.label(path: mount.destination, label)) }
         // A part of what has just been mounted, on top of it.
         if !options.beneath.isEmpty { made.append(beneath(options, of: "", at: mount.destination)) }
         if options.isReadOnlyView { made.append(.readOnly(mount.destination)) }
@@ -335,7 +349,8 @@ private struct PlanCompiler {
             return [.mount(type: "cgroup2", source: "cgroup", target: destination, flags: options.flags, data: "nsdelegate")]
         }
         let folder = options.flags & ~1
-        var steps: [LaunchStep] = [.mount(type: "tmpfs", source: "cgroup", target: destination, flags: folder, data: "mode=755")]
+        let data = labelled(["mode=755"], of: "tmpfs").joined(separator: ",")
+        var steps: [LaunchStep] = [.mount(type: "tmpfs", source: "cgroup", target: destination, flags: folder, data: data)]
         for hierarchy in input.cgroups.version1 {
             let name = hierarchy.controllers.map { $0.hasPrefix("name=") ? String($0.dropFirst(5)) : $0 }.joined(separator: ",")
             let data = hierarchy.controllers.map { $0.hasPrefix("name=") ? "none,\($0)" : $0 }.joined(separator: ",")

@@ -79,7 +79,8 @@ public final class TreeCopy {
         // A change of owner clears set-id bits and capabilities: it comes first.
         try to.setOwner(name, userID: status.userID, groupID: status.groupID)
         if status.kind != .symbolicLink { try to.setPermissions(name, status.permissions) }
-        for attribute in try from.extendedAttributeNames(name) where !attribute.hasPrefix("trusted.overlay.") {
+        for attribute in try from.extendedAttributeNames(name)
+        where !attribute.hasPrefix("trusted.overlay.") && attribute != "security.selinux" {
             if let value = try from.extendedAttribute(attribute, of: name) { try to.setExtendedAttribute(attribute, to: value, of: name) }
         }
     }

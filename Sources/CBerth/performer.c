@@ -575,6 +575,10 @@ static int perform(uint16_t kind, struct fields *f, struct berth_slots *slots) {
         const char *data = bytes(f, &size);
         return write_file("/proc/self/oom_score_adj", data, size) < 0 && errno != EACCES ? -1 : 0;
     }
+    case BERTH_STEP_LABEL: {
+        const char *path = string(f);
+        return berth_label(slots, path, string(f));
+    }
     case BERTH_STEP_CONFINEMENT: {
         string(f);
         const char *path = string(f);

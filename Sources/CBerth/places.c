@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 // What a child finds, makes and mounts beneath the container's root, between clone and exec: nothing here allocates or locks.
@@ -378,6 +379,12 @@ int berth_mask(struct berth_slots *slots, const char *path) {
     long result = syscall(SYS_move_mount, tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
     berth_close_keeping_errno(tree, 0);
     return berth_close_keeping_errno(place, (int)result);
+}
+
+int berth_label(const struct berth_slots *slots, const char *path, const char *label) {
+    int place = berth_open_in_root(slots, path, O_RDONLY | O_CLOEXEC);
+    if (place < 0) return -1;
+    return berth_close_keeping_errno(place, fsetxattr(place, "security.selinux", label, strlen(label) + 1, 0));
 }
 
 int berth_make_read_only(const struct berth_slots *slots, const char *path) {

@@ -24,6 +24,7 @@ int berth_make_directory(const struct berth_slots *slots, const char *path, mode
 int berth_make_device(const struct berth_slots *slots, const char *path, mode_t mode, uint64_t major_number, uint64_t minor_number, uid_t user, gid_t group);
 int berth_make_symlink(const struct berth_slots *slots, const char *target, const char *path);
 int berth_mask(struct berth_slots *slots, const char *path);
+int berth_label(const struct berth_slots *slots, const char *path, const char *label);
 int berth_make_read_only(const struct berth_slots *slots, const char *path);
 int berth_pivot(struct berth_slots *slots);
 int berth_root_read_only(void);

@@ -383,8 +383,8 @@ static int lower_list(int context, const char *const *lowers, size_t count) {
 }
 
 static int configure_overlay(
-    int context, int appends, const char *const *lowers, size_t lower_count, const char *upper, const char *work, int uses_user_attributes,
-    int is_volatile) {
+    int context, int appends, const char *const *lowers, size_t lower_count, const char *upper, const char *work, const char *label,
+    int uses_user_attributes, int is_volatile) {
     if (appends) {
         for (size_t index = 0; index < lower_count; index++)
             if (configure(context, "lowerdir+", lowers[index]) < 0) return -1;
@@ -395,13 +395,14 @@ static int configure_overlay(
     // What has a default in the kernel's configuration is said, so that every host does the same.
     if (upper && configure(context, "redirect_dir", "off") < 0) return -1;
     if (configure(context, "metacopy", "off") < 0 || configure(context, "index", "off") < 0 || configure(context, "xino", "off") < 0) return -1;
+    if (label && *label && configure(context, "context", label) < 0) return -1;
     if (uses_user_attributes && syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0) return -1;
     if (is_volatile && syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, "volatile", NULL, 0) < 0) return -1;
     return (int)syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
 
-int berth_overlay(int base, const char *const *lowers, size_t lower_count, const char *upper, const char *work, int uses_user_attributes,
-    int is_volatile) {
+int berth_overlay(int base, const char *const *lowers, size_t lower_count, const char *upper, const char *work, const char *label,
+    int uses_user_attributes, int is_volatile) {
     int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (before < 0) return -1;
     int mounted = fchdir(base) < 0 ? -2 : -1;
@@ -409,7 +410,7 @@ int berth_overlay(int base, const char *const *lowers, size_t lower_count, const
     // `lowerdir+` is asked for first. A kernel without it takes the option and refuses only the whole: EINVAL at the end.
     for (int appends = 1; appends >= 0 && mounted == -1; appends--) {
         int context = (int)syscall(SYS_fsopen, "overlay", 1 /* FSOPEN_CLOEXEC */);
-        if (context >= 0 && configure_overlay(context, appends, lowers, lower_count, upper, work, uses_user_attributes, is_volatile) == 0)
+        if (context >= 0 && configure_overlay(context, appends, lowers, lower_count, upper, work, label, uses_user_attributes, is_volatile) == 0)
             mounted = (int)syscall(SYS_fsmount, context, 1 /* FSMOUNT_CLOEXEC */, 0);
         error = errno;
         if (context >= 0) close(context);
@@ -435,7 +436,7 @@ struct overlay_request {
 static void *make_overlay_aside(void *argument) {
     struct overlay_request *request = argument;
     // From here on the working directory is this thread's own.
-    if (unshare(CLONE_FS) == 0) request->mounted = berth_overlay(request->base, request->lowers, request->lower_count, NULL, NULL, 0, 0);
+    if (unshare(CLONE_FS) == 0) request->mounted = berth_overlay(request->base, request->lowers, request->lower_count, NULL, NULL, NULL, 0, 0);
     request->error = errno;
     return NULL;
 }

@@ -80,7 +80,7 @@ struct layers_request {
 
 static int root_of(const struct berth_tree *tree) {
     if (tree->directory) return (int)syscall(SYS_open_tree, AT_FDCWD, tree->directory, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    return berth_overlay(tree->base, tree->lowers, tree->lower_count, tree->upper, tree->work, 0, 0);
+    return berth_overlay(tree->base, tree->lowers, tree->lower_count, tree->upper, tree->work, NULL, 0, 0);
 }
 
 static int attach(int root, const struct berth_tree_mount *mount, int *lacks_target) {

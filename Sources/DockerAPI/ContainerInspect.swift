@@ -75,6 +75,10 @@ public struct ContainerInspect: JSONWritable, Hashable {
     public var restartCount = 0
     /// The profile of AppArmor's; empty without.
     public var appArmorProfile = ""
+    /// The context of SELinux's of its processes; empty without.
+    public var processLabel = ""
+    /// The one of its files.
+    public var mountLabel = ""
     /// Which snapshotter keeps its layer.
     public var driver = ""
     /// Facts of the snapshotter's about its layer.
@@ -114,7 +118,8 @@ public struct ContainerInspect: JSONWritable, Hashable {
             writer.member("RestartCount", restartCount)
             writer.member("Driver", driver)
             writer.member("Platform", "linux")
-            for empty in ["MountLabel", "ProcessLabel"] { writer.member(empty, "") }
+            writer.member("MountLabel", mountLabel)
+            writer.member("ProcessLabel", processLabel)
             writer.member("AppArmorProfile", appArmorProfile)
             writer.member("ExecIDs", executionIDs)
             writer.member("HostConfig", host)

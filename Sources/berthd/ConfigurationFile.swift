@@ -11,6 +11,7 @@ struct ConfigurationFile: Decodable {
     var offline: Bool?
     var logDriver: String?
     var logOptions: [String: String]?
+    var usesSELinux: Bool?
 
     private enum Key: String, CodingKey, CaseIterable {
         case registryMirrors = "registry-mirrors"
@@ -21,6 +22,7 @@ struct ConfigurationFile: Decodable {
         case offline
         case logDriver = "log-driver"
         case logOptions = "log-opts"
+        case usesSELinux = "selinux-enabled"
     }
     private struct AnyKey: CodingKey {
         let stringValue: String
@@ -50,6 +52,7 @@ struct ConfigurationFile: Decodable {
         maxDownloadAttempts = try values.decodeIfPresent(Int.self, forKey: .maxDownloadAttempts)
         logDriver = try values.decodeIfPresent(String.self, forKey: .logDriver)
         logOptions = try values.decodeIfPresent([String: String].self, forKey: .logOptions)
+        usesSELinux = try values.decodeIfPresent(Bool.self, forKey: .usesSELinux)
         offline = try values.decodeIfPresent(Bool.self, forKey: .offline)
     }
 

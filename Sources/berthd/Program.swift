@@ -58,6 +58,10 @@ internal import Logging
     @Option(
         help: "A file with dockerd's keys for the flags about registries, as JSON. (default: /etc/berth/daemon.json, where that is there)")
     var configFile: String?
+    @Flag(
+        name: .customLong("selinux-enabled"),
+        help: "Give containers labels of SELinux's, by which the host's policy confines them.")
+    var usesSELinux = false
     @Option(name: [.customShort("l"), .long], help: "How much is logged: debug, info, warn, error or fatal.")
     var logLevel = "info"
     @Flag(name: [.customShort("D"), .long], help: "Log what is asked, and say that this is being debugged.")
@@ -74,6 +78,10 @@ internal import Logging
         let file = try ConfigurationFile.read(configFile)
         let registry = try registries.configuration(file, environment: Self.environment)
         let logDefaults = try logs.defaults(file)
+        if usesSELinux, file.usesSELinux != nil {
+            throw Refusal("unable to configure the daemon: selinux-enabled is said both as a flag and in the configuration file")
+        }
+        let usesSELinux = usesSELinux || file.usesSELinux == true
         guard geteuid() == 0 else { throw Refusal("berthd needs to be started as root: it makes namespaces, mounts and control groups.") }
         Heap.limitArenas(to: Self.arenaCount)
         // Before any other thread exists, so that all of them leave the signals to this one.
@@ -82,12 +90,13 @@ internal import Logging
         // Each sandbox with names of its own takes four, and each container some more. Containers get what this process was given.
         let log = Self.log(debug ? .debug : level)
         do throws(Errno) { try DescriptorLimit.raise() } catch { log.warning("the limit of open files could not be raised: \(error)") }
+        if usesSELinux, !SELinux.isRunning { log.warning("containers get no labels of SELinux's: this kernel does not run it") }
         let serving = try served.server(log: log)
         let service = Service(
             engine: EngineConfiguration(
                 root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
                 firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault,
-                hostGateway: hostGateway, logDefaults: logDefaults, registry: registry),
+                hostGateway: hostGateway, logDefaults: logDefaults, usesSELinux: usesSELinux, registry: registry),
             daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, registry: serving,
             pidFile: pidfile, log: log)
         Task {

@@ -27,7 +27,7 @@ import Testing
         .noNewPrivileges, .seccomp(program: [0, 0, 0], flags: 1), .workingDirectory("/w"), .umask(0o22), .oomScore(-500),
         .initFile, .bindFrom(namespace: "/n", source: "/dev/shm", target: "/t", attributes: 14),
         .becomeInit(arguments: ["/sbin/docker-init", "--", "a"], environment: ["A=b"]), .attachRootAt("/r"), .hook(hook),
-        .confinement(named: "p", file: "/proc/self/attr/apparmor/exec", contents: "exec p"),
+        .confinement(named: "p", file: "/proc/self/attr/apparmor/exec", contents: "exec p"), .label(path: "/m", "u:r:t"),
     ]
     static let hook = LaunchHook(
         name: "n", path: "/p", arguments: ["a"], environment: ["b"], stateBeforeProcess: "{", stateAfterProcess: "}", milliseconds: 1,

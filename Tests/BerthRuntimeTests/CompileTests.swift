@@ -87,6 +87,40 @@ struct CompileTests {
         #expect(try index(of: "oomScore", in: execution) < index(of: "enterProcess", in: execution))
     }
 
+    @Test("What confines the program is said last while /proc is the host's, and what is made for it has its label")
+    func confinement() throws {
+        let specification = Self.specification {
+            $0.process?.apparmorProfile = "p"
+            $0.process?.selinuxLabel = "u:r:t:s0:c1,c2"
+            $0.linux?.mountLabel = "u:object_r:f:s0:c1,c2"
+            for type in ["proc", "sysfs", "devpts", "mqueue", "cgroup"] {
+                $0.mounts?.append(.init(destination: "/dev/\(type)", type: type, source: type, options: []))
+            }
+        }
+        let steps: [LaunchStep] = [
+            .confinement(named: "p", file: "/proc/self/attr/apparmor/exec", contents: "exec p"),
+            .confinement(named: "u:r:t:s0:c1,c2", file: "/proc/self/attr/keycreate", contents: "u:r:t:s0:c1,c2"),
+            .confinement(named: "u:r:t:s0:c1,c2", file: "/proc/self/attr/exec", contents: "u:r:t:s0:c1,c2"),
+        ]
+        let plan = try Self.compile(specification)
+        let pivot = try #require(plan.steps.firstIndex(of: LaunchStep.pivotRoot))
+        #expect(Array(plan.steps[(pivot - 3)..<pivot]) == steps)
+        var labelled: Set<String> = []
+        for case .mount(let type, _, _, let flags, let data) in plan.steps where flags & 32 == 0 {
+            if data.contains("context=\"u:object_r:f:s0:c1,c2\"") { labelled.insert(type) }
+            #expect(data.contains("context=") == ["tmpfs", "devpts"].contains(type), "\(type): \(data)")
+        }
+        #expect(labelled == ["tmpfs", "devpts"] && plan.steps.contains(LaunchStep.label(path: "/dev/mqueue", "u:object_r:f:s0:c1,c2")))
+        let execution = try LaunchPlan.compileExecution(
+            LaunchInput(
+                specification: specification, id: "id", cgroups: Self.cgroups, cgroupPath: "parent/id", cgroupParent: "parent",
+                hasInput: false, hasKernelCore: false, hardLimits: [:], filter: nil))
+        let entry = try index(of: "enterProcess", in: execution)
+        #expect(Array(execution.steps[(entry - 3)..<entry]) == steps)
+        // Nothing of it where nothing is said.
+        #expect(!"\(try Self.compile(Self.specification()).steps)".contains("confinement"))
+    }
+
     @Test(
         "Hooks run when the mounts are there and the root is the host's, and right before the program; their root lies where they find it")
     func hooks() throws {

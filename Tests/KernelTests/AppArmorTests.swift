@@ -20,7 +20,7 @@ struct AppArmorEngineTests {
     /// Where it is not there, that is what is seen, and what a container says of it does nothing.
     private func isThere(_ test: TestEngine) async throws -> Bool {
         if AppArmor.isEnabled { return true }
-        #expect(ProcessInfo.processInfo.environment["BERTH_HAS_APPARMOR"] == nil)
+        #expect(ProcessInfo.processInfo.environment["BERTH_HAS_MODULE"] != "apparmor")
         let told = try await test.run(["sh", "-c", "\(Self.confinement) 2>&1; echo runs"]) {
             $0.securityModuleOptions = ["apparmor=missing"]
         }

@@ -70,7 +70,7 @@ struct DefenceTests {
             case .umask: with("the umask", .umask(0))
             case .standardStreams, .workingDirectory, .propagation, .attachRoot, .execute, .keyring, .user, .directory, .oomScore, .mask,
                 .readOnly, .bind, .bindBeneath, .resourceLimit, .makeTerminal, .domainname, .enterNamespace, .enterProcess, .hostDirectory,
-                .copyWhereEmpty, .deviceProgram, .initFile, .becomeInit, .bindFrom, .attachRootAt, .hook, .confinement:
+                .copyWhereEmpty, .deviceProgram, .initFile, .becomeInit, .bindFrom, .attachRootAt, .hook, .confinement, .label:
                 break
             }
         }

@@ -41,10 +41,10 @@ final class TestEngine {
         return folder + "/busybox.tar"
     }
 
-    init(adding files: [String: String] = [:]) async throws {
+    init(adding files: [String: String] = [:], usesSELinux: Bool = false) async throws {
         folder = "/var/tmp/berth-engine-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        engine = try await Engine.open(EngineConfiguration(root: folder + "/root", execRoot: folder + "/run"))
+        engine = try await Engine.open(EngineConfiguration(root: folder + "/root", execRoot: folder + "/run", usesSELinux: usesSELinux))
         let archive = try HostFile.open(try Self.archive(in: folder, adding: files))
         _ = try await engine.images.importRootFileSystem(from: archive, as: try ImageReference(parsing: "busybox")).value
     }

@@ -55,6 +55,7 @@ enum berth_step {
     BERTH_STEP_HOOK = 46,             // 1: the parent runs it, the child waits; its name, path, arguments, environment, what it reads before and after the
                                       // process's number, milliseconds that it may take
     BERTH_STEP_CONFINEMENT = 47,      // a security module's name for it, path, bytes: as WRITE_FILE, of the child's own attributes in /proc
+    BERTH_STEP_LABEL = 48,            // path, a context of SELinux's
 };
 
 /// What the steps may refer to. -1: not there.

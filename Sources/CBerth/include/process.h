@@ -53,9 +53,10 @@ int berth_fork_with(int descriptor);
 int berth_monitor_signals(void);
 
 /// A detached overlay mount or -1. `base`: a directory; names are relative to it. Lower directories, the uppermost first; `upper` NULL: read-only.
-/// `is_volatile`: nothing that is written is ever synced, and the upper can be mounted this once.
-int berth_overlay(int base, const char *const *lowers, size_t lower_count, const char *upper, const char *work, int uses_user_attributes,
-    int is_volatile);
+/// `label`: the context of SELinux's of all files; NULL or empty: each has its own. `is_volatile`: nothing that is written is ever synced, and the upper can be
+/// mounted this once.
+int berth_overlay(int base, const char *const *lowers, size_t lower_count, const char *upper, const char *work, const char *label,
+    int uses_user_attributes, int is_volatile);
 /// The same without an upper, from a process of several threads: the working directory is changed only in one that is thrown away. -1 with errno.
 int berth_overlay_for_reading(int base, const char *const *lowers, size_t lower_count);
 /// Makes a detached mount one that only reads: no writing, no devices, no programs. -1 with errno.
