@@ -93,7 +93,8 @@ extension Peer {
     ) throws -> RegistryRepository {
         var configuration = RegistryConfiguration()
         configuration.parallelRangesAboveByteCount = nil
-        configuration.idleTimeout = .seconds(30)
+        // All tests run at once, on a machine that may be small: nothing but what a test itself makes late is late.
+        (configuration.idleTimeout, configuration.connectTimeout) = (.seconds(240), .seconds(240))
         change(&configuration)
         let name = RepositoryName(of: try ImageReference(parsing: "\(authority)/\(path)"))
         return Registry(configuration, clock.timing).repository(name, credentials: credentials)
