@@ -41,6 +41,12 @@ struct Info: Verb {
         line("Cgroup Version", "CgroupVersion")
         let networks = (info["Plugins"]?["Network"]?.elements ?? []).compactMap(\.text)
         if !networks.isEmpty { result += " Plugins:\n  Network: \(networks.joined(separator: " "))\n" }
+        let described = (info["CDISpecDirs"]?.elements ?? []).compactMap(\.text)
+        if !described.isEmpty { result += " CDI spec directories:\n" + described.map { "  \($0)\n" }.joined() }
+        let devices = info["DiscoveredDevices"]?.elements ?? []
+        if !devices.isEmpty {
+            result += " Discovered Devices:\n" + devices.map { "  \($0["Source"]?.text ?? ""): \($0["ID"]?.text ?? "")\n" }.joined()
+        }
         let security = (info["SecurityOptions"]?.elements ?? []).compactMap(\.text)
         if !security.isEmpty { result += " Security Options:\n" + security.map { "  \($0)\n" }.joined() }
         line("Kernel Version", "KernelVersion")

@@ -12,25 +12,30 @@ extension ContainerStore {
             return object.state.withLock { $0.health = nil }
         }
         let action = document.configuration.unhealthyAction
-        let task = Task.detached { [self] in
-            while !Task.isCancelled {
-                let status = object.state.withLock { $0.health?.status } ?? .none
-                // Cancelled: it has ended, or the engine closes.
-                do throws(ReactorError) { try await services.reactor.sleep(for: plan.pause(status, age: age(process))) } catch { return }
-                // What stands still is not checked, and neither is what has just ended.
-                guard object.state.withLock({ $0.process === process && !$0.lifecycle.isPaused }) else { continue }
-                let age = age(process)
-                guard let probe = await probe(object, plan) else { continue }
-                let changed = object.state.withLock { state -> HealthStatus? in
-                    guard state.process === process, state.health?.record(probe, plan, age: age) == true else { return nil }
-                    return state.health?.status
-                }
-                guard let changed else { continue }
-                publish("health_status: \(changed.rawValue)", object)
-                if changed == .unhealthy, action != .none { act(action, on: object) }
-            }
+        // Both at once: how long the first pause is depends on how it does, and who ends it has to find the task.
+        object.state.withLock { state in
+            state.health = Health()
+            state.checker = Task.detached { [self] in await check(object, process, plan, action) }
         }
-        object.state.withLock { ($0.health, $0.checker) = (Health(), task) }
+    }
+
+    private func check(_ object: ContainerObject, _ process: RuntimeContainer, _ plan: HealthPlan, _ action: UnhealthyAction) async {
+        while !Task.isCancelled {
+            let status = object.state.withLock { $0.health?.status } ?? .none
+            // Cancelled: it has ended, or the engine closes.
+            do throws(ReactorError) { try await services.reactor.sleep(for: plan.pause(status, age: age(process))) } catch { return }
+            // What stands still is not checked, and neither is what has just ended.
+            guard object.state.withLock({ $0.process === process && !$0.lifecycle.isPaused }) else { continue }
+            let age = age(process)
+            guard let probe = await probe(object, plan) else { continue }
+            let changed = object.state.withLock { state -> HealthStatus? in
+                guard state.process === process, state.health?.record(probe, plan, age: age) == true else { return nil }
+                return state.health?.status
+            }
+            guard let changed else { continue }
+            publish("health_status: \(changed.rawValue)", object)
+            if changed == .unhealthy, action != .none { act(action, on: object) }
+        }
     }
 
     private func age(_ process: RuntimeContainer) -> Duration {

@@ -107,3 +107,19 @@ struct DeviceDescriptions: Sendable {
     /// The names of a kind, as `all` or by number or id.
     func names(ofKind kind: String) -> [String] { devices.filter { $0.value.kind == kind }.map(\.key).sorted() }
 }
+
+/// Devices of the host's that a container can be given by name, as `vendor.com/gpu=0`: what their vendors describe (Container Device Interface).
+public struct DescribedDevices: Sendable, Hashable {
+    /// Where the descriptions are.
+    public var directories: [String]
+    /// The qualified names.
+    public var names: [String]
+    /// Descriptions that cannot be read, and why.
+    public var mistakes: [String]
+
+    /// Looks at what there is now. Blocks.
+    public init() {
+        let found = DeviceDescriptions()
+        (directories, names, mistakes) = (DeviceDescriptions.directories, found.devices.keys.sorted(), found.mistakes)
+    }
+}

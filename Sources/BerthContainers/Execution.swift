@@ -19,6 +19,10 @@ public struct ExecutionConfiguration: Sendable, Hashable {
     public var user: String?
     /// Whether it gets a terminal.
     public var terminal = false
+    /// How many rows its terminal has at first, unless its start says it. Default `nil`: nobody has said it.
+    public var initialTerminalRows: UInt16?
+    /// How many columns, likewise.
+    public var initialTerminalColumns: UInt16?
     /// Whether it has all capabilities.
     public var privileged = false
     /// Whether its client gives standard input.
@@ -77,7 +81,7 @@ public final class Execution: Sendable {
     /// Starts it, and takes the streams that its configuration names.
     ///
     /// - Parameters:
-    ///   - rows: the terminal's, if it has one.
+    ///   - rows: the terminal's, if it has one; `nil`: as its configuration says.
     ///   - columns: likewise.
     /// - Throws: `conflict` if it was started already or its container does not run, `commandNotFound`, `commandNotExecutable`.
     public func start(rows: UInt16? = nil, columns: UInt16? = nil, detached: Bool = false) async throws(ContainerError) -> Attachment {
@@ -94,7 +98,9 @@ public final class Execution: Sendable {
         // Whoever has read to the end can ask how it ended.
         let attachment = Attachment(options, terminal: configuration.terminal, settled: { [end] in _ = await end.value() }, detached: {})
         do throws(ContainerError) {
-            let process = try await store.execute(configuration, in: object, attachment.choice, rows, columns)
+            let process = try await store.execute(
+                configuration, in: object, attachment.choice, rows ?? configuration.initialTerminalRows,
+                columns ?? configuration.initialTerminalColumns)
             attachment.bind(process.stream)
             let size = state.withLock { state in
                 (state.phase, state.process) = (.running(processID: process.processID), process)

@@ -26,10 +26,10 @@ extension Mount {
 
     private func checkTarget() throws(ContainerError) {
         guard !target.isEmpty else { throw ContainerError(.invalid, "field Target must not be empty") }
-        guard PathText.clean(target) != "/" else { throw ContainerError(.invalid, "invalid specification: destination can't be '/'") }
         guard target.hasPrefix("/") else {
             throw ContainerError(.invalid, "invalid mount path: '\(target)' mount path must be absolute")
         }
+        guard PathText.clean(target) != "/" else { throw ContainerError(.invalid, "invalid specification: destination can't be '/'") }
         guard !target.utf8.contains(0), !source.utf8.contains(0), !(subpath ?? "").utf8.contains(0) else {
             throw ContainerError(.invalid, "a path of the mount at '\(target)' contains a NUL character")
         }

@@ -126,13 +126,14 @@ struct ContainerRoutes: Sendable {
     }
 
     private func commit(_ call: Call) async throws {
+        let execution = try CommitBody.execution(try await call.jsonBody())
         guard let name = call.query["container"] else { throw APIFailure.invalid("the parameter 'container' is missing: which to commit") }
         var options = CommitOptions(as: try call.query["repo"].map { try ImageRoutes.reference($0, call.query["tag"]) })
         (options.author, options.message) = (call.query["author"] ?? "", call.query["comment"] ?? "")
         options.changes = call.query.all("changes")
         // Who does not say is taken to want it.
         options.pauses = call.query["pause"] == nil || call.query.bool("pause")
-        options.execution = try CommitBody.execution(try await call.parts.body(limit: 1 << 20))
+        options.execution = execution
         let image = try await engine.containers.find(name).commit(options).value
         try await call.reply.json(IDResponse(id: image.id.description), .created)
     }

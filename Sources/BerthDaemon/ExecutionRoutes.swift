@@ -26,6 +26,7 @@ struct ExecutionRoutes: Sendable {
         (configuration.terminal, configuration.privileged) = (request.terminal, request.privileged)
         (configuration.attachesInput, configuration.attachesOutput) = (request.attachesStandardInput, request.attachesStandardOutput)
         configuration.attachesErrors = request.attachesStandardError
+        (configuration.initialTerminalRows, configuration.initialTerminalColumns) = try Self.size(request.consoleSize, call.version)
         configuration.detachKeys = try DetachKeys(parsing: request.detachKeys)
         let execution = try await container.makeExecution(configuration)
         try await call.reply.json(IDResponse(id: execution.id), .created)
@@ -34,7 +35,7 @@ struct ExecutionRoutes: Sendable {
     private func start(_ call: Call) async throws {
         let request = try ExecStartRequest(parsing: try await call.jsonBody())
         let execution = try engine.containers.execution(call.subject)
-        let (rows, columns) = try Self.size(request.consoleSize)
+        let (rows, columns) = try Self.size(request.consoleSize, call.version)
         if request.detach {
             _ = try await execution.start(rows: rows, columns: columns, detached: true)
             return try await call.reply.whole(.ok, type: "text/plain; charset=utf-8", [])
@@ -54,8 +55,9 @@ struct ExecutionRoutes: Sendable {
         await TakenConnection(call).carry(attachment, takesInput: execution.configuration.attachesInput, terminal: terminal)
     }
 
-    private static func size(_ size: [Int64]) throws(APIFailure) -> (UInt16?, UInt16?) {
-        guard !size.isEmpty, size != [0, 0] else { return (nil, nil) }
+    private static func size(_ size: [Int64], _ version: APIVersion) throws(APIFailure) -> (UInt16?, UInt16?) {
+        // Before 1.42 it said nothing.
+        guard !size.isEmpty, size != [0, 0], version >= APIVersion(1, 42) else { return (nil, nil) }
         guard size.count == 2, let rows = UInt16(exactly: size[0]), let columns = UInt16(exactly: size[1]) else {
             throw .invalid("ConsoleSize must have two numbers, height and width, each 0 to 65535")
         }

@@ -35,6 +35,9 @@ struct SystemRoutes: Sendable {
     private func info(_ call: Call) async throws {
         var info = SystemInfo(engine.information(), isDebugging: isDebugging)
         info.warnings += await FirewallWarnings(engine: engine).aboutEverything().map { "WARNING: \($0)" }
+        // What clients of older versions do not know.
+        if call.version < APIVersion(1, 49) { info.firewall = nil }
+        if call.version < APIVersion(1, 50) { info.deviceNames = nil }
         try await call.reply.json(info)
     }
 

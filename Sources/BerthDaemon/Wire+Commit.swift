@@ -20,6 +20,7 @@ enum CommitBody {
     /// - Returns: `nil` where nothing is said.
     static func execution(_ body: [UInt8]) throws(APIFailure) -> ImageConfiguration.Execution? {
         guard !body.isEmpty, body != Array("null".utf8), body != Array("null\n".utf8) else { return nil }
+        do throws(JSONText.ParseError) { _ = try JSONText.parse(body) } catch { throw .invalid("invalid JSON: \(error)") }
         do {
             var execution = try JSONDecoder().decode(ImageConfiguration.Execution.self, from: Data(body))
             // What a container has besides is no image's.

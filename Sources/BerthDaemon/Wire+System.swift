@@ -27,6 +27,7 @@ extension SystemInfo {
         serverVersion = Engine.version
         func used(_ module: String) -> [String] { facts.securityModules.contains(module) ? ["name=\(module)"] : [] }
         securityOptions = used("apparmor") + ["name=seccomp,profile=builtin"] + used("selinux") + ["name=cgroupns"]
+        (deviceDirectories, deviceNames, firewall) = (facts.devices.directories, facts.devices.names, "nftables")
         warnings = [
             ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),
             ("layer", facts.unreadableLayers), ("network", facts.unreadableNetworks), ("volume", facts.unreadableVolumes),
@@ -34,6 +35,7 @@ extension SystemInfo {
         ].flatMap { kind, all in
             all.sorted { $0.key < $1.key }.map { "WARNING: \(kind) \($0.key) is unreadable: \($0.value)" }
         }
+        warnings += facts.devices.mistakes.map { "WARNING: CDI: \($0)" }
     }
 }
 

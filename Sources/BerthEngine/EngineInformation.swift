@@ -22,6 +22,8 @@ public struct EngineInformation: Sendable, Hashable {
     public var snapshotterObstacle: String?
     /// Which of the kernel's security modules confine containers: `apparmor`, `selinux`.
     public var securityModules: Set<String>
+    /// Which devices a container can be given by name.
+    public var devices: DescribedDevices
     /// How many containers there are.
     public var containerCount: Int
     /// How many of them run.
@@ -98,6 +100,7 @@ extension Engine {
         return EngineInformation(
             id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
             securityModules: Set((AppArmor.isEnabled ? ["apparmor"] : []) + (containers.usesSELinux ? ["selinux"] : [])),
+            devices: DescribedDevices(),
             containerCount: all.count, runningContainerCount: all.count { $0.status == .running },
             pausedContainerCount: all.count { $0.status == .paused }, imageCount: images.count,
             networkDrivers: networks.drivers.names, logDriver: containers.logDefaults.driver, cgroupVersion: groups.version,

@@ -30,6 +30,24 @@ public enum JSONText {
 
         func error(_ reason: String) -> ParseError { ParseError(offset: index, reason: reason) }
 
+        /// In Go's words, which are what Docker's clients show.
+        ///
+        /// - Parameter offset: of the character that cannot be there.
+        func unexpected(at offset: Int, _ place: String) -> ParseError {
+            guard offset < bytes.count else { return ParseError(offset: offset, reason: "unexpected end of JSON input") }
+            let character: String =
+                switch bytes[offset] {
+                case UInt8(ascii: "'"): #"\'"#
+                case UInt8(ascii: "\\"): #"\\"#
+                case 9: #"\t"#
+                case 10: #"\n"#
+                case 13: #"\r"#
+                case let byte where byte < 32 || byte == 127: #"\x"# + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+                case let byte: String(Unicode.Scalar(byte))
+                }
+            return ParseError(offset: offset, reason: "invalid character '\(character)' \(place)")
+        }
+
         mutating func skipSpace() {
             while index < bytes.count, [32, 10, 13, 9].contains(bytes[index]) { index += 1 }
         }
@@ -41,7 +59,9 @@ public enum JSONText {
         }
 
         mutating func expect(_ text: String, _ value: JSONValue) throws(ParseError) -> JSONValue {
-            guard bytes[index...].starts(with: text.utf8) else { throw error("invalid character") }
+            for (place, byte) in text.utf8.enumerated() where index + place >= bytes.count || bytes[index + place] != byte {
+                throw unexpected(at: index + place, "in literal \(text) (expecting '\(Unicode.Scalar(byte))')")
+            }
             index += text.utf8.count
             return value
         }
@@ -60,7 +80,7 @@ public enum JSONText {
             case UInt8(ascii: "f"): return try expect("false", .bool(false))
             case UInt8(ascii: "n"): return try expect("null", .null)
             case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try number()
-            default: throw error("invalid character")
+            default: throw unexpected(at: index, "looking for beginning of value")
             }
         }
 
@@ -74,16 +94,16 @@ public enum JSONText {
             }
             while true {
                 skipSpace()
-                guard try next() == UInt8(ascii: "\"") else { throw error("a member has no name") }
+                guard try next() == UInt8(ascii: "\"") else { throw unexpected(at: index - 1, "looking for beginning of object key string") }
                 let name = try string()
                 skipSpace()
-                guard try next() == UInt8(ascii: ":") else { throw error("no colon behind a member's name") }
+                guard try next() == UInt8(ascii: ":") else { throw unexpected(at: index - 1, "after object key") }
                 members[name] = try value(depth: depth + 1)
                 skipSpace()
                 switch try next() {
                 case UInt8(ascii: ","): continue
                 case UInt8(ascii: "}"): return members
-                default: throw error("neither a comma nor the end of the object")
+                default: throw unexpected(at: index - 1, "after object key:value pair")
                 }
             }
         }
@@ -102,7 +122,7 @@ public enum JSONText {
                 switch try next() {
                 case UInt8(ascii: ","): continue
                 case UInt8(ascii: "]"): return elements
-                default: throw error("neither a comma nor the end of the list")
+                default: throw unexpected(at: index - 1, "after array element")
                 }
             }
         }
@@ -122,7 +142,7 @@ public enum JSONText {
                 let byte = try next()
                 switch byte {
                 case UInt8(ascii: "\""): return String(decoding: text, as: UTF8.self)
-                case 0..<32: throw error("a control character in a text")
+                case 0..<32: throw unexpected(at: index - 1, "in string literal")
                 case UInt8(ascii: "\\"): try escape(into: &text)
                 default: text.append(byte)
                 }

@@ -66,6 +66,12 @@ public struct SystemInfo: JSONWritable, Hashable {
     public var serverVersion = ""
     /// `name=seccomp,profile=builtin` and the like.
     public var securityOptions: [String] = []
+    /// Where devices are described that a container can be given by name.
+    public var deviceDirectories: [String] = []
+    /// Those; `nil`: not told.
+    public var deviceNames: [String]?
+    /// What filters packets; `nil`: not told.
+    public var firewall: String?
     /// What does not work as one might think.
     public var warnings: [String] = []
 
@@ -150,6 +156,19 @@ public struct SystemInfo: JSONWritable, Hashable {
             writer.member("InitBinary", "")
             for name in ["ContainerdCommit", "RuncCommit", "InitCommit"] { writer.member(name) { $0.member("ID", "") } }
             writer.member("SecurityOptions", securityOptions)
+            writer.member("CDISpecDirs", deviceDirectories)
+            if let deviceNames {
+                writer.name("DiscoveredDevices")
+                writer.array { writer in
+                    for name in deviceNames {
+                        writer.object { writer in
+                            writer.member("Source", "cdi")
+                            writer.member("ID", name)
+                        }
+                    }
+                }
+            }
+            if let firewall { writer.member("FirewallBackend") { $0.member("Driver", firewall) } }
             writer.member("Warnings", warnings.isEmpty ? nil : warnings)
         }
     }

@@ -67,8 +67,26 @@ struct JSONTextTests {
     @Test("The error says where")
     func offset() {
         let error = #expect(throws: JSONText.ParseError.self) { try parse(#"{"a": tru}"#) }
-        #expect(error?.offset == 6)
-        #expect(error?.description.contains("at byte 6") == true)
+        #expect(error?.offset == 9)
+        #expect(error?.description.contains("at byte 9") == true)
+    }
+
+    @Test(
+        "What is wrong is said in Go's words",
+        arguments: [
+            ("{invalid", "invalid character 'i' looking for beginning of object key string"),
+            (#"{"a" 1}"#, "invalid character '1' after object key"),
+            (#"{"a":1 2}"#, "invalid character '2' after object key:value pair"),
+            (#"{"a":1,}"#, "invalid character '}' looking for beginning of object key string"),
+            ("[1 2]", "invalid character '2' after array element"), ("tru}", "invalid character '}' in literal true (expecting 'e')"),
+            ("nul", "unexpected end of JSON input"), ("\"a\nb\"", #"invalid character '\n' in string literal"#),
+            ("'a'", #"invalid character '\'' looking for beginning of value"#),
+            (#"{\"#, #"invalid character '\\' looking for beginning of object key string"#), ("[1", "unexpected end of JSON input"),
+            ("\u{1}", #"invalid character '\x01' looking for beginning of value"#), ("{", "unexpected end of JSON input"),
+        ])
+    func words(_ text: String, _ words: String) {
+        let error = #expect(throws: JSONText.ParseError.self) { try parse(text) }
+        #expect(error?.reason == words)
     }
 
     @Test("Lists and objects may be 64 deep, and a million of them end in an error and not in the stack")

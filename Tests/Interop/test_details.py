@@ -159,3 +159,33 @@ def test_an_export_of_what_runs_is_what_it_sees(berth):  # noqa: F811
     berth.out("kill", "it")
     stopped = subprocess.run(berth.words("export", "it"), capture_output=True, check=True).stdout
     assert tarfile.open(fileobj=io.BytesIO(stopped)).getnames() == names
+
+
+def test_a_process_beside_has_the_size_that_it_was_made_with(berth, ask):  # noqa: F811
+    berth.out("run", "-d", "--name", "it", *NONE, "box", "sleep", "1000")
+
+    def size(made, started, version="1.51"):
+        body = {"AttachStdout": True, "Tty": True, "Cmd": ["stty", "size"]} | ({"ConsoleSize": made} if made else {})
+        identity = ask("POST", "/containers/it/exec", body, version=version)[1]["Id"]
+        body = {"Tty": True} | ({"ConsoleSize": started} if started else {})
+        return ask("POST", f"/exec/{identity}/start", body, version=version)[1].decode().strip()
+
+    assert size([57, 123], None) == "57 123" and size([57, 123], [11, 22]) == "11 22" and size(None, [11, 22]) == "11 22"
+    # Who speaks an older version has not said it.
+    assert "57" not in size([57, 123], None, version="1.41")
+
+
+def test_what_is_no_json_is_told_first_and_in_docker_s_words(berth, ask):  # noqa: F811
+    for path in ("/commit", "/containers/create", "/containers/nobody/exec", "/containers/nobody/update"):
+        status, answer = ask("POST", path, "{invalid")
+        assert status == 400 and "invalid JSON: invalid character 'i' looking for beginning of object key string" in answer["message"], (path, answer)
+    status, answer = ask("POST", "/commit", "{}", headers={"Content-Type": "text/plain"}.items())
+    assert status == 400 and "unsupported Content-Type header (text/plain): must be 'application/json'" in answer["message"]
+    status, answer = ask("POST", "/containers/create", {"Image": "box", "HostConfig": {"Tmpfs": {".": ""}}})
+    assert status == 400 and "mount path must be absolute" in answer["message"]
+
+
+def test_info_says_what_a_container_can_be_given_by_name(berth, ask):  # noqa: F811
+    info = ask("GET", "/info")[1]
+    assert info["CDISpecDirs"] == ["/etc/cdi", "/var/run/cdi"] and info["DiscoveredDevices"] == [] and info["FirewallBackend"]["Driver"] == "nftables"
+    assert "FirewallBackend" not in ask("GET", "/info", version="1.48")[1] and "DiscoveredDevices" not in ask("GET", "/info", version="1.49")[1]

@@ -224,6 +224,8 @@ devices:
                          "echo $THING; stat -c '%t %T' /dev/thing; head -c 3 /dev/thing | wc -c; echo x > /dev/thing; id -G; test -s /etc/thing; echo $?; touch /etc/thing; echo $?")
         assert told.splitlines() == ["yes", "1 5", "3", "0 77", "0", "1"]
         assert berth.out("run", "--rm", "--gpus", "all", *NONE, "box", "sh", "-c", "echo $GPU; ls /dev/nvidia0") == "all\n/dev/nvidia0"
+        found = json.loads(berth.out("info", "--format", "{{json .DiscoveredDevices}}"))
+        assert {(device["Source"], device["ID"]) for device in found} >= {("cdi", "vendor.com/thing=zero"), ("cdi", "nvidia.com/gpu=all")}, found
         refused = berth("run", "--rm", "--device", "vendor.com/thing=one", *NONE, "box", "true")
         assert refused.returncode == 125 and "unresolvable CDI devices vendor.com/thing=one" in refused.stderr
         for identity in berth.out("ps", "-aq").split():

@@ -54,6 +54,28 @@ import Testing
         try await scene.remove(with: next)
     }
 
+    /// The first check of each comes after the pause of the start, however many begin at once.
+    @Test func theFirstCheckComesAtItsTime() async throws {
+        let scene = try await Scene()
+        let engine = try await scene.open()
+        var containers: [Berth.Container] = []
+        for _ in 0..<30 {
+            containers.append(
+                try await engine.containers.create(
+                    checked(scene, "true") {
+                        $0.healthcheck?.interval = 3_600_000_000_000
+                        $0.healthcheck?.startPeriod = 3_600_000_000_000
+                        $0.healthcheck?.startInterval = 1_000_000
+                    }))
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for container in containers { group.addTask { try await container.start() } }
+            try await group.waitForAll()
+        }
+        for container in containers { try await until("each to be well") { try status(container) == .healthy } }
+        try await scene.remove(with: engine)
+    }
+
     @Test func aCheckThatNeverEndsIsKilledAtItsTimeAndCostsNobodyElse() async throws {
         let scene = try await Scene()
         let engine = try await scene.open()

@@ -188,6 +188,7 @@ struct EngineSchemaTests {
         (system.networkDrivers, system.logDrivers) = (["container", "host", "none"], ["json-file", "none"])
         (system.limitsMemory, system.limitsSwap, system.limitsProcessorTime, system.limitsProcesses) = (true, true, true, true)
         (system.systemTime, system.cgroupVersion, system.processorCount, system.memoryByteCount) = ("2026-11-24T10:00:00Z", "2", 2, 1 << 33)
+        (system.deviceDirectories, system.deviceNames, system.firewall) = (["/etc/cdi"], ["vendor.com/gpu=0"], "nftables")
         (system.securityOptions, system.warnings) = (["name=seccomp,profile=builtin"], ["WARNING: x"])
         (system.kernelVersion, system.operatingSystem, system.architecture, system.hostName) = ("6.1", "Debian", "x86_64", "h")
         try expectAllowed(system.json, by: .engine("SystemInfo"))
