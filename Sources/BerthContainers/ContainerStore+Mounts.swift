@@ -116,7 +116,8 @@ extension ContainerStore {
     private func fill(_ name: String, _ mount: ContainerMount, _ document: ContainerDocument) throws(ContainerError) {
         let volumes = services.volumes
         do throws(VolumeError) {
-            guard let layer = document.topLayer, try volumes.canBeFilled(name) else { return }
+            let part = mount.subpath ?? ""
+            guard let layer = document.topLayer, try volumes.canBeFilled(name, part: part) else { return }
             let directory: Directory
             do throws(Errno) {
                 directory = try imageFiles(of: layer).openDirectory(try PathBytes(String(mount.target.dropFirst())), .inRoot)
@@ -126,7 +127,7 @@ extension ContainerStore {
                 guard mount.isAnonymous == true else { return }
                 throw VolumeError(.invalid, "cannot mount volume over existing file, file exists \(mount.target)")
             }
-            try volumes.fill(name, from: directory)
+            try volumes.fill(name, part: part, from: directory)
         } catch { throw ContainerError(error) }
     }
 

@@ -15,6 +15,8 @@ public enum VolumeSource: Hashable, Sendable {
 }
 
 extension VolumeSource {
+    var isBind: Bool { if case .bind = self { true } else { false } }
+
     private static let known: Set = ["type", "o", "device", "size"]
     /// Each needs the others.
     private static let needs: [(option: String, others: [String])] = [

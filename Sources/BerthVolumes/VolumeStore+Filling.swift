@@ -6,8 +6,9 @@ internal import Synchronization
 // Copy-up: what an image has where a volume is mounted goes into the volume, if there is nothing in that yet.
 //
 // `volumes/<name>/.filling-<random>` is being copied to: it is incomplete, and a kill leaves it to be removed. Complete and synced, it is renamed to
-// `.filled-<random>`: from then on it is what the volume has, and whoever opens the store next finishes the moving. Of a volume that is a directory of the host's
-// both lie in that directory, for they are to be on one file system with it, and whoever fills it next finishes: at its start the engine touches nothing of the host's.
+// `.filled-<random>`: from then on it is what the volume has, and whoever opens the store next finishes the moving. Of a volume that is a directory of the host's,
+// and of a part of a volume, both lie in that directory, for they are to be on one file system with it, and whoever fills it next finishes: at its start the engine
+// touches nothing of the host's, and does not know of parts.
 extension VolumeStore {
     static let filling = ".filling-"
     static let filled = ".filled-"
@@ -31,35 +32,44 @@ extension VolumeStore {
         }
     }
 
-    /// `nil` for a volume that is a file system, which only its containers mount, or a directory of the host's that is not to be written.
-    private func place(of name: String) throws(VolumeError) -> Place? {
+    /// `nil` for a volume that is a file system, which only its containers mount, a directory of the host's that is not to be written, and a part that is not there.
+    private func place(of name: String, _ part: String) throws(VolumeError) -> Place? {
         let source = try source(of: name)
         do throws(Errno) {
             switch source {
+            case .directory where !part.isEmpty: return try Self.place(of: part, in: try Directory.open("\(path)/\(name)/_data"))
             case .directory:
                 let own = try Directory.open("\(path)/\(name)")
                 return Place(files: try own.openDirectory("_data"), workshop: own, prefix: "")
             case .bind(let path, let options):
                 if options.contains("ro") { return nil }
+                if !part.isEmpty { return try Self.place(of: part, in: try Directory.open(path)) }
                 return Place(files: try Directory.open(path), workshop: try Directory.open(path), prefix: Self.own)
             case .fileSystem: return nil
             }
         } catch {
             // That what is bound is missing, or no directory, its container's start says.
-            if case .bind = source, error == .ENOENT || error == .ENOTDIR { return nil }
+            if source.isBind || !part.isEmpty, error == .ENOENT || error == .ENOTDIR { return nil }
             throw .storage("cannot look at the files of volume \(name)", error)
         }
+    }
+
+    private static func place(of part: String, in volume: borrowing Directory) throws(Errno) -> Place {
+        let files = try volume.openDirectory(try PathBytes(part), .inRoot)
+        return Place(files: try files.duplicate(), workshop: files, prefix: own)
     }
 
     /// Puts what a directory holds into a volume that holds nothing, with owners, modes, times, links and attributes; the volume's own directory becomes as
     /// that one is. If there is something in it nothing happens, nor in one that is a file system of its own. Killed at any moment, the volume is empty or the next
     /// start makes it whole. Blocks; any number may do so at once, and the first one fills it.
     ///
-    /// - Parameter directory: what to copy. No link in it is followed.
+    /// - Parameters:
+    ///   - part: a path below the volume's root: that is filled instead of all of it, if it is there. No link in it leads out.
+    ///   - directory: what to copy. No link in it is followed.
     /// - Throws: `notFound`, `conflict`, `storage`.
-    public func fill(_ name: String, from directory: borrowing Directory) throws(VolumeError) {
+    public func fill(_ name: String, part: String = "", from directory: borrowing Directory) throws(VolumeError) {
         let object = try object(name)
-        guard let place = try place(of: name) else { return }
+        guard let place = try place(of: name, part) else { return }
         do throws(Errno) {
             try object.filling.withLock { (count) throws(Errno) in
                 // Nobody fills it: what is there a kill has left.
@@ -96,8 +106,8 @@ extension VolumeStore {
     /// Whether a volume can be filled: it holds nothing, or what it is to hold is not all in its place, and is no file system of its own. Blocks.
     ///
     /// - Throws: `notFound`, `conflict`, `storage`.
-    public func canBeFilled(_ name: String) throws(VolumeError) -> Bool {
-        guard let place = try place(of: name) else { return false }
+    public func canBeFilled(_ name: String, part: String = "") throws(VolumeError) -> Bool {
+        guard let place = try place(of: name, part) else { return false }
         do throws(Errno) {
             if try place.isEmpty() { return true }
             return try !place.entries(beginningWith: Self.filled).isEmpty

@@ -94,7 +94,9 @@ public enum JSONText {
             }
             while true {
                 skipSpace()
-                guard try next() == UInt8(ascii: "\"") else { throw unexpected(at: index - 1, "looking for beginning of object key string") }
+                guard try next() == UInt8(ascii: "\"") else {
+                    throw unexpected(at: index - 1, "looking for beginning of object key string")
+                }
                 let name = try string()
                 skipSpace()
                 guard try next() == UInt8(ascii: ":") else { throw unexpected(at: index - 1, "after object key") }

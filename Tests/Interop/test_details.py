@@ -189,3 +189,16 @@ def test_info_says_what_a_container_can_be_given_by_name(berth, ask):  # noqa: F
     info = ask("GET", "/info")[1]
     assert info["CDISpecDirs"] == ["/etc/cdi", "/var/run/cdi"] and info["DiscoveredDevices"] == [] and info["FirewallBackend"]["Driver"] == "nftables"
     assert "FirewallBackend" not in ask("GET", "/info", version="1.48")[1] and "DiscoveredDevices" not in ask("GET", "/info", version="1.49")[1]
+
+
+def test_an_empty_part_of_a_volume_gets_what_the_image_has_there(berth):  # noqa: F811
+    berth.out("run", "--rm", *NONE, "-v", "parts:/v", "box", "mkdir", "-p", "/v/a/bin", "/v/full")
+    berth.out("run", "--rm", *NONE, "-v", "parts:/v", "box", "touch", "/v/full/mine")
+    part = lambda name, *more: f"type=volume,source=parts,target=/bin,volume-subpath={name}" + "".join(f",{word}" for word in more)  # noqa: E731
+    assert "busybox" in berth.out("run", "--rm", *NONE, "--mount", part("a/bin"), "box", "/bin/busybox", "ls", "/bin").split()
+    inside = berth.out("run", "--rm", *NONE, "-v", "parts:/v", "box", "sh", "-c", "ls -A /v /v/a; test -x /v/a/bin/busybox && ls -A /v/full").split()
+    assert inside == ["/v:", "a", "full", "/v/a:", "bin", "mine"], inside
+    # What is not there is not made, and nothing else of the volume is filled for it.
+    refused = berth("run", "--name", "it", *NONE, "--mount", "type=volume,source=fresh,target=/bin,volume-subpath=none", "box", "true")
+    assert refused.returncode != 0 and "cannot bind the subpath 'none'" in refused.stderr, refused
+    assert berth.out("run", "--rm", *NONE, "-v", "fresh:/v", "box", "ls", "-A", "/v") == ""
