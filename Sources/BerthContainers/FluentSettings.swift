@@ -13,6 +13,7 @@ struct FluentSettings: Hashable, Sendable {
     private let retryMilliseconds: UInt64
     private let maximumRetryCount: UInt64
     private let hasNanoseconds: Bool
+    private let asksForAnswers: Bool
 
     /// Docker's names of the options.
     static let optionNames: Set<String> = [
@@ -34,10 +35,7 @@ struct FluentSettings: Hashable, Sendable {
         retryMilliseconds = try options["fluentd-retry-wait"].map(LogOptionText.milliseconds) ?? 1000
         maximumRetryCount = try options["fluentd-max-retries"].map(LogOptionText.count) ?? UInt64(Int32.max)
         hasNanoseconds = try flag("fluentd-sub-second-precision")
-        guard try !flag("fluentd-request-ack") else {
-            throw ContainerError(
-                .unsupported, "the log option 'fluentd-request-ack' is not supported here: answers of fluentd are not waited for")
-        }
+        asksForAnswers = try flag("fluentd-request-ack")
     }
 
     private static func address(_ text: String) throws(ContainerError) -> Address {
@@ -72,7 +70,7 @@ struct FluentSettings: Hashable, Sendable {
         fields["container_id"] = facts.names[.id] ?? ""
         fields["container_name"] = "/" + (facts.names[.name] ?? "")
         let ordered = fields.sorted { $0.key < $1.key }.map { LogReceiver.Field($0.key, $0.value) }
-        var receiver = LogReceiver(place, name: name, .fluent(tag: tag, ordered, hasNanoseconds: hasNanoseconds))
+        var receiver = LogReceiver(place, name: name, .fluent(tag: tag, ordered, hasNanoseconds: hasNanoseconds, asksForAnswers: asksForAnswers))
         receiver.isNeededAtStart = !isAsynchronous
         (receiver.isWaitedFor, receiver.roomByteCount) = (!isAsynchronous, roomByteCount)
         (receiver.retryMilliseconds, receiver.maximumFailureCount) = (retryMilliseconds, maximumRetryCount)

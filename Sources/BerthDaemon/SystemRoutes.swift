@@ -37,7 +37,7 @@ struct SystemRoutes: Sendable {
         info.warnings += await FirewallWarnings(engine: engine).aboutEverything().map { "WARNING: \($0)" }
         // What clients of older versions do not know.
         if call.version < APIVersion(1, 49) { info.firewall = nil }
-        if call.version < APIVersion(1, 50) { info.deviceNames = nil }
+        if call.version < APIVersion(1, 50) { (info.deviceNames, info.saysThatBridgesAreNotFiltered) = (nil, true) }
         try await call.reply.json(info)
     }
 

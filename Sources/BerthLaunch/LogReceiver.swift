@@ -31,8 +31,8 @@ public struct LogReceiver: Hashable, Sendable {
         case syslog(Syslog)
         /// In journald's native protocol, with these fields in each.
         case journal([Field])
-        /// In fluentd's forward protocol under a tag, with these fields in each, its time in nanoseconds or in seconds.
-        case fluent(tag: String, [Field], hasNanoseconds: Bool)
+        /// In fluentd's forward protocol under a tag, with these fields in each, its time in nanoseconds or in seconds; whether the next waits for the answer to it.
+        case fluent(tag: String, [Field], hasNanoseconds: Bool, asksForAnswers: Bool = false)
     }
 
     /// A line of syslog.
@@ -101,11 +101,11 @@ extension PlanWriter {
         case .journal(let fields):
             number(2)
             self.fields(fields)
-        case .fluent(let tag, let fields, let hasNanoseconds):
+        case .fluent(let tag, let fields, let hasNanoseconds, let asksForAnswers):
             number(3)
             string(tag)
             self.fields(fields)
-            number(hasNanoseconds ? 1 : 0)
+            number((hasNanoseconds ? 1 : 0) | (asksForAnswers ? 2 : 0))
         }
         for flag in [receiver.isNeededAtStart, receiver.isWaitedFor] { number(flag ? 1 : 0) }
         for value in [receiver.roomByteCount, receiver.retryMilliseconds, receiver.maximumFailureCount] { number(value) }
@@ -158,7 +158,9 @@ extension PlanReader {
             let facility = try value()
             return .syslog(LogReceiver.Syslog(style: style, facility: facility, hostname: try text(), tag: try text()))
         case 2: return .journal(try fields())
-        case 3: return .fluent(tag: try text(), try fields(), hasNanoseconds: try value() != 0)
+        case 3:
+            let (tag, fields, flags) = (try text(), try fields(), try value())
+            return .fluent(tag: tag, fields, hasNanoseconds: flags & 1 != 0, asksForAnswers: flags & 2 != 0)
         default: throw .malformed
         }
     }

@@ -1,12 +1,13 @@
 internal import BerthLaunch
 
-/// An entry in fluentd's forward protocol, message mode: the MessagePack of `[tag, time, record, {}]`.
+/// An entry in fluentd's forward protocol, message mode: the MessagePack of `[tag, time, record, option]`.
 struct FluentRecord {
     let tag: String
     let fields: [LogReceiver.Field]
     let hasNanoseconds: Bool
 
-    func bytes(of entry: LogEntry) -> [UInt8] {
+    /// - Parameter chunk: what the entry is called in the answer that is asked for; empty where none is.
+    func bytes(of entry: LogEntry, chunk: [UInt8] = []) -> [UInt8] {
         var out = MessagePack()
         out.array(count: 4)
         out.string(Array(tag.utf8))
@@ -25,7 +26,11 @@ struct FluentRecord {
             out.string(Array(name.utf8))
             out.string(value)
         }
-        out.map(count: 0)
+        out.map(count: chunk.isEmpty ? 0 : 1)
+        if !chunk.isEmpty {
+            out.string(Array("chunk".utf8))
+            out.string(chunk)
+        }
         return out.bytes
     }
 }

@@ -6,15 +6,19 @@ internal import Glibc
 /// for, and the rest is counted, and said as soon as there is somebody to say it to.
 final class ReceiverLog {
     private let receiver: LogReceiver
-    private let format: (LogEntry) -> [UInt8]?
+    private let format: (LogEntry, _ chunk: [UInt8]) -> [UInt8]?
+    private let isAnswered: Bool
     private var output = EntrySeries(isError: false)
     private var errors = EntrySeries(isError: true)
-    /// Records that wait, from ``first`` on; of that one so many bytes have gone.
-    private var queue: [(record: [UInt8], outputByteCount: Int)] = []
+    /// Records that wait, from ``first`` on; of that one so many bytes have gone. Each with what it is called in its answer, where there is to be one.
+    private var queue: [(record: [UInt8], chunk: [UInt8], outputByteCount: Int)] = []
     private var first = 0
     private var sentByteCount = 0
     private var waitingByteCount = 0
     private var missing: (entryCount: Int, byteCount: Int) = (0, 0)
+    /// Whether the first has gone whole, and its answer is not there.
+    private var awaitsAnswer = false
+    private var answer: [UInt8] = []
     private var socket: ReceiverSocket?
     private var failureCount: UInt64 = 0
     private var retryTime: Int64 = 0
@@ -29,13 +33,13 @@ final class ReceiverLog {
         switch receiver.format {
         case .syslog(let line):
             let record = SyslogRecord(line: line, processID: getpid())
-            format = { record.bytes(of: $0) }
+            (format, isAnswered) = ({ entry, _ in record.bytes(of: entry) }, false)
         case .journal(let fields):
             let record = JournalRecord(fields)
-            format = { record.bytes(of: $0) }
-        case .fluent(let tag, let fields, let hasNanoseconds):
+            (format, isAnswered) = ({ entry, _ in record.bytes(of: entry) }, false)
+        case .fluent(let tag, let fields, let hasNanoseconds, let asksForAnswers):
             let record = FluentRecord(tag: tag, fields: fields, hasNanoseconds: hasNanoseconds)
-            format = { record.bytes(of: $0) }
+            (format, isAnswered) = ({ entry, chunk in record.bytes(of: entry, chunk: chunk) }, asksForAnswers)
         }
         do throws(Errno) {
             socket = try ReceiverSocket(to: receiver)
@@ -60,7 +64,7 @@ final class ReceiverLog {
     /// What of the socket is of interest; `nil` where there is none.
     var polled: pollfd? {
         guard socket != nil else { return nil }
-        let events = isConnected && first == queue.count ? POLLIN : POLLIN | POLLOUT
+        let events = isConnected && (first == queue.count || awaitsAnswer) ? POLLIN : POLLIN | POLLOUT
         return socket?.descriptor.withRawDescriptor { pollfd(fd: $0, events: Int16(events), revents: 0) }
     }
     /// When a receiver that is gone is tried again; `nil` where nothing is to be told.
@@ -70,7 +74,7 @@ final class ReceiverLog {
     func handle() {
         guard socket != nil else { return }
         do throws(Errno) { if !isConnected { try socket?.finishConnecting() } } catch { return fail() }
-        if socket?.hasBeenClosed() ?? false { return fail() }
+        guard let said = socket?.receive(), takeAnswer(said) else { return fail() }
         flush()
     }
 
@@ -96,16 +100,24 @@ final class ReceiverLog {
     private func take(_ entries: [LogEntry]) {
         for entry in entries {
             if missing.entryCount > 0 { sayWhatIsMissing() }
-            guard let record = format(entry) else { continue }
+            let chunk = isAnswered ? Self.newChunk() : []
+            guard let record = format(entry, chunk) else { continue }
             // A receiver that reads makes room; one that is waited for has what was read before it was known to be full.
             if !hasRoom(for: record) { flush() }
             guard missing.entryCount == 0, hasRoom(for: record) || receiver.isWaitedFor && isConnected else {
                 missing = (missing.entryCount + 1, missing.byteCount + entry.bytes.count)
                 continue
             }
-            enqueue(record, entry.bytes.count)
+            enqueue(record, chunk, entry.bytes.count)
         }
         flush()
+    }
+
+    /// 128 bits by chance, as the protocol has it.
+    private static func newChunk() -> [UInt8] {
+        var random = SystemRandomNumberGenerator()
+        let digits = [random.next() as UInt64, random.next()].map { String($0, radix: 16) }
+        return Array(digits.map { String(repeating: "0", count: 16 - $0.count) + $0 }.joined().utf8)
     }
 
     /// Alone, a record is never too large.
@@ -113,8 +125,8 @@ final class ReceiverLog {
         waitingByteCount == 0 || waitingByteCount + record.count <= receiver.roomByteCount
     }
 
-    private func enqueue(_ record: [UInt8], _ outputByteCount: Int) {
-        queue.append((record, outputByteCount))
+    private func enqueue(_ record: [UInt8], _ chunk: [UInt8], _ outputByteCount: Int) {
+        queue.append((record, chunk, outputByteCount))
         waitingByteCount += record.count
         // One that has gone meanwhile is tried at once, unless it just failed.
         if socket == nil, retryTime <= monotonicNanoseconds() { retry() }
@@ -125,26 +137,26 @@ final class ReceiverLog {
         let text =
             "[berth: \(missing.byteCount) bytes in \(missing.entryCount) log entries are missing here: their receiver did not take them]"
         let entry = LogEntry(bytes: Array(text.utf8), isError: true, time: realtimeNanoseconds())
-        guard let notice = format(entry), hasRoom(for: notice) else { return }
+        let chunk = isAnswered ? Self.newChunk() : []
+        guard let notice = format(entry, chunk), hasRoom(for: notice) else { return }
         missing = (0, 0)
-        enqueue(notice, 0)
+        enqueue(notice, chunk, 0)
     }
 
     // MARK: The socket
 
     private func flush() {
-        while isConnected {
+        while isConnected, !awaitsAnswer {
             if first == queue.count, missing.entryCount > 0 { sayWhatIsMissing() }
             guard first < queue.count else { break }
             do throws(Errno) {
                 guard let count = try socket?.send(queue[first].record, from: sentByteCount) else { break }
-                failureCount = 0
+                // One that takes records and never answers is as good as gone.
+                if !isAnswered { failureCount = 0 }
                 sentByteCount += count
             } catch { return fail() }
             guard sentByteCount == queue[first].record.count else { continue }
-            waitingByteCount -= sentByteCount
-            queue[first].record = []
-            (first, sentByteCount) = (first + 1, 0)
+            if isAnswered { awaitsAnswer = true } else { forgetFirst() }
         }
         if first == queue.count {
             queue.removeAll()
@@ -155,10 +167,34 @@ final class ReceiverLog {
         }
     }
 
+    /// The receiver has the first record.
+    private func forgetFirst() {
+        waitingByteCount -= sentByteCount
+        queue[first].record = []
+        (first, sentByteCount) = (first + 1, 0)
+    }
+
+    /// What the receiver says is of interest only where it was asked.
+    ///
+    /// - Returns: `false` where it is no answer to what was asked.
+    private func takeAnswer(_ said: [UInt8]) -> Bool {
+        guard awaitsAnswer, !said.isEmpty else { return true }
+        answer += said
+        switch FluentAnswer(answer) {
+        case .partial: return true
+        case .acknowledged(let chunk) where chunk == queue[first].chunk:
+            (awaitsAnswer, answer, failureCount) = (false, [], 0)
+            forgetFirst()
+            return true
+        case .acknowledged, .nonsense: return false
+        }
+    }
+
     /// The receiver is gone: later.
     private func fail() {
         socket = nil
-        // A record of which only a part went is told again.
+        (awaitsAnswer, answer) = (false, [])
+        // A record of which only a part went, or that was not answered, is told again.
         sentByteCount = 0
         failureCount += 1
         if failureCount > receiver.maximumFailureCount { giveUpWaiting() }

@@ -74,14 +74,17 @@ struct ReceiverSocket: ~Copyable {
         }
     }
 
-    /// Whether the other side of a stream has closed it. What it says is of no use.
-    borrowing func hasBeenClosed() -> Bool {
+    /// What the other side of a stream has said; `nil` where it has closed it.
+    borrowing func receive() -> [UInt8]? {
         guard !hasDatagrams else {
             // It says that nobody heard the one before, and would go on saying it.
             _ = descriptor.takeError()
-            return false
+            return []
         }
         var buffer = [UInt8](repeating: 0, count: 4096)
-        do throws(Errno) { return try descriptor.receiveNow(into: &buffer) == 0 } catch { return true }
+        do throws(Errno) {
+            let count = try descriptor.receiveNow(into: &buffer)
+            return count == 0 ? nil : Array(buffer.prefix(count ?? 0))
+        } catch { return nil }
     }
 }

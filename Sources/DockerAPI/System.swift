@@ -72,6 +72,8 @@ public struct SystemInfo: JSONWritable, Hashable {
     public var deviceNames: [String]?
     /// What filters packets; `nil`: not told.
     public var firewall: String?
+    /// Whether it says that packets of bridges go through no iptables, which clients before 1.50 look for.
+    public var saysThatBridgesAreNotFiltered = false
     /// What does not work as one might think.
     public var warnings: [String] = []
 
@@ -168,6 +170,7 @@ public struct SystemInfo: JSONWritable, Hashable {
                     }
                 }
             }
+            if saysThatBridgesAreNotFiltered { for name in ["BridgeNfIptables", "BridgeNfIp6tables"] { writer.member(name, false) } }
             if let firewall { writer.member("FirewallBackend") { $0.member("Driver", firewall) } }
             writer.member("Warnings", warnings.isEmpty ? nil : warnings)
         }

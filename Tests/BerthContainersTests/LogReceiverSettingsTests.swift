@@ -47,8 +47,10 @@ import Testing
             [
                 "fluentd-address": "unix:///f", "fluentd-async": "true", "fluentd-buffer-limit": "2k", "fluentd-retry-wait": "1m0.5s",
                 "fluentd-max-retries": "5", "fluentd-sub-second-precision": "1", "env": "E",
+                "fluentd-request-ack": "true",
             ])
-        var expected = LogReceiver(.stream(path: "/f"), name: "unix /f", .fluent(tag: "abc", fields, hasNanoseconds: true))
+        var expected = LogReceiver(
+            .stream(path: "/f"), name: "unix /f", .fluent(tag: "abc", fields, hasNanoseconds: true, asksForAnswers: true))
         (expected.isNeededAtStart, expected.isWaitedFor, expected.roomByteCount) = (false, false, 2048)
         (expected.retryMilliseconds, expected.maximumFailureCount) = (60_500, 5)
         #expect(told == expected)
@@ -83,7 +85,7 @@ import Testing
             (.journald, "cache-disabled", "x", "invalid value for option cache-disabled: x"),
             (.fluentd, "fluentd-address", "foo://x", "invalid fluentd-address foo://x"),
             (.fluentd, "fluentd-address", "unix://", "invalid fluentd-address unix://"),
-            (.fluentd, "fluentd-address", "a:x", "invalid fluentd-address a:x"), (.fluentd, "fluentd-request-ack", "true", "not supported"),
+            (.fluentd, "fluentd-address", "a:x", "invalid fluentd-address a:x"),
             (.fluentd, "fluentd-retry-wait", "x", "time: invalid duration \"x\""),
             (.fluentd, "fluentd-max-retries", "-1", "strconv.ParseUint: parsing \"-1\": invalid syntax"),
             (.none, "anything", "x", ""),

@@ -37,12 +37,15 @@ import Testing
         let address = InternetEndpoint(address: [127, 0, 0, 1], port: 514)!
         let line = LogReceiver.Syslog(style: .rfc5424, facility: 3, hostname: "h", tag: "t")
         var fluent = LogReceiver(.stream(path: "/s"), name: "unix /s", .fluent(tag: "t", [.init("a", "b")], hasNanoseconds: true))
+        var answering = fluent
+        answering.format = .fluent(tag: "t", [], hasNanoseconds: false, asksForAnswers: true)
         (fluent.isNeededAtStart, fluent.isWaitedFor, fluent.roomByteCount) = (false, false, 7)
         (fluent.retryMilliseconds, fluent.maximumFailureCount) = (8, 9)
         return [
             LogReceiver(.udp(address), name: "udp 127.0.0.1:514", .syslog(line)),
             LogReceiver(.tcp(address), name: "tcp 127.0.0.1:514", .syslog(line)),
             LogReceiver(.datagrams(path: "/j"), name: "unixgram /j", .journal([.init("A", "1"), .init("B", "2\n3")])), fluent,
+            answering,
         ]
     }()
 

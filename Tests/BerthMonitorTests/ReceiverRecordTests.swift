@@ -78,6 +78,27 @@ private let piece = LogEntry(
         }
     }
 
+    @Test func fluentdIsAskedForAnswers() {
+        let record = FluentRecord(tag: "t", fields: [], hasNanoseconds: false)
+        let (plain, asking) = (record.bytes(of: line), record.bytes(of: line, chunk: Array("me".utf8)))
+        #expect(asking == plain.dropLast() + [0x81, 0xa5] + Array("chunk".utf8) + [0xa2] + Array("me".utf8))
+    }
+
+    @Test("What fluentd answers is read as it comes, and nothing else is taken for an answer")
+    func answers() {
+        let whole = [0x81, 0xa3] + Array("ack".utf8) + [0xa2] + Array("me".utf8)
+        #expect(FluentAnswer(whole) == .acknowledged(Array("me".utf8)))
+        for count in 0..<whole.count { #expect(FluentAnswer(Array(whole.prefix(count))) == .partial) }
+        // Longer forms of the same, bytes instead of texts, and more than one member.
+        let ack = Array("ack".utf8)
+        #expect(FluentAnswer([0xde, 0, 1, 0xd9, 3] + ack + [0xda, 0, 2, 1, 2]) == .acknowledged([1, 2]))
+        #expect(FluentAnswer([0x82, 0xa1, 0x78, 0xa0, 0xc4, 3] + ack + [0xc5, 0, 1, 7]) == .acknowledged([7]))
+        for wrong in [[0x80], [0x90], [0xa3] + ack, [0x81, 0xa1, 0x78, 0xa0], [0x81, 0xa3] + ack + [0x01], [0xff]] as [[UInt8]] {
+            #expect(FluentAnswer(wrong) == .nonsense, "\(wrong)")
+        }
+        #expect(FluentAnswer([0x81, 0xda, 0xff, 0xff] + [UInt8](repeating: 0, count: FluentAnswer.byteLimit)) == .nonsense)
+    }
+
     @Test(
         arguments: [
             (0, [0xa0]), (31, [0xbf]), (32, [0xd9, 32]), (255, [0xd9, 255]), (256, [0xda, 1, 0]), (65535, [0xda, 255, 255]),

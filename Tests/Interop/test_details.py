@@ -189,6 +189,7 @@ def test_info_says_what_a_container_can_be_given_by_name(berth, ask):  # noqa: F
     info = ask("GET", "/info")[1]
     assert info["CDISpecDirs"] == ["/etc/cdi", "/var/run/cdi"] and info["DiscoveredDevices"] == [] and info["FirewallBackend"]["Driver"] == "nftables"
     assert "FirewallBackend" not in ask("GET", "/info", version="1.48")[1] and "DiscoveredDevices" not in ask("GET", "/info", version="1.49")[1]
+    assert "BridgeNfIptables" not in info and ask("GET", "/info", version="1.49")[1]["BridgeNfIp6tables"] is False
 
 
 def test_an_empty_part_of_a_volume_gets_what_the_image_has_there(berth):  # noqa: F811

@@ -443,3 +443,70 @@ def test_fluentd_that_comes_later(ours):
     assert [record["log"] for _, _, record, _ in Unpacker(receiver.whole()).all()] == ["1", "2", "3"]
     ours.out("rm", "-f", "early")
     receiver.close()
+
+
+class Acknowledging:
+    """Takes messages that ask for answers, and answers as it is told to, message by message: well, wrongly, or by hanging up. Listens until it is closed."""
+
+    def __init__(self, *deeds):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.deeds, self.messages = list(deeds), []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection = self.socket.accept()[0]
+            except OSError:
+                return
+            with connection:
+                self.talk(connection)
+
+    def talk(self, connection):
+        data = b""
+        while piece := connection.recv(1 << 16):
+            data += piece
+            try:
+                messages = Unpacker(data).all()
+            except AssertionError:
+                continue
+            # One at a time: the next waits for its answer.
+            (message,) = messages
+            data = b""
+            chunk = message[3]["chunk"].encode()
+            self.messages.append((message[2]["log"], chunk))
+            deed = self.deeds.pop(0) if self.deeds else "well"
+            if deed == "hang up":
+                return
+            answer = b"\x81\xa3ack" + (bytes([0xa0 | len(chunk)]) if len(chunk) < 32 else bytes([0xd9, len(chunk)])) + chunk
+            if deed == "wrongly":
+                answer = b"\x81\xa3ack\xa1x"
+            # In two pieces, as it may come.
+            connection.sendall(answer[:3])
+            connection.sendall(answer[3:])
+
+
+def test_fluentd_that_answers(sides):
+    said = []
+    for side in sides:
+        receiver = Acknowledging()
+        status, _, errors = run(side, "fluentd", f"fluentd-address=127.0.0.1:{receiver.socket.getsockname()[1]}", "fluentd-request-ack=true", script="seq 4")
+        assert status == 0, errors
+        wait_for(lambda: len(receiver.messages) == 4, "all to be told", SECONDS)
+        receiver.socket.close()
+        chunks = [chunk for _, chunk in receiver.messages]
+        assert len(set(chunks)) == 4 and all(len(chunk) >= 16 for chunk in chunks)
+        said.append([line for line, _ in receiver.messages])
+    assert said[0] == said[1] == ["1", "2", "3", "4"]
+
+
+def test_fluentd_that_does_not_answer_is_told_again(ours):
+    receiver = Acknowledging("well", "hang up", "well", "wrongly", "well")
+    status, _, errors = run(
+        ours, "fluentd", f"fluentd-address=127.0.0.1:{receiver.socket.getsockname()[1]}", "fluentd-request-ack=true", "fluentd-retry-wait=20ms", script="seq 4")
+    assert status == 0, errors
+    wait_for(lambda: len(receiver.messages) == 6, "all to be told", SECONDS)
+    receiver.socket.close()
+    assert [line for line, _ in receiver.messages] == ["1", "2", "2", "3", "3", "4"]
+    # What is told again is called as before.
+    assert receiver.messages[1][1] == receiver.messages[2][1] and receiver.messages[3][1] == receiver.messages[4][1]
