@@ -70,7 +70,8 @@ struct FluentSettings: Hashable, Sendable {
         fields["container_id"] = facts.names[.id] ?? ""
         fields["container_name"] = "/" + (facts.names[.name] ?? "")
         let ordered = fields.sorted { $0.key < $1.key }.map { LogReceiver.Field($0.key, $0.value) }
-        var receiver = LogReceiver(place, name: name, .fluent(tag: tag, ordered, hasNanoseconds: hasNanoseconds, asksForAnswers: asksForAnswers))
+        var receiver = LogReceiver(
+            place, name: name, .fluent(tag: tag, ordered, hasNanoseconds: hasNanoseconds, asksForAnswers: asksForAnswers))
         receiver.isNeededAtStart = !isAsynchronous
         (receiver.isWaitedFor, receiver.roomByteCount) = (!isAsynchronous, roomByteCount)
         (receiver.retryMilliseconds, receiver.maximumFailureCount) = (retryMilliseconds, maximumRetryCount)
