@@ -269,9 +269,7 @@ private enum LocalFiles {
     }
 
     private static func resolved(_ path: String) throws -> String {
-        guard let found = unsafe realpath(path, nil) else { throw Failure("lstat \(GoPath.clean(path)): \(Errno.current)") }
-        defer { unsafe free(found) }
-        return unsafe String(cString: found)
+        do throws(Errno) { return try HostFile.resolved(path) } catch { throw Failure("lstat \(GoPath.clean(path)): \(error)") }
     }
 
     /// Packs it, its first entry being called so.

@@ -48,7 +48,7 @@ struct Info: Verb {
             result += " Discovered Devices:\n" + devices.map { "  \($0["Source"]?.text ?? ""): \($0["ID"]?.text ?? "")\n" }.joined()
         }
         let security = (info["SecurityOptions"]?.elements ?? []).compactMap(\.text)
-        if !security.isEmpty { result += " Security Options:\n" + security.map { "  \($0)\n" }.joined() }
+        if !security.isEmpty { result += " Security Options:\n" + security.map(Self.securityOption).joined() }
         line("Kernel Version", "KernelVersion")
         line("Operating System", "OperatingSystem")
         line("OSType", "OSType")
@@ -60,6 +60,16 @@ struct Info: Verb {
         result += " Debug Mode: \(info["Debug"]?.boolean ?? false)\n"
         let warnings = (info["Warnings"]?.elements ?? []).compactMap(\.text)
         return result + (warnings.isEmpty ? "" : "\n" + warnings.map { "\($0)\n" }.joined())
+    }
+
+    /// `name=seccomp,profile=builtin`, as Docker's client shows it.
+    private static func securityOption(_ text: String) -> String {
+        var lines = ""
+        for part in text.split(separator: ",") {
+            if part.hasPrefix("name=") { lines += "  \(part.dropFirst("name=".count))\n" }
+            if part.hasPrefix("profile=") { lines += "   Profile: \(part.dropFirst("profile=".count))\n" }
+        }
+        return lines
     }
 }
 

@@ -20,13 +20,14 @@ public enum AppArmor {
 
     /// What a container is confined by, loaded; `nil` where this kernel has no AppArmor.
     ///
+    /// - Parameter whenLoaded: called if the default profile has just been handed to the kernel.
     /// - Throws: `invalid` for a profile that is not loaded, `unsupported` where the default one cannot be.
-    static func profile(of configuration: ContainerConfiguration) throws(ContainerError) -> String? {
+    static func profile(of configuration: ContainerConfiguration, whenLoaded: () -> Void) throws(ContainerError) -> String? {
         guard isEnabled else { return nil }
         let name = configuration.effectiveAppArmorProfile
         if name == unconfined { return name }
         if name == defaultProfile {
-            try loadDefault()
+            if try loadDefault() { whenLoaded() }
         } else if !isLoaded(name) {
             throw ContainerError(
                 .invalid, "AppArmor profile '\(name)' is not loaded: load it with 'apparmor_parser -r FILE', or name another")
@@ -43,13 +44,15 @@ public enum AppArmor {
         return String(decoding: list, as: UTF8.self).split(separator: "\n").contains { $0.hasPrefix("\(name) (") }
     }
 
-    private static func loadDefault() throws(ContainerError) {
+    /// - Returns: whether it was not there before, or may have been another version's.
+    private static func loadDefault() throws(ContainerError) -> Bool {
         do throws(Errno) {
-            try isFresh.withLock { isFresh throws(Errno) in
-                if isFresh, isLoaded(defaultProfile) { return }
+            return try isFresh.withLock { isFresh throws(Errno) in
+                if isFresh, isLoaded(defaultProfile) { return false }
                 guard let policy = Data(base64Encoded: defaultPolicy) else { preconditionFailure("it is written in base 64") }
                 try HostFile.write(Array(policy), to: "\(files)/.replace")
                 isFresh = true
+                return true
             }
         } catch {
             throw ContainerError(

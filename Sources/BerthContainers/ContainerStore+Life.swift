@@ -211,7 +211,7 @@ extension ContainerStore {
                 try self.relabel(document, id, input.mountSources)
                 var input = input
                 if configuration.privileged { input.hostDevices = HostDevices.all() }
-                input.appArmorProfile = try AppArmor.profile(of: configuration)
+                input.appArmorProfile = try self.appArmorProfile(of: object, configuration)
                 input.securityLabels = document.securityLabels
                 input.devices = try ResolvedDevices(of: configuration)
                 var user = try UserResolver.resolve(userText, in: root)
@@ -284,6 +284,13 @@ extension ContainerStore {
                 warn(object, error.description)
                 do throws(ReactorError) { try await services.reactor.sleep(for: .seconds(1)) } catch { return nil }
             }
+        }
+    }
+
+    /// What confines it, loaded. What the host has been given for that is told.
+    func appArmorProfile(of object: ContainerObject, _ configuration: ContainerConfiguration) throws(ContainerError) -> String? {
+        try AppArmor.profile(of: configuration) {
+            warn(object, "the AppArmor profile '\(AppArmor.defaultProfile)' was handed to the kernel, to confine containers")
         }
     }
 

@@ -262,7 +262,7 @@ extension ContainerStore {
                 hostDevices: [], seccomp: nil)
             input.linkVariables = linkVariables
             // As the container's own, also of one that is privileged.
-            input.appArmorProfile = try AppArmor.profile(of: configuration)
+            input.appArmorProfile = try self.appArmorProfile(of: object, configuration)
             input.securityLabels = document.securityLabels
             var result = try input.process(runningAs: user)
             result.env = Environment.overlay(execution.environment, on: result.env ?? [])

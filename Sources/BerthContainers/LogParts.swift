@@ -39,13 +39,17 @@ enum LogParts {
     private static let numberLimit = LogSettings.fileCountLimit
 
     /// How often the files are looked through anew because the log went on to another one meanwhile.
-    private static let attemptLimit = 64
+    static let usualAttemptLimit = 64
 
     /// Opens all that there are, or those that are younger than one of them, the oldest first.
     ///
     /// They are opened from the youngest on. A rotation meanwhile makes them older, so that none is missed; after two, one that is younger than the first may have
     /// the name of the next: so the log must be the same file before and after.
-    static func open(_ name: PathBytes, in directory: borrowing Directory, after known: LogPart? = nil) throws(Errno) -> [LogPart] {
+    ///
+    /// - Parameter attemptLimit: how often that is tried. What is opened the last time is returned; it lacks none but the youngest.
+    static func open(
+        _ name: PathBytes, in directory: borrowing Directory, after known: LogPart? = nil, attemptLimit: Int = usualAttemptLimit
+    ) throws(Errno) -> [LogPart] {
         var parts: [LogPart] = []
         for _ in 0..<attemptLimit {
             parts = try look(name, in: directory, after: known)
@@ -70,13 +74,15 @@ enum LogParts {
             if let known, try known.isSame(part) { return [] }
             parts.append(part)
         }
-        let numbers = try numbers(of: name, in: directory)
-        guard let last = numbers.last else { return parts }
-        // One more: the oldest may just have been moved on.
-        for number in 1...last + 1 {
-            guard let part = try openFull(try numbered(name, number), in: directory), try isNew(part) else { continue }
-            if let known, try known.isSame(part) { break }
-            parts.append(part)
+        var number = 1
+        // Files are moved on meanwhile, by any number of rotations: at the end is who has met nothing where the oldest is by now.
+        while let last = try numbers(of: name, in: directory).last, number <= last + 1 {
+            while number <= last + 1 {
+                defer { number += 1 }
+                guard let part = try openFull(try numbered(name, number), in: directory), try isNew(part) else { continue }
+                if let known, try known.isSame(part) { return parts.reversed() }
+                parts.append(part)
+            }
         }
         return parts.reversed()
     }

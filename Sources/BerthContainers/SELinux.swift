@@ -42,11 +42,12 @@ public enum SELinux {
         }
     }
 
-    /// Gives a file, or a directory with all that is below, a label. What cannot have any, and what goes meanwhile, stays as it is.
+    /// Gives what a path leads to, a file or a directory with all that is below, a label. What cannot have any, and what goes meanwhile, stays as it is.
     ///
     /// - Throws: `invalid` for a directory of the host's own, in Docker's words.
     static func relabel(_ path: String, _ label: String) throws(ContainerError) {
-        let path = PathText.clean(path)
+        // What is not there, its mount says.
+        guard let path = try? HostFile.resolved(path) else { return }
         guard !hostPaths.contains(path) else { throw ContainerError(.invalid, "SELinux relabeling of \(path) is not allowed") }
         guard let slash = path.lastIndex(of: "/") else { return }
         do throws(Errno) {

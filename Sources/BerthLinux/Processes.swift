@@ -142,6 +142,14 @@ public enum HostFile {
         return unsafe path.withCString { unsafe access($0, F_OK) == 0 }
     }
 
+    /// The absolute path of what a path leads to, without a link in it (realpath(3)).
+    public static func resolved(_ path: String) throws(Errno) -> String {
+        let path = try PathBytes(path)
+        guard let found = unsafe path.withCString({ unsafe realpath($0, nil) }) else { throw .current }
+        defer { unsafe free(found) }
+        return unsafe String(cString: found)
+    }
+
     /// A file without a name, in memory, with these bytes, to be handed to another process.
     public static func inMemory(named name: String, _ bytes: [UInt8]) throws(Errno) -> OwnedDescriptor {
         let name = try PathBytes(name)

@@ -33,6 +33,18 @@ struct LogPartsTests {
 
         func stop() { isStopped.store(true, ordering: .relaxed) }
         func rotateUntilStopped() throws { while !isStopped.load(ordering: .relaxed) { try rotate() } }
+        /// Many times, and losing none, with nothing done but the moving, which is the fastest that there is.
+        func move(times: Int) throws {
+            defer { stop() }
+            for _ in 0..<times {
+                let number = count.add(1, ordering: .relaxed).newValue
+                try Data("\(number)".utf8).write(to: URL(fileURLWithPath: folder + "/log.new"))
+                for full in (1..<number - 1).reversed() { unsafe rename("\(folder)/log.\(full)", "\(folder)/log.\(full + 1)") }
+                unsafe rename("\(folder)/log", "\(folder)/log.1")
+                unsafe rename("\(folder)/log.new", "\(folder)/log")
+            }
+        }
+        var isMoving: Bool { !isStopped.load(ordering: .relaxed) }
     }
 
     private func numbers(of parts: [LogPart]) throws -> [Int] {
@@ -64,6 +76,20 @@ struct LogPartsTests {
         }
         log.stop()
         try await rotation
+    }
+
+    @Test("The oldest is met, however many rotations move it on while the others are opened")
+    func oldest() async throws {
+        for _ in 0..<40 {
+            let log = try Rotating()
+            let directory = try Directory.open(log.folder)
+            async let moving: Void = Task.detached { try log.move(times: 100) }.value
+            while log.isMoving {
+                let found = try numbers(of: try LogParts.open("log", in: directory, attemptLimit: 1))
+                #expect(found == Array(1...(found.last ?? 0)))
+            }
+            try await moving
+        }
     }
 
     @Test("Those that are younger than one are told, and none where it is the youngest", arguments: [false, true])

@@ -189,6 +189,8 @@ def test_info_says_what_a_container_can_be_given_by_name(berth, ask):  # noqa: F
     info = ask("GET", "/info")[1]
     assert info["CDISpecDirs"] == ["/etc/cdi", "/var/run/cdi"] and info["DiscoveredDevices"] == [] and info["FirewallBackend"]["Driver"] == "nftables"
     assert "FirewallBackend" not in ask("GET", "/info", version="1.48")[1] and "DiscoveredDevices" not in ask("GET", "/info", version="1.49")[1]
+    shown = berth.out("info")
+    assert " Security Options:\n" in shown and "\n  seccomp\n   Profile: builtin\n" in shown and " CDI spec directories:\n  /etc/cdi\n  /var/run/cdi\n" in shown
     assert "BridgeNfIptables" not in info and ask("GET", "/info", version="1.49")[1]["BridgeNfIp6tables"] is False
 
 

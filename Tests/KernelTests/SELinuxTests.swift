@@ -122,8 +122,10 @@ struct SELinuxEngineTests {
             try Data().write(to: URL(fileURLWithPath: "\(test.folder)/\(name)/below/file"))
         }
         let before = try label(of: "\(test.folder)/left/below/file")
+        // What a link leads to is meant.
+        try FileManager.default.createSymbolicLink(atPath: "\(test.folder)/link", withDestinationPath: "own")
         var asked = configuration([])
-        asked.mounts = [("shared", "z"), ("own", "Z"), ("left", "")].map { name, options in
+        asked.mounts = [("shared", "z"), ("link", "Z"), ("left", "")].map { name, options in
             var mount = Mount(.bind, source: "\(test.folder)/\(name)", target: "/\(name)")
             mount.notation = .volume(options: options, text: "")
             return mount
@@ -139,7 +141,8 @@ struct SELinuxEngineTests {
         #expect(try label(of: "\(test.folder)/left/below/file") == before)
         #expect(try label(of: "\(test.folder)/root/volumes/kept/_data") == "system_u:object_r:container_file_t:s0")
         var hostile = configuration([])
-        hostile.mounts = [Mount(.bind, source: "/etc", target: "/etc")]
+        try FileManager.default.createSymbolicLink(atPath: "\(test.folder)/host", withDestinationPath: "/etc")
+        hostile.mounts = [Mount(.bind, source: "\(test.folder)/host", target: "/etc")]
         hostile.mounts[0].notation = .volume(options: "Z", text: "")
         let refusal = await #expect(throws: ContainerError.self) { try await test.engine.containers.create(hostile).start() }
         #expect("\(refusal!)".contains("SELinux relabeling of /etc is not allowed"), "\(refusal!)")
