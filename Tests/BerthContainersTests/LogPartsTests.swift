@@ -86,7 +86,8 @@ struct LogPartsTests {
             async let moving: Void = Task.detached { try log.move(times: 100) }.value
             while log.isMoving {
                 let found = try numbers(of: try LogParts.open("log", in: directory, attemptLimit: 1))
-                #expect(found == Array(1...(found.last ?? 0)))
+                // Which of two that were written in the same tick is the younger, a single attempt cannot always tell.
+                #expect(found.sorted() == Array(1...(found.max() ?? 0)))
             }
             try await moving
         }
