@@ -129,7 +129,7 @@ final class FirewallRoot {
     private let path: String
 
     init() throws {
-        let firewalls = try #require(
+        let programs = try #require(
             ProcessInfo.processInfo.environment["BERTH_HOST_PROGRAMS"],
             "BERTH_HOST_PROGRAMS names no folder that Tests/host-programs has made: Tests/run --tier kernel makes one")
         scratch = try Scratch()
@@ -139,12 +139,12 @@ final class FirewallRoot {
             """
             cd view
             mkdir work root
-            cp -a '\(firewalls)/root' changes
+            cp -a '\(programs)/root' changes
             mount -t overlay -o lowerdir=/,upperdir=$PWD/changes,workdir=$PWD/work overlay root
             for folder in proc sys dev; do mount --rbind /$folder root/$folder; done
             mount -t tmpfs -o mode=755 run root/run
             rm -r root/etc/ufw root/etc/firewalld
-            cp -a '\(firewalls)/root/etc/ufw' '\(firewalls)/root/etc/firewalld' root/etc/
+            cp -a '\(programs)/root/etc/ufw' '\(programs)/root/etc/firewalld' root/etc/
             """)
     }
 
