@@ -168,6 +168,16 @@ struct ConfigurationDocumentTests {
         }
     }
 
+    /// Written when none of them did anything.
+    @Test func whatOlderEnginesKeptForSecurityModulesCounts() throws {
+        let text = #"{"image":"x","unusedSecurityOptions":["label=disable","apparmor=p"]}"#
+        let found = try JSONDecoder().decode(ContainerConfiguration.self, from: Data(text.utf8))
+        #expect(found.securityModuleOptions == ["label=disable", "apparmor=p"] && found.effectiveAppArmorProfile == "p")
+        #expect(configuration().effectiveAppArmorProfile == AppArmor.defaultProfile)
+        #expect(configuration { $0.privileged = true }.effectiveAppArmorProfile == AppArmor.unconfined)
+        #expect(configuration { $0.securityModuleOptions = ["apparmor="] }.effectiveAppArmorProfile == AppArmor.defaultProfile)
+    }
+
     @Test(
         "What is of the wrong kind is an error",
         arguments: [
