@@ -362,11 +362,16 @@ extension ContainerStore {
         }
         do throws(RuntimeError) {
             try await endRemainingProcesses(of: object)
-            try await services.runtime.cleanUp(id: object.id, in: object.lane)
+            try await cleanUp(object)
             object.state.withLock { $0.traces = .none }
         } catch {
             warn(object, error.description)
         }
+    }
+
+    /// Removes what a container that has ended has in the runtime, and tells what its hooks did wrong.
+    func cleanUp(_ object: ContainerObject) async throws(RuntimeError) {
+        for wrong in try await services.runtime.cleanUp(id: object.id, in: object.lane) { warn(object, wrong) }
     }
 
     func kill(_ object: ContainerObject, signal text: String) async throws(ContainerError) {

@@ -125,14 +125,14 @@ extension ContainerStore {
                 (state.unknown, state.process) = (nil, nil)
             }
             try await endRemainingProcesses(of: object)
-            try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // tried again when it is removed
+            try? await cleanUp(object)  // tried again when it is removed
             await mendLayer(of: object)
         case .nothing:
             object.state.withLock { state in
                 state.lifecycle = state.document.startFailure.map { Lifecycle(endedWith: $0, hasRun: false) } ?? Lifecycle()
                 (state.unknown, state.process) = (nil, nil)
             }
-            try? await services.runtime.cleanUp(id: object.id, in: object.lane)  // likewise
+            try? await cleanUp(object)  // likewise
             await mendLayer(of: object)
         }
     }
@@ -169,7 +169,7 @@ extension ContainerStore {
             } catch { throw ContainerError(error) }
             return orphans
         }
-        for id in orphans { try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again
+        for id in orphans { _ = try? await services.runtime.cleanUp(id: id, in: lane) }  // what stays busy is found again
     }
 
     /// Layers of containers that are not there, and those that a container has left for another. What a document that cannot be read names is kept.

@@ -114,7 +114,7 @@ extension ContainerStore {
 
     private func eraseTraces(of object: ContainerObject) async throws(ContainerError) {
         if object.state.withLock({ $0.traces == .none }) { return }
-        do throws(RuntimeError) { try await services.runtime.cleanUp(id: object.id, in: object.lane) } catch {
+        do throws(RuntimeError) { try await cleanUp(object) } catch {
             throw ContainerError(error)
         }
         object.state.withLock { $0.traces = .none }

@@ -70,8 +70,8 @@ struct HelperRunner: Sendable {
         let result: ShortProgram.Result
         do throws(Errno) {
             result = try ShortProgram.run(
-                path, ["docker-credential-\(name)", action], environment: environment, input: question, outputLimit: Self.maximumByteCount,
-                milliseconds: milliseconds)
+                path, ["docker-credential-\(name)", action], environment: environment.map { "\($0.key)=\($0.value)" }, input: question,
+                outputLimit: Self.maximumByteCount, milliseconds: milliseconds)
         } catch {
             switch error {
             case .ETIMEDOUT:

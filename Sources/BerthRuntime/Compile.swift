@@ -51,7 +51,7 @@ extension LaunchPlan {
     /// Compiles a specification. Pure: the same input gives the same plan.
     ///
     /// - Throws: ``RuntimeError`` with `invalid` for what cannot be, `unsupported` for what does not exist here: user namespaces, time
-    ///   namespaces, hooks after the start.
+    ///   namespaces.
     public static func compile(_ input: LaunchInput) throws(RuntimeError) -> LaunchPlan {
         try PlanCompiler(input: input).plan()
     }

@@ -93,6 +93,12 @@ public struct ExitRecord: Hashable, Sendable, Codable {
         try? directory.removeFile("exit.json")
     }
 
+    /// Nothing ran that counts: what is written of its end goes.
+    static func forget(in directory: String) {
+        // As above.
+        try? Directory.open(directory).removeFile("exit.json")
+    }
+
     func write(in directory: String) throws(Errno) {
         guard let data = try? JSONEncoder().encode(self) else { throw .EINVAL }  // numbers and text always encode
         try unsafe Directory.open(directory).replaceFile("exit.json", with: Array(data).span.bytes)

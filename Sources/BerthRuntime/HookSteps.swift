@@ -2,32 +2,40 @@ internal import BerthLaunch
 internal import BerthOCI
 internal import FoundationEssentials
 
-/// What a specification's hooks are in a plan (OCI runtime specification, *POSIX-platform Hooks*).
+/// What a specification's hooks are: most are steps of a plan (OCI runtime specification, *POSIX-platform Hooks*).
 struct HookSteps {
     /// When the namespaces and all mounts are there, and the root is still the host's.
     private(set) var beforeRoot: [LaunchStep] = []
     /// As the container's process, right before its program.
     private(set) var beforeProgram: [LaunchStep] = []
+    /// When the program runs.
+    private(set) var afterStart: [LaunchHook] = []
+    /// When nothing of the container is left.
+    private(set) var afterEnd: [LaunchHook] = []
 
+    /// Whether any is a step of the plan.
     var isEmpty: Bool { beforeRoot.isEmpty && beforeProgram.isEmpty }
 
     /// How long a hook may take that says nothing of it: whoever starts the container waits for it.
     static let defaultSeconds = 120
 
-    /// - Throws: `unsupported` for hooks after the start; `invalid` for what is no hook.
+    /// - Throws: `invalid` for what is no hook.
     init(of input: LaunchInput) throws(RuntimeError) {
         guard let hooks = input.specification.hooks else { return }
-        for (kind, later) in [("poststart", hooks.poststart), ("poststop", hooks.poststop)] where !(later ?? []).isEmpty {
-            throw RuntimeError(.unsupported, "\(kind) hooks are not supported: only those that run before the container's program are")
-        }
         for (kind, hook) in Self.all("prestart", hooks.prestart) + Self.all("createRuntime", hooks.createRuntime) {
-            beforeRoot.append(try Self.step(hook, kind, "creating", input, isOutside: true))
+            beforeRoot.append(.hook(try Self.checked(hook, kind, "creating", input, isOutside: true)))
         }
         for (kind, hook) in Self.all("createContainer", hooks.createContainer) {
-            beforeRoot.append(try Self.step(hook, kind, "creating", input, isOutside: false))
+            beforeRoot.append(.hook(try Self.checked(hook, kind, "creating", input, isOutside: false)))
         }
         for (kind, hook) in Self.all("startContainer", hooks.startContainer) {
-            beforeProgram.append(try Self.step(hook, kind, "created", input, isOutside: false))
+            beforeProgram.append(.hook(try Self.checked(hook, kind, "created", input, isOutside: false)))
+        }
+        for (kind, hook) in Self.all("poststart", hooks.poststart) {
+            afterStart.append(try Self.checked(hook, kind, "running", input, isOutside: true))
+        }
+        for (kind, hook) in Self.all("poststop", hooks.poststop) {
+            afterEnd.append(try Self.checked(hook, kind, "stopped", input, isOutside: true))
         }
     }
 
@@ -35,9 +43,9 @@ struct HookSteps {
         (hooks ?? []).map { (kind, $0) }
     }
 
-    private static func step(
+    private static func checked(
         _ hook: RuntimeSpec.Hook, _ kind: String, _ status: String, _ input: LaunchInput, isOutside: Bool
-    ) throws(RuntimeError) -> LaunchStep {
+    ) throws(RuntimeError) -> LaunchHook {
         guard hook.path.hasPrefix("/") else {
             throw RuntimeError(.invalid, "the \(kind) hook '\(hook.path)' needs an absolute path")
         }
@@ -50,11 +58,10 @@ struct HookSteps {
                 .invalid, "the \(kind) hook '\(hook.path)' has a time-out of \(hook.timeout ?? 0) seconds: 1 to 86400 can be")
         }
         let state = try state(status, input)
-        return .hook(
-            LaunchHook(
-                name: "\(kind) \(hook.path)", path: hook.path, arguments: arguments, environment: hook.env ?? [],
-                stateBeforeProcess: state.before, stateAfterProcess: state.after,
-                milliseconds: Int64(hook.timeout ?? defaultSeconds) * 1000, isOutside: isOutside))
+        return LaunchHook(
+            name: "\(kind) \(hook.path)", path: hook.path, arguments: arguments, environment: hook.env ?? [],
+            stateBeforeProcess: state.before, stateAfterProcess: state.after,
+            milliseconds: Int64(hook.timeout ?? defaultSeconds) * 1000, isOutside: isOutside)
     }
 
     private struct State: Encodable {

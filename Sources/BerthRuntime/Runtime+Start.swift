@@ -118,8 +118,8 @@ extension Runtime {
     public func start(_ start: Start, by monitor: PreparedMonitor, in lane: Lane) async throws(RuntimeError) -> RuntimeContainer {
         let launched = try await lane.run { () throws(RuntimeError) in
             do { return try self.launch(start, monitor) } catch {
-                self.forget(monitor.preparation)
-                throw Self.told(error, monitor.preparation)
+                let further = self.forget(monitor.preparation)
+                throw Self.told(error, monitor.preparation).with(further)
             }
         }
         let connection = try MonitorConnection(launched.socket.take(), reactor: reactor)
@@ -168,6 +168,7 @@ extension Runtime {
         }
         let facts = ContainerFacts(
             id: id, stateDirectory: monitor.preparation.stateDirectory, processID: process, startTicks: ticks, startedAt: at)
+        try runHooksAfterStart(of: input, process, parts.socket, facts.stateDirectory)
         return Launched(facts: facts, input: input, socket: SocketHolder(parts.socket), streams: streams)
     }
 
@@ -191,10 +192,13 @@ extension Runtime {
     }
 
     /// Nothing of a start that failed stays, whatever step it was; a group that is still busy for a moment is found at the next start or clean-up.
-    private func forget(_ preparation: Preparation) {
+    ///
+    /// - Returns: what the hooks for its end did wrong.
+    @discardableResult
+    private func forget(_ preparation: Preparation) -> [String] {
         killProcesses(of: preparation.id)
         ExitRecord.forgetBegun(in: preparation.stateDirectory)
-        try? removeTraces(of: preparation.id)
+        return (try? removeTraces(of: preparation.id)) ?? []
     }
 
     private static func told(_ error: any Error, _ preparation: Preparation) -> RuntimeError {

@@ -122,10 +122,3 @@ extension Runtime {
         return (current, number("memory.peak"), max(0, current - files))
     }
 }
-
-extension RuntimeError {
-    /// With what went wrong after it.
-    fileprivate func with(_ further: [String]) -> RuntimeError {
-        RuntimeError(code, ([description] + further).joined(separator: "; "), underlying: underlying)
-    }
-}

@@ -1,6 +1,6 @@
-public import BerthLaunch
+internal import BerthLaunch
 public import BerthLinux
-public import BerthOCI
+internal import BerthOCI
 public import BerthReactor
 internal import CBerth
 internal import FoundationEssentials
@@ -103,17 +103,21 @@ public final class Runtime: Sendable {
         }
     }
 
-    /// Removes what a container that has ended has outside the root: its control groups and its directory in the exec-root. Repeating is fine.
+    /// Removes what a container that has ended has outside the root: its control groups and its directory in the exec-root. In between, the specification's
+    /// `poststop` hooks run. Repeating is fine.
     ///
+    /// - Returns: what went wrong with the hooks; all else is done nevertheless.
     /// - Throws: `system` while a process is still in the groups after two seconds.
-    public func cleanUp(id: String, in lane: Lane) async throws(RuntimeError) {
-        for attempt in 0..<40 {
+    public func cleanUp(id: String, in lane: Lane) async throws(RuntimeError) -> [String] {
+        var attempt = 0
+        while true {
             do {
                 return try await lane.run { () throws(RuntimeError) in try self.removeTraces(of: id) }
             } catch {
                 guard error.underlying == .EBUSY, attempt < 39 else { throw error }
+                attempt += 1
                 // The kernel empties a group a moment after the last process was reaped, and tells nobody on v1.
-                do throws(ReactorError) { try await reactor.sleep(for: .milliseconds(min(2 << attempt, 100))) } catch {
+                do throws(ReactorError) { try await reactor.sleep(for: .milliseconds(min(1 << attempt, 100))) } catch {
                     throw RuntimeError(.cancelled, "\(error)")
                 }
             }
@@ -166,7 +170,7 @@ public final class Runtime: Sendable {
     }
 
     /// For executions in a container that an earlier engine started: all but the process.
-    private func executionBase(_ id: String) -> LaunchInput {
+    func executionBase(_ id: String) -> LaunchInput {
         LaunchInput(
             specification: RuntimeSpec(), id: id, cgroups: cgroups, cgroupPath: controlGroup(of: id),
             cgroupParent: controlGroupParent(of: id),
@@ -295,10 +299,12 @@ public final class Runtime: Sendable {
         return record
     }
 
-    func removeTraces(of id: String) throws(RuntimeError) {
+    func removeTraces(of id: String) throws(RuntimeError) -> [String] {
         do throws(Errno) {
             try cgroups.remove(controlGroup(of: id))
+            let wrong = runHooksAfterEnd(of: id)
             try Directory.open("\(configuration.execRoot)/containers").removeTree(try PathBytes(id))
+            return wrong
         } catch {
             throw .system("cannot remove the control groups and the exec-root directory of container \(id.prefix(12))", error)
         }

@@ -42,6 +42,11 @@ public struct RuntimeError: Error, Sendable, CustomStringConvertible, LaneRefusa
         (self.code, self.description, self.underlying) = (code, description, underlying)
     }
 
+    /// With what went wrong after it.
+    func with(_ further: [String]) -> RuntimeError {
+        RuntimeError(code, ([description] + further).joined(separator: "; "), underlying: underlying)
+    }
+
     static func system(_ what: String, _ error: Errno) -> RuntimeError { RuntimeError(.system, "\(what): \(error)", underlying: error) }
 
     /// The lane of this name is full.

@@ -35,6 +35,10 @@
 // The limit of open files before it was raised; 0 while it was not.
 static rlim_t former_file_limit;
 
+int berth_spawn_close_from(posix_spawn_file_actions_t *actions, int first) {
+    return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 int berth_raise_own_file_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;

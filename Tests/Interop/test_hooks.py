@@ -22,8 +22,8 @@ root = os.path.join(bundle, config["root"]["path"])
 seen = {
     "moment": moment, "status": state["status"], "id": state["id"], "version": state["ociVersion"][0], "annotation": state.get("annotations", {}).get("of"),
     "arguments": config["process"]["args"], "environment": sorted(name for name in os.environ if name != "LC_CTYPE"), "word": os.environ.get("WORD"),
-    "others_processes": os.readlink("/proc/self/ns/pid") != HOST_PID, "process": state["pid"] == 1,
-    "waits": os.readlink(f"/proc/{state['pid']}/ns/uts") != os.readlink("/proc/self/ns/uts") if state["pid"] != 1 else None,
+    "others_processes": os.readlink("/proc/self/ns/pid") != HOST_PID, "process": (state.get("pid") or 0) > 1,
+    "waits": os.readlink(f"/proc/{state['pid']}/ns/uts") != os.readlink("/proc/self/ns/uts") if moment in ("prestart", "createRuntime") else None,
     "streams": [os.path.exists(f"/proc/self/fd/{n}") for n in range(3)], "open": [n for n in map(int, os.listdir("/proc/self/fd")) if n > 2 and os.path.exists(f"/proc/self/fd/{n}")],
 }
 if moment == "createContainer":
@@ -39,7 +39,7 @@ INSIDE = "cat > /state; echo $WORD $0 >> /state"
 def hooks(script, out):
     """The same for both: what each moment runs."""
     host = {moment: {"path": "/usr/bin/python3", "args": ["python3", script, out, moment], "env": [f"WORD={moment}"], "timeout": 20}
-            for moment in ("prestart", "createRuntime", "createContainer")}
+            for moment in ("prestart", "createRuntime", "createContainer", "poststart", "poststop")}
     return {**host, "startContainer": {"path": "/bin/sh", "args": ["sh", "-c", INSIDE, "started"], "env": ["WORD=inside"]}}
 
 
@@ -129,15 +129,18 @@ def test_they_run_as_another_runtime_runs_them(engine, busybox_tar, tmp_path, sc
     expected = by_runc(busybox_tar, tmp_path, script, theirs)
     assert inside(told) == inside(expected)
     seen, expected = observed(ours), observed(theirs)
-    assert descriptors(seen) == [[], [], []] and len(descriptors(expected)) == 3
+    assert descriptors(seen) == [[]] * 5 and len(descriptors(expected)) == 5
+    # This runc runs those of the program's start before it.
+    assert seen[3].pop("status") == "running" and expected[3].pop("status") in ("created", "running")
     assert seen == expected
-    assert [one["moment"] for one in observed(ours)] == ["prestart", "createRuntime", "createContainer"]
+    assert [one["moment"] for one in observed(ours)] == ["prestart", "createRuntime", "createContainer", "poststart", "poststop"]
     # Each start runs them, with an own program 1 too, and nothing of them is left.
     berth.out("start", "-a", "hooked")
-    assert len(observed(ours)) == 6
+    assert len(observed(ours)) == 10
     assert inside(berth.out("run", "--rm", "--init", *arguments[1:7], "box", "sh", "-c", PROGRAM))[0] == "by a hook"
     assert "rootfs" not in subprocess.run(["cat", "/proc/self/mounts"], capture_output=True, text=True).stdout
-    assert not list(pathlib.Path(berth.daemon.base, "run/containers").glob("*/rootfs"))
+    wait_for(lambda: not list(pathlib.Path(berth.daemon.base, "run/containers").glob("*/rootfs")), "what is left of the one that removed itself to go")
+    assert len(observed(ours)) == 15
 
 
 def test_what_fails_ends_the_start_and_says_why(engine, tmp_path):
@@ -156,14 +159,17 @@ def test_what_fails_ends_the_start_and_says_why(engine, tmp_path):
         "started": ("startContainer", {"path": "/no/hook"}, "cannot run the hook 'startContainer /no/hook': No such file or directory"),
         "relative": ("createContainer", {"path": "hook"}, "the createContainer hook 'hook' needs an absolute path"),
         "hasty": ("createContainer", sh("true", timeout=-1), "has a time-out of -1 seconds"),
-        "after": ("poststart", sh("true"), "poststart hooks are not supported"),
-        "end": ("poststop", sh("true"), "poststop hooks are not supported"),
+        "after": ("poststart", sh("echo out; echo 'went wrong' >&2; exit 3"), "cannot run the hook 'poststart /bin/sh': exit status 3: out went wrong"),
+        "killed": ("poststart", sh("kill -9 $$"), "cannot run the hook 'poststart /bin/sh': signal 9"),
+        "waiting": ("poststart", sh("sleep 1000", timeout=1), "cannot run the hook 'poststart /bin/sh': it did not end within 1 s"),
+        "absent": ("poststart", {"path": "/no/hook"}, "cannot run the hook 'poststart /no/hook': No such file or directory"),
+        "ending": ("poststop", {"path": "hook"}, "the poststop hook 'hook' needs an absolute path"),
         "never": ("whenever", sh("true"), "CDI device injection failed: 'whenever' is no moment at which there are hooks"),
         "loud": ("createContainer", sh("yes 'far too much' | head -c 3000000; exit 1"), "exit status 1: far too much far too much"),
     }
     berth = engine({name: [(moment, hook)] for name, (moment, hook, _) in wrong.items()})
     for name, (_, _, words) in wrong.items():
-        refused = berth("run", "--name", name, "--device", f"vendor.com/thing={name}", *NONE, "box", "true")
+        refused = berth("run", "--name", name, "--device", f"vendor.com/thing={name}", *NONE, "box", "sleep", "100000")
         assert refused.returncode == 125 and words in refused.stderr, (name, refused.stderr)
         assert len(refused.stderr) < 2000
         # It was never there, and can be removed like any other.
@@ -172,3 +178,32 @@ def test_what_fails_ends_the_start_and_says_why(engine, tmp_path):
     # Nothing that a hook began goes on in the container, and no group is left.
     wait_for(lambda: not list(pathlib.Path(berth.daemon.base, "run/containers").iterdir()), "what runs to be gone")
     assert not late.exists()
+
+
+def test_what_fails_at_the_end_is_told_and_keeps_nothing(engine, tmp_path):
+    """Each hook is run; the container has ended whatever they do, and those of a start that failed are run, too."""
+    def sh(script, **more):
+        return {"path": "/bin/sh", "args": ["sh", "-c", script], **more}
+
+    ran = tmp_path / "ran"
+    note = sh(f"cat >> {ran}; echo >> {ran}")
+    berth = engine({
+        "ends": [("poststop", sh("echo no; exit 4")), ("poststop", sh("(sleep 98765; echo) & exit 5")), ("poststop", note)],
+        "fails": [("createRuntime", sh("exit 1")), ("poststop", sh("exit 6")), ("poststop", note)],
+    })
+    berth.out("run", "--name", "ending", "--device", "vendor.com/thing=ends", *NONE, "box", "true")
+    states = [json.loads(line) for line in ran.read_text().splitlines()]
+    assert [(state["status"], "pid" in state) for state in states] == [("stopped", False)]
+    told = berth.out("events", "--since", "1h", "--until", "0s", "--filter", "type=daemon", "--format", "{{index .Actor.Attributes \"message\"}}")
+    assert "cannot run the hook 'poststop /bin/sh': exit status 4: no" in told and "exit status 5" in told
+    assert berth.out("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "ending") == "exited 0"
+    berth.out("rm", "ending")
+    assert len(ran.read_text().splitlines()) == 1
+    # One that removes itself.
+    berth.out("run", "--rm", "--device", "vendor.com/thing=ends", *NONE, "box", "true")
+    wait_for(lambda: len(ran.read_text().splitlines()) == 2, "the hooks of one that removed itself")
+    refused = berth("run", "--name", "failing", "--device", "vendor.com/thing=fails", *NONE, "box", "true")
+    assert refused.returncode == 125 and "createRuntime /bin/sh': exit status 1; cannot run the hook 'poststop /bin/sh': exit status 6" in refused.stderr
+    assert len(ran.read_text().splitlines()) == 3
+    wait_for(lambda: not list(pathlib.Path(berth.daemon.base, "run/containers").iterdir()), "what runs to be gone")
+    subprocess.run(["pkill", "-f", "^sleep 98765$"], check=False)

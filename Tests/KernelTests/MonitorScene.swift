@@ -113,7 +113,7 @@ final class MonitorScene: Sendable {
         for container in containers {
             do throws(RuntimeError) { try container.signal(SIGKILL) } catch { #expect(error.code == .notRunning) }
             _ = try await container.wait()
-            try await runtime.cleanUp(id: container.facts.id, in: lane)
+            #expect(try await runtime.cleanUp(id: container.facts.id, in: lane).isEmpty)
         }
         for other in runtimes.withLock({ $0 }) { await other.runtime?.close(in: lane) }
         await runtime.close(in: lane)

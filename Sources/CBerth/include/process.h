@@ -2,6 +2,7 @@
 #ifndef CBERTH_PROCESS_H
 #define CBERTH_PROCESS_H
 
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -12,6 +13,9 @@
 /// reset and none blocked, and the limit of open files that this process had before berth_raise_own_file_limit. `program` is executed with `arguments` (ended by NULL).
 /// Returns the pid (its pidfd in `*pidfd`), or -1 with the errno of clone or execve.
 int berth_spawn(const char *program, char *const *arguments, int descriptor, int *pidfd);
+
+/// posix_spawn_file_actions_addclosefrom_np(3), which Glibc hides.
+int berth_spawn_close_from(posix_spawn_file_actions_t *actions, int first);
 
 /// Raises this process's limit of open files to its hard one, before it has a second thread. -1 with errno. Repeating is fine.
 int berth_raise_own_file_limit(void);
