@@ -18,8 +18,10 @@ struct HostFlags: ParsableArguments {
     @Option(help: help("Limit write rate (IO per second) to a device", "list")) var deviceWriteIops: [String] = []
     @Option(help: help("GPU devices to add to the container ('all' to pass all GPUs)", "gpu-request")) var gpus: [String] = []
     @Option(help: help("Add additional groups to join", "list")) var groupAdd: [String] = []
-    @Flag(name: .customLong("init"), help: "Run an init inside the container that forwards signals and reaps processes") var runsInit =
-        false
+    @Flag(
+        name: .customLong("init"), inversion: .prefixedNo,
+        help: "Run an init inside the container that forwards signals and reaps processes")
+    var runsInit: Bool?
     @Option(help: help("IPC mode to use: none, private, shareable, host, container:NAME")) var ipc: String?
     @Option(help: help("Container isolation technology")) var isolation: String?
     @Option(help: help("Kernel memory limit, which kernels since 5.16 do not have", "bytes")) var kernelMemory: String?

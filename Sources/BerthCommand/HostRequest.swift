@@ -55,7 +55,7 @@ struct HostRequest {
             ("GroupAdd", texts(flags.groupAdd)), ("IpcMode", .string(flags.ipc ?? "")), ("PidMode", .string(flags.pid ?? "")),
             ("UTSMode", .string(flags.uts ?? "")), ("UsernsMode", .string(flags.userns ?? "")),
             ("CgroupnsMode", .string(flags.cgroupns ?? "")), ("OomScoreAdj", .integer(flags.oomScoreAdj)),
-            ("Init", flags.runsInit ? .bool(true) : nil), ("Isolation", .string(flags.isolation ?? "")),
+            ("Init", flags.runsInit.map { .bool($0) }), ("Isolation", .string(flags.isolation ?? "")),
             ("Runtime", flags.runtime.map(JSONTree.string)), ("CgroupParent", .string(flags.cgroupParent ?? "")),
             ("Sysctls", try Self.map(flags.sysctl, checked: Self.checkParameter)),
             ("Annotations", try Self.map(flags.annotation) { _ throws(Failure) in }),

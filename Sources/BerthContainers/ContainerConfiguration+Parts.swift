@@ -168,8 +168,10 @@ public struct ResourceLimit: Sendable, Hashable, Codable {
 
 /// Which system calls a container may make.
 public enum SeccompSetting: Sendable, Hashable {
-    /// Docker's default profile.
+    /// As the engine's ``ContainerDefaults`` say, which is the built-in profile where they say nothing.
     case `default`
+    /// Docker's default profile.
+    case builtin
     /// Any.
     case unconfined
     /// A profile: the JSON text that Docker's `--security-opt seccomp=FILE` takes.
@@ -177,15 +179,16 @@ public enum SeccompSetting: Sendable, Hashable {
 }
 
 extension SeccompSetting: Codable {
-    private enum Kind: String, Codable { case `default`, unconfined, profile }
+    private enum Kind: String, Codable { case `default`, builtin, unconfined, profile }
     private enum CodingKeys: String, CodingKey { case kind, profile }
 
-    /// Decodes `{"kind": "default" | "unconfined" | "profile", "profile": text}`.
+    /// Decodes `{"kind": "default" | "builtin" | "unconfined" | "profile", "profile": text}`.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self =
             switch try values.decode(Kind.self, forKey: .kind) {
             case .default: .default
+            case .builtin: .builtin
             case .unconfined: .unconfined
             case .profile: .profile(try values.decode(String.self, forKey: .profile))
             }
@@ -196,6 +199,7 @@ extension SeccompSetting: Codable {
         var values = encoder.container(keyedBy: CodingKeys.self)
         switch self {
         case .default: try values.encode(Kind.default, forKey: .kind)
+        case .builtin: try values.encode(Kind.builtin, forKey: .kind)
         case .unconfined: try values.encode(Kind.unconfined, forKey: .kind)
         case .profile(let text):
             try values.encode(Kind.profile, forKey: .kind)

@@ -73,8 +73,8 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var droppedCapabilities: [String]
     /// Whether the container has all capabilities, all devices, no filter of system calls, and nothing masked. Default `false`.
     public var privileged: Bool
-    /// Whether set-id programs lose their power in it. Default `false`.
-    public var noNewPrivileges: Bool
+    /// Whether set-id programs lose their power in it. Default `nil`: as the engine's ``ContainerDefaults`` say.
+    public var noNewPrivileges: Bool?
     /// The filter of system calls. Default ``SeccompSetting/default``.
     public var seccomp: SeccompSetting
     /// Whose its namespaces are. Default: its own.
@@ -86,7 +86,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
     /// How willingly the kernel kills it when memory is short: -1000 (never) ... 1000. Default 0.
     public var outOfMemoryScore = 0
     /// Whether process 1 is a program of the engine's that has the command as its child, hands signals on to it and reaps what is left to it. Where it
-    /// shares others' processes there is none. Default `nil`: no.
+    /// shares others' processes there is none. Default `nil`: as the engine's ``ContainerDefaults`` say.
     public var runsInit: Bool?
     /// Devices of the host's. Default: none but those that everybody has.
     public var devices: [DeviceMapping] = []
@@ -100,7 +100,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var readOnlyPaths: [String]?
     /// Whether it can make and change control groups below its own. Default `false`.
     public var hasWritableControlGroups = false
-    /// Below which control group its own is, as a path from the hierarchies' roots. Default `nil`: the engine's.
+    /// Below which control group its own is, as a path from the hierarchies' roots. Default `nil`: as the engine's ``ContainerDefaults`` say.
     public var controlGroupParent: String?
     /// Notes for other programs, which the engine keeps. Default: none.
     public var annotations: [String: String] = [:]
@@ -114,7 +114,7 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var readOnlyRoot: Bool
     /// Limits of its cgroups. Default: none.
     public var resources: Resources
-    /// Limits of setrlimit(2). Default: those of the engine.
+    /// Limits of setrlimit(2), before those of the engine's ``ContainerDefaults``. Default: those alone.
     public var resourceLimits: [ResourceLimit]
     /// Where its output is kept. Default ``LogDriver/default``; of a container that was made, it says which that was.
     public var logDriver: LogDriver
@@ -123,15 +123,12 @@ public struct ContainerConfiguration: Sendable, Hashable {
     public var logOptions: [String: String]
     /// Whether it is removed when it ends (Docker's `AutoRemove`). Default `false`.
     public var removesItself: Bool
-    /// The size of `/dev/shm`. Default 64 MiB.
-    public var sharedMemoryByteCount: UInt64
+    /// The size of `/dev/shm`, in bytes. Default `nil`: as the engine's ``ContainerDefaults`` say; of a container that was made, it says how much that was.
+    public var sharedMemoryByteCount: UInt64?
     /// The terminal's rows when the command starts. Default `nil`: whatever the first client that resizes says.
     public var initialTerminalRows: UInt16?
     /// The terminal's columns when the command starts. Default `nil`, likewise.
     public var initialTerminalColumns: UInt16?
-
-    /// What `/dev/shm` holds unless told otherwise: 64 MiB, as Docker has it.
-    public static var defaultSharedMemoryByteCount: UInt64 { 64 << 20 }
 
     /// A container of this image, everything else by default.
     public init(image: String) {
@@ -143,12 +140,12 @@ public struct ContainerConfiguration: Sendable, Hashable {
         (mounts, volumes, volumesFrom, volumeDriver) = ([], [], [], nil)
         (terminal, openStandardInput, standardInputOnce) = (false, false, false)
         (attachesStandardInput, attachesStandardOutput, attachesStandardError) = (false, false, false)
-        (privileged, noNewPrivileges, readOnlyRoot, removesItself) = (false, false, false, false)
+        (privileged, readOnlyRoot, removesItself) = (false, false, false)
+        (noNewPrivileges, sharedMemoryByteCount) = (nil, nil)
         (network, seccomp, logDriver, resources) = (.default, .default, .default, Resources())
         (networking, restart) = (NetworkingConfiguration(), .no)
         (healthcheck, unhealthyAction) = (nil, .none)
         logOptions = [:]
-        sharedMemoryByteCount = Self.defaultSharedMemoryByteCount
     }
 }
 

@@ -13,6 +13,8 @@ public struct ContainerDetails: Sendable, Hashable {
     public var createdAt: Timestamp
     /// What its maker said. The network of `--network container:` is by id.
     public var configuration: ContainerConfiguration
+    /// Its limits of setrlimit(2): its own, and of others those of the engine's ``ContainerDefaults`` of now.
+    public var resourceLimits: [ResourceLimit]
     /// The image's id.
     public var imageID: Digest
     /// What the image said when the container was made.
@@ -76,7 +78,8 @@ extension ContainerStore {
         let configuration = document.configuration
         let directory = "\(services.root)/containers/\(object.id)"
         return ContainerDetails(
-            id: object.id, name: document.name, createdAt: document.createdAt, configuration: configuration, imageID: document.imageID,
+            id: object.id, name: document.name, createdAt: document.createdAt, configuration: configuration,
+            resourceLimits: services.defaults.inForce(configuration).resourceLimits, imageID: document.imageID,
             image: document.imageExecution, status: lifecycle.status, processID: lifecycle.processID, startedAt: lifecycle.startedAt,
             health: health, healthcheck: HealthPlan.merged(configuration.healthcheck, image: document.imageExecution.healthcheck),
             restartCount: backOff.count, lastExit: lifecycle.lastExit, hostname: hostname(of: document, object.id),

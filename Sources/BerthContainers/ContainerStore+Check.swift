@@ -25,16 +25,8 @@ extension ContainerStore {
         try checkLife(configuration)
         _ = try configuration.capabilities()
         _ = try configuration.resources.specification(hostProcessorCount: Self.processorCount)
-        for limit in configuration.resourceLimits {
-            guard ResourceLimitName.number(of: "RLIMIT_" + limit.name.uppercased()) != nil else {
-                throw ContainerError(.invalid, "invalid ulimit type: \(limit.name)")
-            }
-            guard UInt64(bitPattern: limit.soft) <= UInt64(bitPattern: limit.hard) else {
-                throw ContainerError(
-                    .invalid, "ulimit soft limit must be less than or equal to hard limit: \(limit.soft) > \(limit.hard)")
-            }
-        }
-        services.logDefaults.complete(&configuration)
+        for limit in configuration.resourceLimits { try limit.check() }
+        services.defaults.complete(&configuration)
         _ = try configuration.logSettings()
         try checkSeccomp(configuration.seccomp)
         do throws(ContainerError) {

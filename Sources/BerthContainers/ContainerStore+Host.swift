@@ -32,15 +32,7 @@ extension ContainerStore {
                 throw ContainerError(.invalid, "'\(device.source)' is not an absolute path")
             }
         }
-        if let parent = configuration.controlGroupParent {
-            let names = parent.split(separator: "/")
-            guard !names.isEmpty, names.count <= 16,
-                names.allSatisfy({ $0 != "." && $0 != ".." && !$0.utf8.contains(0) && $0.utf8.count < 256 })
-            else {
-                throw ContainerError(
-                    .invalid, "invalid cgroup parent: '\(parent)': it must be a path of at most 16 names, without . and ..")
-            }
-        }
+        if let parent = configuration.controlGroupParent { try ContainerConfiguration.check(controlGroupParent: parent) }
         try KernelParameters.check(configuration)
     }
 
@@ -55,5 +47,17 @@ extension ContainerStore {
         guard !object.document.configuration.namespaces.pid.isOwn else { return }
         let (id, runtime) = (object.id, services.runtime)
         try await object.lane.run { () throws(RuntimeError) in runtime.killProcesses(of: id) }
+    }
+}
+
+extension ContainerConfiguration {
+    /// Whether there can be such a group.
+    static func check(controlGroupParent parent: String) throws(ContainerError) {
+        let names = parent.split(separator: "/")
+        guard !names.isEmpty, names.count <= 16,
+            names.allSatisfy({ $0 != "." && $0 != ".." && !$0.utf8.contains(0) && $0.utf8.count < 256 })
+        else {
+            throw ContainerError(.invalid, "invalid cgroup parent: '\(parent)': it must be a path of at most 16 names, without . and ..")
+        }
     }
 }

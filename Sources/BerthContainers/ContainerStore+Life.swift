@@ -192,7 +192,7 @@ extension ContainerStore {
     ) async throws(ContainerError) -> Runtime.Start {
         let id = object.id
         let directory = "\(services.root)/containers/\(id)"
-        let configuration = document.configuration
+        let configuration = services.defaults.inForce(document.configuration)
         let input = SpecificationInput(
             id: id, configuration: configuration, image: document.imageExecution, hostname: hostname(of: document, id),
             network: attachment.namespace,
@@ -213,7 +213,7 @@ extension ContainerStore {
                 if configuration.privileged { input.hostDevices = HostDevices.all() }
                 input.appArmorProfile = try self.appArmorProfile(of: object, configuration)
                 input.securityLabels = document.securityLabels
-                input.devices = try ResolvedDevices(of: configuration)
+                input.devices = try ResolvedDevices(of: configuration, describedIn: self.services.defaults.deviceDirectories)
                 var user = try UserResolver.resolve(userText, in: root)
                 user.add(try UserResolver.groups(configuration.addedGroups, in: root) + input.devices.groups)
                 return try input.specification(runningAs: user)

@@ -151,7 +151,8 @@ extension ContainerStore {
     func sandboxRequest(
         _ id: String, _ document: ContainerDocument, _ wish: SandboxRequest.Wish
     ) throws(ContainerError) -> SandboxRequest {
-        let (configuration, networking) = (document.configuration, document.configuration.networking)
+        let configuration = services.defaults.inForce(document.configuration)
+        let networking = configuration.networking
         var naming = SandboxNaming(
             hostname: hostname(of: document, id), domainName: configuration.domainName, servers: networking.nameServers,
             search: networking.nameSearch, options: networking.nameOptions, extraHosts: networking.extraHosts)

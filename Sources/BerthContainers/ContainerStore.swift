@@ -37,20 +37,21 @@ public final class ContainerStore: Sendable {
         public var layers: LayerStore
         /// What they have that outlives them.
         public var volumes: VolumeStore
-        /// How logs are kept unless they are told otherwise.
-        public var logDefaults: LogDefaults
+        /// What containers get that say nothing of it.
+        public var defaults: ContainerDefaults
         /// Whether containers get labels of SELinux's.
         public var usesSELinux: Bool
 
         /// All of them.
         public init(
             root: String, execRoot: String, runtime: Runtime, snapshots: any Snapshotter, sandboxes: SandboxStore, reactor: Reactor,
-            events: EventHub, images: ImageStore, layers: LayerStore, volumes: VolumeStore, logDefaults: LogDefaults = LogDefaults(),
+            events: EventHub, images: ImageStore, layers: LayerStore, volumes: VolumeStore,
+            defaults: ContainerDefaults = ContainerDefaults(),
             usesSELinux: Bool = false
         ) {
             (self.root, self.execRoot, self.runtime, self.snapshots) = (root, execRoot, runtime, snapshots)
             (self.sandboxes, self.reactor, self.events, self.images) = (sandboxes, reactor, events, images)
-            (self.layers, self.volumes, self.logDefaults, self.usesSELinux) = (layers, volumes, logDefaults, usesSELinux)
+            (self.layers, self.volumes, self.defaults, self.usesSELinux) = (layers, volumes, defaults, usesSELinux)
         }
     }
 
@@ -81,8 +82,9 @@ public final class ContainerStore: Sendable {
 
     /// Opens the store and reads every document; nothing is known yet of what runs: ``recover()`` finds that out. Blocks.
     ///
-    /// - Throws: `storage` if the directory cannot be had. What is wrong with one container is that container's.
+    /// - Throws: `storage` if the directory cannot be had; `invalid` for defaults that cannot be. What is wrong with one container is that container's.
     public init(_ services: Services) throws(ContainerError) {
+        try services.defaults.check()
         self.services = services
         lane = Lane(named: "the containers' store", waitingLimit: Lane.sharedWaitingLimit)
         claim = services.images.leases.begin()

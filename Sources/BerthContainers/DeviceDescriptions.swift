@@ -47,8 +47,8 @@ struct DeviceDescriptions: Sendable {
         var containerEdits: Edits?
     }
 
-    /// Where the files are; what lies in a later one counts before what lies in an earlier one.
-    static let directories = ["/etc/cdi", "/var/run/cdi"]
+    /// Where the files are unless the engine is told otherwise; what lies in a later one counts before what lies in an earlier one.
+    static let standardDirectories = ["/etc/cdi", "/var/run/cdi"]
     /// The most bytes of one file.
     static let maximumByteCount = 4 << 20
 
@@ -58,7 +58,7 @@ struct DeviceDescriptions: Sendable {
     private(set) var mistakes: [String] = []
 
     /// Reads them. Blocks. A directory that is not there describes nothing.
-    init(directories: [String] = Self.directories) {
+    init(directories: [String] = Self.standardDirectories) {
         for directory in directories {
             guard let entries = try? Directory.open(directory).entries() else { continue }
             let names = entries.map(\.name.description).filter { $0.hasSuffix(".json") || $0.hasSuffix(".yaml") || $0.hasSuffix(".yml") }
@@ -118,8 +118,8 @@ public struct DescribedDevices: Sendable, Hashable {
     public var mistakes: [String]
 
     /// Looks at what there is now. Blocks.
-    public init() {
-        let found = DeviceDescriptions()
-        (directories, names, mistakes) = (DeviceDescriptions.directories, found.devices.keys.sorted(), found.mistakes)
+    public init(in directories: [String] = ContainerDefaults().deviceDirectories) {
+        let found = DeviceDescriptions(directories: directories)
+        (self.directories, names, mistakes) = (directories, found.devices.keys.sorted(), found.mistakes)
     }
 }

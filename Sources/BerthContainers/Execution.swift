@@ -250,7 +250,7 @@ extension ContainerStore {
             do throws(RuntimeError) { root = try process.openRoot() } catch { throw ContainerError(error) }
             var user = try UserResolver.resolve(userText, in: root)
             user.add(try UserResolver.groups(configuration.addedGroups, in: root))
-            var adapted = configuration
+            var adapted = self.services.defaults.inForce(configuration)
             adapted.terminal = execution.terminal
             adapted.entrypoint = execution.command
             adapted.command = nil

@@ -24,16 +24,16 @@ struct FluentSettings: Hashable, Sendable {
 
     /// - Throws: `invalid`, `unsupported`.
     init(_ options: [String: String]) throws(ContainerError) {
-        func flag(_ name: String) throws(ContainerError) -> Bool { try options[name].map(LogOptionText.flag) ?? false }
+        func flag(_ name: String) throws(ContainerError) -> Bool { try options[name].map(OptionText.flag) ?? false }
         address = try Self.address(options["fluentd-address"] ?? "")
         guard options["fluentd-async"] == nil || options["fluentd-async-connect"] == nil else {
             throw ContainerError(.invalid, "conflicting options: cannot specify both 'fluentd-async' and 'fluentd-async-connect'")
         }
         let flags = (try flag("fluentd-async"), try flag("fluentd-async-connect"))
         isAsynchronous = flags.0 || flags.1
-        roomByteCount = try options["fluentd-buffer-limit"].map(LogOptionText.memorySize) ?? 1 << 20
-        retryMilliseconds = try options["fluentd-retry-wait"].map(LogOptionText.milliseconds) ?? 1000
-        maximumRetryCount = try options["fluentd-max-retries"].map(LogOptionText.count) ?? UInt64(Int32.max)
+        roomByteCount = try options["fluentd-buffer-limit"].map(OptionText.memorySize) ?? 1 << 20
+        retryMilliseconds = try options["fluentd-retry-wait"].map(OptionText.milliseconds) ?? 1000
+        maximumRetryCount = try options["fluentd-max-retries"].map(OptionText.count) ?? UInt64(Int32.max)
         hasNanoseconds = try flag("fluentd-sub-second-precision")
         asksForAnswers = try flag("fluentd-request-ack")
     }

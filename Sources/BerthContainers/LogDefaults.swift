@@ -25,8 +25,3 @@ public struct LogDefaults: Hashable, Sendable {
         configuration.logOptions.merge(options) { said, _ in said }
     }
 }
-
-extension ContainerStore {
-    /// How logs are kept of containers that say nothing of it.
-    public var logDefaults: LogDefaults { services.logDefaults }
-}

@@ -48,9 +48,9 @@ struct LogSettings: Hashable, Sendable {
     /// How the file is kept; the options of a copy's have a prefix.
     private mutating func takeFile(_ options: [String: String], prefix: String, compressing: Bool) throws(ContainerError) {
         (keepsFile, compresses) = (true, compressing)
-        if let size = options[prefix + "max-size"] { maximumByteCount = try LogOptionText.size(size, of: prefix + "max-size") }
+        if let size = options[prefix + "max-size"] { maximumByteCount = try OptionText.size(size, of: prefix + "max-size") }
         if let count = options[prefix + "max-file"] { fileCount = try Self.fileCount(count, option: prefix + "max-file") }
-        if let text = options[prefix + "compress"] { compresses = try LogOptionText.flag(text) }
+        if let text = options[prefix + "compress"] { compresses = try OptionText.flag(text) }
         guard compresses, fileCount == 1 || maximumByteCount == nil else { return }
         throw ContainerError(
             .invalid,
@@ -61,7 +61,7 @@ struct LogSettings: Hashable, Sendable {
 
     private static func keepsCopy(_ options: [String: String]) throws(ContainerError) -> Bool {
         guard let text = options["cache-disabled"] else { return true }
-        do throws(ContainerError) { return try !LogOptionText.flag(text) } catch {
+        do throws(ContainerError) { return try !OptionText.flag(text) } catch {
             throw ContainerError(.invalid, "invalid value for option cache-disabled: \(text)")
         }
     }
@@ -132,7 +132,7 @@ struct LogMode: Hashable, Sendable {
         guard !blocks else {
             throw ContainerError(.invalid, "logger: max-buffer-size option is only supported with 'mode=non-blocking'")
         }
-        do throws(ContainerError) { roomByteCount = try LogOptionText.memorySize(size) } catch {
+        do throws(ContainerError) { roomByteCount = try OptionText.memorySize(size) } catch {
             throw ContainerError(.invalid, "error parsing option max-buffer-size: \(error.description)")
         }
     }

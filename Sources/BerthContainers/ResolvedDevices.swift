@@ -16,10 +16,12 @@ struct ResolvedDevices: Sendable {
     init() {}
 
     /// Looks at the host's device files. Blocks. Docker's words.
-    init(of configuration: ContainerConfiguration) throws(ContainerError) {
+    ///
+    /// - Parameter directories: where devices are described that are asked for by name.
+    init(of configuration: ContainerConfiguration, describedIn directories: [String]) throws(ContainerError) {
         for mapping in configuration.devices { try add(mapping) }
         for rule in configuration.deviceRules { rules.append(try Self.rule(rule)) }
-        for request in configuration.deviceRequests { try add(request) }
+        for request in configuration.deviceRequests { try add(request, DeviceDescriptions(directories: directories)) }
         blockIO = try Self.limits(configuration.resources.block)
     }
 
@@ -101,8 +103,7 @@ struct ResolvedDevices: Sendable {
 
     // MARK: Devices that somebody else describes
 
-    private mutating func add(_ request: DeviceRequest) throws(ContainerError) {
-        let descriptions = DeviceDescriptions()
+    private mutating func add(_ request: DeviceRequest, _ descriptions: DeviceDescriptions) throws(ContainerError) {
         let names: [String]
         if request.driver == "cdi" {
             names = request.deviceIDs

@@ -4,12 +4,11 @@ internal import BerthOCI
 extension ContainerStore {
     /// The filter that a container's processes get. A privileged container has none unless it names one.
     func seccomp(of configuration: ContainerConfiguration) throws(ContainerError) -> RuntimeSpec.Seccomp? {
+        if configuration.privileged, configuration.seccomp == .default { return nil }
         let profile: SeccompProfile
-        switch configuration.seccomp {
+        switch services.defaults.inForce(configuration).seccomp {
         case .unconfined: return nil
-        case .default:
-            if configuration.privileged { return nil }
-            profile = .standard
+        case .default, .builtin: profile = .standard
         case .profile(let text): profile = try SeccompProfile(parsing: text)
         }
         return profile.resolved(capabilities: try configuration.capabilities().names, kernel: Self.kernelRelease)

@@ -13,7 +13,7 @@ extension SpecificationInput {
         process.user = user.specification
         process.env = environment(home: user.home)
         process.capabilities = try configuration.capabilities().specification(forRoot: user.userID == 0)
-        process.noNewPrivileges = configuration.noNewPrivileges ? true : nil
+        process.noNewPrivileges = configuration.noNewPrivileges == true ? true : nil
         process.oomScoreAdj = configuration.outOfMemoryScore
         process.apparmorProfile = appArmorProfile
         process.selinuxLabel = securityLabels.flatMap { $0.process.isEmpty ? nil : $0.process }

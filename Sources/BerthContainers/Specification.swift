@@ -102,7 +102,10 @@ struct SpecificationInput: Sendable {
             .init(destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", groupAccess]),
             .init(destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]),
         ]
-        let base = kernel + joined.sharedMemory(configuration.namespaces.ipc, byteCount: configuration.sharedMemoryByteCount)
+        let base =
+            kernel
+            + joined.sharedMemory(
+                configuration.namespaces.ipc, byteCount: configuration.sharedMemoryByteCount ?? ContainerDefaults().sharedMemoryByteCount)
         let chosen = try mounts.map { (mount) throws(ContainerError) in try mount.specification(mountSources) } + devices.mounts
         // As the root is, so are they.
         let access = configuration.readOnlyRoot ? ["ro"] : []

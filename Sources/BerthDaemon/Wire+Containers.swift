@@ -106,6 +106,8 @@ extension ContainerInspect {
         (processLabel, mountLabel) = (container.securityLabels?.process ?? "", container.securityLabels?.mount ?? "")
         executionIDs = container.executionIDs.isEmpty ? nil : container.executionIDs
         host = HostConfig(container.configuration)
+        // As Docker tells them.
+        host.ulimits = container.resourceLimits.map { HostConfig.Ulimit(name: $0.name, soft: $0.soft, hard: $0.hard) }
         host.links = container.links.isEmpty ? nil : container.links
         config = ContainerConfig(container)
         mounts = container.mounts.compactMap { MountPoint($0) }
@@ -208,8 +210,7 @@ extension HostConfig {
         addedCapabilities = configuration.addedCapabilities.isEmpty ? nil : configuration.addedCapabilities
         droppedCapabilities = configuration.droppedCapabilities.isEmpty ? nil : configuration.droppedCapabilities
         securityOptions = configuration.securityOptions
-        sharedMemoryByteCount = Int64(clamping: configuration.sharedMemoryByteCount)
-        ulimits = configuration.resourceLimits.map { Ulimit(name: $0.name, soft: $0.soft, hard: $0.hard) }
+        sharedMemoryByteCount = Int64(clamping: configuration.sharedMemoryByteCount ?? 0)
         let limits = configuration.resources
         (memory, memorySwap) = (limits.memoryByteCount ?? 0, limits.memorySwapByteCount ?? 0)
         memoryReservation = limits.memoryReservationByteCount ?? 0
@@ -223,9 +224,11 @@ extension HostConfig {
 
 extension ContainerConfiguration {
     fileprivate var securityOptions: [String]? {
-        var options = noNewPrivileges ? ["no-new-privileges"] : []
+        var options: [String] = []
+        if let noNewPrivileges { options.append(noNewPrivileges ? "no-new-privileges" : "no-new-privileges=false") }
         switch seccomp {
         case .default: break
+        case .builtin: options.append("seccomp=builtin")
         case .unconfined: options.append("seccomp=unconfined")
         case .profile(let text): options.append("seccomp=\(text)")
         }

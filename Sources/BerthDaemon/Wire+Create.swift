@@ -68,7 +68,7 @@ extension ContainerConfiguration {
         case ("no-new-privileges", "false"): noNewPrivileges = false
         case ("no-new-privileges", _): throw .invalid("invalid --security-opt: \"\(text)\": it must be true or false")
         case ("seccomp", "unconfined"): seccomp = .unconfined
-        case ("seccomp", "builtin"): seccomp = .default
+        case ("seccomp", "builtin"): seccomp = .builtin
         case ("seccomp", _): seccomp = .profile(value)
         case ("apparmor", _), ("label", _): try apply(securityModule: String(name), value)
         case ("writable-cgroups", "true"): hasWritableControlGroups = true

@@ -11,6 +11,7 @@ extension SystemInfo {
         if let obstacle = facts.snapshotterObstacle { driverStatus = [("Instead of overlay2", obstacle)] }
         (networkDrivers, logDrivers) = (facts.networkDrivers, LogDriver.names)
         logDriver = facts.logDriver.rawValue
+        addressPools = facts.addressPools.map { AddressPool(base: $0.block.description, size: $0.prefixLength) }
         let has = { (name: String) in facts.cgroupControllers.contains(name) }
         (limitsMemory, limitsSwap, limitsProcesses, choosesProcessors) = (has("memory"), facts.limitsSwap, has("pids"), has("cpuset"))
         (limitsProcessorTime, weighsProcessors) = (has("cpu"), has("cpu"))
@@ -26,7 +27,14 @@ extension SystemInfo {
         (processorCount, memoryByteCount, hostName) = (facts.processorCount, facts.memoryByteCount, facts.hostname)
         serverVersion = Engine.version
         func used(_ module: String) -> [String] { facts.securityModules.contains(module) ? ["name=\(module)"] : [] }
-        securityOptions = used("apparmor") + ["name=seccomp,profile=builtin"] + used("selinux") + ["name=cgroupns"]
+        let filter =
+            switch facts.seccomp {
+            case .default, .builtin: "builtin"
+            case .unconfined: "unconfined"
+            case .profile: "custom"
+            }
+        labels = facts.labels
+        securityOptions = used("apparmor") + ["name=seccomp,profile=\(filter)"] + used("selinux") + ["name=cgroupns"]
         (deviceDirectories, deviceNames, firewall) = (facts.devices.directories, facts.devices.names, "nftables")
         warnings = [
             ("container", facts.unreadableContainers), ("image", facts.unreadableImages), ("name", facts.unreadableReferences),

@@ -44,6 +44,7 @@ public final class Engine: Sendable {
     public var snapshotterName: String { snapshots.name }
     /// Why layers are not kept by overlay2, where they are not.
     public let snapshotterObstacle: String?
+    let labels: [String]
 
     /// The version of this package.
     public static let version = "0.1.0"
@@ -94,7 +95,7 @@ public final class Engine: Sendable {
             configuration.execRoot ?? (configuration.root == EngineConfiguration.defaultRoot ? "/run/berth" : "/run/berth-\(document.id)")
         locks = Mutex([rootDirectory, try RootDirectory(execRoot, permissions: 0o711)])
         (self.reactor, id, root, self.execRoot) = (reactor, document.id, configuration.root, execRoot)
-        snapshotterObstacle = document.obstacle
+        (snapshotterObstacle, labels) = (document.obstacle, configuration.labels)
         var firewall = try FirewallDocument.read(in: configuration.root) ?? FirewallSetting()
         firewall.mode = configuration.firewall ?? firewall.mode
         firewall.protection = configuration.firewallProtection ?? firewall.protection
@@ -114,14 +115,15 @@ public final class Engine: Sendable {
             self.images = images
             networks = try NetworkStore(
                 root: configuration.root, execRoot: execRoot, engineID: document.id, reactor: reactor, events: events,
-                protection: firewall.protection, publishDefault: configuration.publishDefault, hostGateway: configuration.hostGateway)
+                protection: firewall.protection, publishDefault: configuration.publishDefault, hostGateway: configuration.hostGateway,
+                defaults: configuration.networkDefaults)
             sandboxes = try SandboxStore(networks: networks, execRoot: execRoot, reactor: reactor)
             volumes = try VolumeStore(root: configuration.root, events: events)
             containers = try ContainerStore(
                 .init(
                     root: configuration.root, execRoot: execRoot, runtime: runtime, snapshots: snapshots, sandboxes: sandboxes,
                     reactor: reactor, events: events, images: images, layers: layers, volumes: volumes,
-                    logDefaults: configuration.logDefaults, usesSELinux: configuration.usesSELinux && SELinux.isRunning))
+                    defaults: configuration.containerDefaults, usesSELinux: configuration.usesSELinux && SELinux.isRunning))
         } catch {
             throw EngineError(
                 error is RuntimeError ? .runtime : .storage, "cannot open the engine at '\(configuration.root)': \(error)")

@@ -24,8 +24,12 @@ public struct EngineConfiguration: Sendable {
     public var publishDefault: PublishDefault
     /// What `host-gateway` stands for in `--add-host`. Default ``HostGateway/defaultNetwork``.
     public var hostGateway: HostGateway
-    /// How logs of containers are kept that say nothing of it. Default ``LogDefaults/init()``.
-    public var logDefaults: LogDefaults
+    /// What networks are of which nobody says it. Default: what Docker's are.
+    public var networkDefaults: NetworkDefaults
+    /// What containers get that say nothing of it. Default: what Docker gives them.
+    public var containerDefaults: ContainerDefaults
+    /// What the engine's owner says of it, `name=value` each: ``EngineInformation/labels``. Default: nothing.
+    public var labels: [String]
     /// Whether containers get labels of SELinux's, by which the host's policy confines them (``SELinux``). Where the kernel does not run it, none have any.
     /// Default `false`, as dockerd's.
     public var usesSELinux: Bool
@@ -41,12 +45,13 @@ public struct EngineConfiguration: Sendable {
         root: String = EngineConfiguration.defaultRoot, execRoot: String? = nil, monitor: MonitorLocation = .automatic,
         archiveLimits: ArchiveLimits = ArchiveLimits(), firewall: FirewallSetting.Mode? = nil,
         firewallProtection: Firewall.Protection? = nil, publishDefault: PublishDefault = .everywhere,
-        hostGateway: HostGateway = .defaultNetwork, logDefaults: LogDefaults = LogDefaults(),
+        hostGateway: HostGateway = .defaultNetwork, networkDefaults: NetworkDefaults = NetworkDefaults(),
+        containerDefaults: ContainerDefaults = ContainerDefaults(), labels: [String] = [],
         usesSELinux: Bool = false, registry: RegistryConfiguration = RegistryConfiguration()
     ) {
-        (self.registry, self.logDefaults, self.usesSELinux) = (registry, logDefaults, usesSELinux)
+        (self.registry, self.containerDefaults, self.labels, self.usesSELinux) = (registry, containerDefaults, labels, usesSELinux)
         (self.firewall, self.firewallProtection, self.publishDefault) = (firewall, firewallProtection, publishDefault)
-        self.hostGateway = hostGateway
+        (self.hostGateway, self.networkDefaults) = (hostGateway, networkDefaults)
         (self.root, self.execRoot, self.monitor, self.archiveLimits) = (root, execRoot, monitor, archiveLimits)
     }
 }

@@ -1,7 +1,7 @@
 public import BerthContainers
 internal import BerthImages
 internal import BerthLinux
-internal import BerthNetworking
+public import BerthNetworking
 internal import BerthOCI
 internal import BerthRuntime
 internal import BerthSnapshots
@@ -22,8 +22,12 @@ public struct EngineInformation: Sendable, Hashable {
     public var snapshotterObstacle: String?
     /// Which of the kernel's security modules confine containers: `apparmor`, `selinux`.
     public var securityModules: Set<String>
+    /// The filter of system calls of containers that say nothing of it.
+    public var seccomp: SeccompSetting
     /// Which devices a container can be given by name.
     public var devices: DescribedDevices
+    /// What the engine's owner says of it.
+    public var labels: [String]
     /// How many containers there are.
     public var containerCount: Int
     /// How many of them run.
@@ -34,6 +38,8 @@ public struct EngineInformation: Sendable, Hashable {
     public var imageCount: Int
     /// The network drivers.
     public var networkDrivers: [String]
+    /// What subnets are cut from of which nobody says where they are; empty where that is what Docker's are cut from.
+    public var addressPools: [SubnetChoice.Source]
     /// How logs are kept unless a container says otherwise.
     public var logDriver: LogDriver
     /// 1 or 2.
@@ -100,10 +106,12 @@ extension Engine {
         return EngineInformation(
             id: id, root: root, execRoot: execRoot, snapshotter: snapshots.name, snapshotterObstacle: snapshotterObstacle,
             securityModules: Set((AppArmor.isEnabled ? ["apparmor"] : []) + (containers.usesSELinux ? ["selinux"] : [])),
-            devices: DescribedDevices(),
+            seccomp: containers.defaults.seccomp, devices: DescribedDevices(in: containers.defaults.deviceDirectories), labels: labels,
             containerCount: all.count, runningContainerCount: all.count { $0.status == .running },
             pausedContainerCount: all.count { $0.status == .paused }, imageCount: images.count,
-            networkDrivers: networks.drivers.names, logDriver: containers.logDefaults.driver, cgroupVersion: groups.version,
+            networkDrivers: networks.drivers.names,
+            addressPools: networks.defaults.addressPools == SubnetChoice.standard ? [] : networks.defaults.addressPools,
+            logDriver: containers.defaults.logs.driver, cgroupVersion: groups.version,
             cgroupControllers: Set(groups.version1.flatMap(\.controllers) + groups.unifiedControllers),
             limitsSwap: memoryGroup.map { HostFile.exists("\($0)/\(swapLimit)") } ?? false,
             forwardsIPv4: line("/proc/sys/net/ipv4/ip_forward") == "1", descriptorCount: Self.descriptorCount(),

@@ -1,5 +1,16 @@
 /// What the daemon is, and what it runs on (`GET /info`).
 public struct SystemInfo: JSONWritable, Hashable {
+    /// A block, and the length of the prefixes of the subnets that it is cut into (`DefaultAddressPools`).
+    public struct AddressPool: Hashable, Sendable {
+        /// The block.
+        public var base: String
+        /// The length.
+        public var size: Int
+
+        /// A block of these.
+        public init(base: String, size: Int) { (self.base, self.size) = (base, size) }
+    }
+
     /// The engine's id.
     public var id = ""
     /// How many containers there are.
@@ -64,6 +75,10 @@ public struct SystemInfo: JSONWritable, Hashable {
     public var hostName = ""
     /// The engine's version.
     public var serverVersion = ""
+    /// What subnets are cut from: blocks, and the length of the prefixes; empty: not told.
+    public var addressPools: [AddressPool] = []
+    /// What the daemon's owner says of it.
+    public var labels: [String] = []
     /// `name=seccomp,profile=builtin` and the like.
     public var securityOptions: [String] = []
     /// Where devices are described that a container can be given by name.
@@ -140,7 +155,7 @@ public struct SystemInfo: JSONWritable, Hashable {
             writer.member("DockerRootDir", root)
             for name in ["HttpProxy", "HttpsProxy", "NoProxy"] { writer.member(name, "") }
             writer.member("Name", hostName)
-            writer.member("Labels", [String]())
+            writer.member("Labels", labels)
             writer.member("ExperimentalBuild", false)
             writer.member("ServerVersion", serverVersion)
             writer.member("Runtimes") { $0.member("berth") { $0.member("path", "berth-monitor") } }
@@ -166,6 +181,17 @@ public struct SystemInfo: JSONWritable, Hashable {
                         writer.object { writer in
                             writer.member("Source", "cdi")
                             writer.member("ID", name)
+                        }
+                    }
+                }
+            }
+            if !addressPools.isEmpty {
+                writer.name("DefaultAddressPools")
+                writer.array { writer in
+                    for pool in addressPools {
+                        writer.object { writer in
+                            writer.member("Base", pool.base)
+                            writer.member("Size", pool.size)
                         }
                     }
                 }

@@ -14,23 +14,18 @@ struct LogFlags: ParsableArguments {
 
     /// What is meant, with what the configuration file says. As with dockerd, what both say is a conflict.
     func defaults(_ file: ConfigurationFile) throws -> LogDefaults {
-        if logDriver != nil, file.logDriver != nil { throw Self.conflict("log-driver") }
-        if !logOpt.isEmpty, file.logOptions != nil { throw Self.conflict("log-opts") }
-        let name = logDriver ?? file.logDriver ?? LogDriver.jsonFile.rawValue
+        let name = try file.one("log-driver", logDriver, file.logDriver) ?? LogDriver.jsonFile.rawValue
         guard let driver = LogDriver(rawValue: name), driver != .default else {
             throw Refusal("logger: no log driver named '\(name)' is registered")
         }
-        var options = file.logOptions ?? [:]
+        var said: [String: String] = [:]
         for text in logOpt {
             guard let mark = text.firstIndex(of: "=") else { throw Refusal("invalid --log-opt '\(text)': it must be name=value") }
-            options[String(text[..<mark])] = String(text[text.index(after: mark)...])
+            said[String(text[..<mark])] = String(text[text.index(after: mark)...])
         }
+        let options = try file.one("log-opts", said.isEmpty ? nil : said, file.logOptions) ?? [:]
         do throws(ContainerError) { return try LogDefaults(driver: driver, options: options) } catch {
             throw Refusal("failed to set log opts: \(error.description)")
         }
-    }
-
-    private static func conflict(_ name: String) -> Refusal {
-        Refusal("unable to configure the daemon: \(name) is said both as a flag and in the configuration file")
     }
 }

@@ -23,8 +23,9 @@ internal import Logging
     @Option(name: [.customShort("H"), .long], help: "Where to listen: unix:///PATH or tcp://HOST:PORT. May be given several times.")
     var host: [String] = []
     @Option(
-        name: [.customLong("data-root"), .customLong("root"), .customShort("g")], help: "Where everything is kept that outlives a reboot.")
-    var root = EngineConfiguration.defaultRoot
+        name: [.customLong("data-root"), .customLong("root"), .customShort("g")],
+        help: "Where everything is kept that outlives a reboot. (default: \(EngineConfiguration.defaultRoot))")
+    var root: String?
     @Option(help: "Where sockets are kept, and what is true until the next reboot. (default: /run/berth, or /run/berth-ID of another root)")
     var execRoot: String?
     @Option(name: [.customShort("p"), .long], help: "A file for the daemon's process id.")
@@ -53,17 +54,19 @@ internal import Logging
         transform: Program.address)
     var hostGateway: [IPAddress] = []
     @OptionGroup var logs: LogFlags
+    @OptionGroup var defaults: DefaultFlags
+    @OptionGroup var networks: NetworkFlags
     @OptionGroup var registries: RegistryFlags
     @OptionGroup var served: ImagesRegistryFlags
     @Option(
-        help: "A file with dockerd's keys for the flags about registries, as JSON. (default: /etc/berth/daemon.json, where that is there)")
+        help: "A file with dockerd's keys for these flags, as JSON. (default: /etc/berth/daemon.json, where that is there)")
     var configFile: String?
     @Flag(
         name: .customLong("selinux-enabled"),
         help: "Give containers labels of SELinux's, by which the host's policy confines them.")
     var usesSELinux = false
-    @Option(name: [.customShort("l"), .long], help: "How much is logged: debug, info, warn, error or fatal.")
-    var logLevel = "info"
+    @Option(name: [.customShort("l"), .long], help: "How much is logged: debug, info, warn, error or fatal. (default: info)")
+    var logLevel: String?
     @Flag(name: [.customShort("D"), .long], help: "Log what is asked, and say that this is being debugged.")
     var debug = false
     @Option(
@@ -72,33 +75,36 @@ internal import Logging
     var tls: Bool?
 
     func run() throws {
-        let level = try Self.level(logLevel)
-        let addresses = try addresses()
-        let hostGateway = try HostGateway(hostGateway)
         let file = try ConfigurationFile.read(configFile)
+        let level = try Self.level(try file.one("log-level", logLevel, file.logLevel) ?? "info")
+        let isDebugging = try file.one("debug", debug ? true : nil, file.isDebugging) ?? false
+        let addresses = try addresses(file.one("hosts", host, file.hosts) ?? ["unix://"])
+        let hostGateway = try HostGateway(hostGateway)
         let registry = try registries.configuration(file, environment: Self.environment)
-        let logDefaults = try logs.defaults(file)
-        if usesSELinux, file.usesSELinux != nil {
-            throw Refusal("unable to configure the daemon: selinux-enabled is said both as a flag and in the configuration file")
-        }
-        let usesSELinux = usesSELinux || file.usesSELinux == true
+        let usesSELinux = try file.one("selinux-enabled", usesSELinux ? true : nil, file.usesSELinux) ?? false
+        let (group, pidFile) = (try file.one("group", group, file.group), try file.one("pidfile", pidfile, file.pidFile))
+        var configuration = EngineConfiguration(
+            root: try file.one("data-root", root, file.root) ?? EngineConfiguration.defaultRoot,
+            execRoot: try file.one("exec-root", execRoot, file.execRoot), monitor: monitor.map { .program($0) } ?? .automatic,
+            firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault, hostGateway: hostGateway,
+            usesSELinux: usesSELinux, registry: registry)
+        configuration.networkDefaults = try networks.defaults(file)
+        configuration.containerDefaults = try defaults.defaults(file, logs: try logs.defaults(file))
+        configuration.labels = try defaults.labels(file)
         guard geteuid() == 0 else { throw Refusal("berthd needs to be started as root: it makes namespaces, mounts and control groups.") }
         Heap.limitArenas(to: Self.arenaCount)
         // Before any other thread exists, so that all of them leave the signals to this one.
         let signals = try SignalQueue([SIGTERM, SIGINT, SIGHUP])
         _ = signal(SIGPIPE, SIG_IGN)
         // Each sandbox with names of its own takes four, and each container some more. Containers get what this process was given.
-        let log = Self.log(debug ? .debug : level)
+        let log = Self.log(isDebugging ? .debug : level)
         do throws(Errno) { try DescriptorLimit.raise() } catch { log.warning("the limit of open files could not be raised: \(error)") }
         if usesSELinux, !SELinux.isRunning { log.warning("containers get no labels of SELinux's: this kernel does not run it") }
         let serving = try served.server(log: log)
         let service = Service(
-            engine: EngineConfiguration(
-                root: root, execRoot: execRoot, monitor: monitor.map { MonitorLocation.program($0) } ?? .automatic,
-                firewall: firewall, firewallProtection: firewallProtect, publishDefault: publishDefault,
-                hostGateway: hostGateway, logDefaults: logDefaults, usesSELinux: usesSELinux, registry: registry),
-            daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: debug) }, registry: serving,
-            pidFile: pidfile, log: log)
+            engine: configuration,
+            daemon: { Daemon.Configuration(addresses: try addresses($0), group: group, isDebugging: isDebugging) }, registry: serving,
+            pidFile: pidFile, log: log)
         Task {
             do {
                 try await service.run()
@@ -119,8 +125,7 @@ internal import Logging
     }
 
     /// Where to listen, once the engine's exec-root is known: `unix://` alone, and no address at all, are the socket below it.
-    private func addresses() throws -> @Sendable (Engine) throws -> [ListenAddress] {
-        let texts = host.isEmpty ? ["unix://"] : host
+    private func addresses(_ texts: [String]) throws -> @Sendable (Engine) throws -> [ListenAddress] {
         for text in texts {
             guard case .tcp = try ListenAddress(parsing: text, defaultSocket: "/") else { continue }
             guard tls == false else {

@@ -28,15 +28,12 @@ struct RegistryFlags: ParsableArguments {
     ///
     /// - Throws: ``Refusal`` for what makes no sense, and for what both say, as dockerd refuses it.
     func configuration(_ file: ConfigurationFile, environment: [String: String]) throws -> RegistryConfiguration {
-        try refuse(file, "registry-mirrors", registryMirror, "\(file.registryMirrors ?? [])", isThere: file.registryMirrors != nil)
-        try refuse(
-            file, "insecure-registries", insecureRegistry, "\(file.insecureRegistries ?? [])", isThere: file.insecureRegistries != nil)
         var configuration = RegistryConfiguration()
-        for text in file.registryMirrors ?? registryMirror {
+        for text in try file.one("registry-mirrors", registryMirror, file.registryMirrors) ?? [] {
             let (registry, mirror) = try Self.mirror(text)
             configuration.mirrors[registry, default: []].append(mirror)
         }
-        configuration.insecureRegistries = file.insecureRegistries ?? insecureRegistry
+        configuration.insecureRegistries = try file.one("insecure-registries", insecureRegistry, file.insecureRegistries) ?? []
         configuration.maximumDownloadCount = try count(
             file, "max-concurrent-downloads", maxConcurrentDownloads, file.maxConcurrentDownloads, configuration.maximumDownloadCount)
         configuration.maximumUploadCount = try count(
@@ -59,16 +56,8 @@ struct RegistryFlags: ParsableArguments {
     }
 
     private func count(_ file: ConfigurationFile, _ name: String, _ flag: Int?, _ read: Int?, _ standard: Int) throws -> Int {
-        try refuse(file, name, flag.map { ["\($0)"] } ?? [], read.map { "\($0)" } ?? "", isThere: read != nil)
-        guard let number = flag ?? read else { return standard }
+        guard let number = try file.one(name, flag, read) else { return standard }
         guard (1...1024).contains(number) else { throw Refusal("invalid \(name): \(number) must be from 1 to 1024") }
         return number
-    }
-
-    private func refuse(_ file: ConfigurationFile, _ name: String, _ flag: [String], _ read: String, isThere: Bool) throws {
-        guard isThere, !flag.isEmpty else { return }
-        throw Refusal(
-            "the following directives are specified both as a flag and in the configuration file: \(name): (from flag: \(flag), from file: \(read))"
-        )
     }
 }

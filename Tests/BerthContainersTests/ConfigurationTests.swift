@@ -1,3 +1,4 @@
+import BerthNetlink
 import BerthOCI
 import Foundation
 import Testing
@@ -162,9 +163,59 @@ struct ConfigurationDocumentTests {
             )
         }
         #expect(try JSONDecoder().decode(ContainerConfiguration.self, from: JSONEncoder().encode(full)) == full)
-        for seccomp in [SeccompSetting.default, .unconfined] {
+        for seccomp in [SeccompSetting.default, .builtin, .unconfined] {
             let one = configuration { $0.seccomp = seccomp }
             #expect(try JSONDecoder().decode(ContainerConfiguration.self, from: JSONEncoder().encode(one)) == one)
+        }
+    }
+
+    @Test("What a container says counts; of the rest some is kept from its making, and some is in force from start to start")
+    func engineDefaults() throws {
+        var defaults = ContainerDefaults()
+        (defaults.ipc, defaults.cgroup, defaults.sharedMemoryByteCount, defaults.controlGroupParent) = (.shareable, .host, 1, "/p")
+        defaults.resourceLimits = [ResourceLimit(name: "nofile", soft: 1, hard: 2), ResourceLimit(name: "nproc", soft: 3, hard: 4)]
+        (defaults.runsInit, defaults.noNewPrivileges, defaults.seccomp) = (true, true, .unconfined)
+        (defaults.nameServers, defaults.nameSearch, defaults.nameOptions) = ([try #require(IPAddress("192.0.2.1"))], ["d"], ["o"])
+        try defaults.check()
+        var silent = configuration { _ in }
+        defaults.complete(&silent)
+        #expect(silent.namespaces.ipc == .shareable && silent.namespaces.cgroup == .host && silent.controlGroupParent == "/p")
+        #expect(silent.sharedMemoryByteCount == 1 && silent.resourceLimits.isEmpty && silent.runsInit == nil)
+        let started = defaults.inForce(silent)
+        #expect(started.resourceLimits == defaults.resourceLimits && started.runsInit == true && started.noNewPrivileges == true)
+        #expect(started.seccomp == .unconfined && started.networking.nameServers == defaults.nameServers)
+        #expect(started.networking.nameSearch == ["d"] && started.networking.nameOptions == ["o"])
+        var said = configuration { one in
+            (one.namespaces.ipc, one.namespaces.cgroup, one.sharedMemoryByteCount, one.controlGroupParent) = (.private, .private, 9, "/q")
+            one.resourceLimits = [ResourceLimit(name: "nofile", soft: 7, hard: 8)]
+            (one.runsInit, one.noNewPrivileges, one.seccomp) = (false, false, .builtin)
+            (one.networking.nameSearch, one.networking.nameOptions) = (["e"], ["p"])
+        }
+        said.networking.nameServers = [try #require(IPAddress("192.0.2.2"))]
+        let before = said
+        LogDefaults().complete(&said)
+        var completed = said
+        defaults.complete(&completed)
+        #expect(completed == said)
+        var expected = before
+        expected.resourceLimits.append(defaults.resourceLimits[1])
+        #expect(defaults.inForce(before) == expected)
+    }
+
+    @Test("Defaults that no container could have are refused")
+    func defaultsOfNone() throws {
+        for (words, change) in [
+            ("IPC mode \"host\" is not supported as default value", { $0.ipc = .host }),
+            ("default cgroup namespace mode (shareable) is invalid", { $0.cgroup = .shareable }),
+            ("some shared memory", { $0.sharedMemoryByteCount = 0 }), ("invalid cgroup parent", { $0.controlGroupParent = "a/../b" }),
+            ("invalid ulimit type: nope", { $0.resourceLimits = [ResourceLimit(name: "nope", soft: 1, hard: 1)] }),
+            ("Decoding seccomp profile failed", { $0.seccomp = .profile("x") }),
+        ] as [(String, (inout ContainerDefaults) -> Void)] {
+            var defaults = ContainerDefaults()
+            change(&defaults)
+            let changed = defaults
+            let error = #expect(throws: ContainerError.self) { try changed.check() }
+            #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
         }
     }
 

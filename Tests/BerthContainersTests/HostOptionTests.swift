@@ -73,11 +73,12 @@ struct HostOptionTests {
     @Test("A device's file, where it is called something else, and what is no device")
     func devices() throws {
         let found = try ResolvedDevices(
-            of: configuration { $0.devices = [DeviceMapping(source: "/dev/null", target: "/dev/nothing", permissions: "r")] })
+            of: configuration { $0.devices = [DeviceMapping(source: "/dev/null", target: "/dev/nothing", permissions: "r")] },
+            describedIn: [])
         #expect(found.devices.map(\.path) == ["/dev/nothing"] && found.devices.map(\.minor) == [3])
         #expect(found.rules == [RuntimeSpec.DeviceRule(allow: true, type: "c", major: 1, minor: 3, access: "r")])
         for (path, reason) in [("/dev/not-there", "no such file or directory"), ("/proc/version", "not a device node")] {
-            #expect { _ = try ResolvedDevices(of: configuration { $0.devices = [DeviceMapping(source: path)] }) } throws: {
+            #expect { _ = try ResolvedDevices(of: configuration { $0.devices = [DeviceMapping(source: path)] }, describedIn: []) } throws: {
                 "\($0)" == "error gathering device information while adding custom device \"\(path)\": \(reason)"
             }
         }

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test(arguments: [("10m", 10_000_000), ("1.5k", 1500), ("3", 3), ("2GB", 2_000_000_000), ("1 MiB", 1_000_000)] as [(String, UInt64)])
-    func sizesAreDecimal(_ text: String, _ expected: UInt64) throws { #expect(try LogOptionText.size(text, of: "x") == expected) }
+    func sizesAreDecimal(_ text: String, _ expected: UInt64) throws { #expect(try OptionText.size(text, of: "x") == expected) }
 
     @Test func aFileIsWaitedForUnlessToldOtherwise() throws {
         #expect(try log(.jsonFile, ["mode": "blocking"]).roomByteCount == 0)
@@ -34,7 +34,7 @@ import Testing
         #expect(try log(.jsonFile, ["mode": "non-blocking", "max-buffer-size": "0"]).roomByteCount == 1)
     }
 
-    @Test func sizesOfMemoryAreBinary() throws { #expect(try LogOptionText.memorySize("4m") == 4 << 20) }
+    @Test func sizesOfMemoryAreBinary() throws { #expect(try OptionText.memorySize("4m") == 4 << 20) }
 
     @Test(
         arguments: [

@@ -104,7 +104,7 @@ struct CreateRequestTests {
 
     @Test("Security options")
     func security() throws {
-        #expect(try host(#"{"SecurityOpt":["no-new-privileges","seccomp=unconfined"]}"#).noNewPrivileges)
+        #expect(try host(#"{"SecurityOpt":["no-new-privileges","seccomp=unconfined"]}"#).noNewPrivileges == true)
         #expect(try host(#"{"SecurityOpt":["seccomp=unconfined"]}"#).seccomp == .unconfined)
         #expect(try host(#"{"SecurityOpt":["seccomp={}"]}"#).seccomp == .profile("{}"))
         #expect(try host(#"{"SecurityOpt":["no-new-privileges:false","label=disable","apparmor=unconfined"]}"#).noNewPrivileges == false)

@@ -40,14 +40,14 @@ OWN_LINKS = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up; exec "$@"
 class Docker:
     """Debian's dockerd on a root of its own, without networks unless asked for; with them it has links of its own, where nobody else's subnets are."""
 
-    def __init__(self, base, networks=False, launcher=()):
+    def __init__(self, base, networks=False, launcher=(), told=()):
         self.base = pathlib.Path(base)
         self.socket = self.base / "docker.sock"
         self.log = self.base / "dockerd.log"
         self.process = subprocess.Popen(
             [*(OWN_LINKS if networks else ()), *launcher, "/usr/sbin/dockerd", "--data-root", self.base / "root", "--exec-root", self.base / "exec", "--pidfile", self.base / "pid",
              "-H", f"unix://{self.socket}", "--cgroup-parent", f"/{self.base.name}",
-             *(() if networks else ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"))],
+             *told, *(() if networks else ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"))],
             stdin=subprocess.DEVNULL, stdout=open(self.log, "wb"), stderr=subprocess.STDOUT)
         wait_for(self.answers, f"dockerd to answer; its log: {self.log}", seconds=60)
 

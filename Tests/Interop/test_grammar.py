@@ -31,6 +31,7 @@ LINES = [
     ["run", "-d", "--cpus", "1.5", "-c", "512", "--cpuset-cpus=0-1", "--cpu-period=1000", "--cpu-quota", "500", "box"],
     ["run", "-d", "--cpus=.5", "--pids-limit", "-1", "--shm-size", "1k", "box"],
     ["run", "-d", "--init=true", "--group-add", "a", "--group-add=5", "--oom-score-adj", "-5", "--sysctl", "net.core.somaxconn=9", "box"],
+    ["run", "-d", "--init=false", "box"],
     ["run", "-d", "--device", "/dev/null", "--device=/dev/zero:r", "--device", "/dev/full:/dev/x", "--device", "/dev/full:/dev/y:rw", "box"],
     ["run", "-d", "--device-cgroup-rule", "c 1:3 r", "--device-cgroup-rule=b *:* rwm", "box"],
     ["run", "-d", "--device-read-bps", "/dev/a:1mb", "--device-write-bps=/dev/a:5", "--device-read-iops", "/dev/a:7", "--device-write-iops", "/dev/b:8", "box"],

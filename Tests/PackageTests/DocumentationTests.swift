@@ -42,16 +42,18 @@ struct DocumentationTests {
     @Test("Every flag of berthd is in its guide, and the guide has no other")
     func flags() throws {
         let guide = try text("Sources/BerthDaemon/BerthDaemon.docc/RunningBerthd.md")
-        let program = try ["Program", "LogFlags", "RegistryFlags", "ImagesRegistryFlags"].map { try text("Sources/berthd/\($0).swift") }
-            .joined()
+        let program = try ["Program", "LogFlags", "DefaultFlags", "NetworkFlags", "RegistryFlags", "ImagesRegistryFlags"].map {
+            try text("Sources/berthd/\($0).swift")
+        }
+        .joined()
         // A declaration's own name, or the names that it gives itself, in ArgumentParser's words.
         let declared = program.matches(of: /@(?:Option|Flag)\([^@]*?var (\w+)/).flatMap { match -> [String] in
-            let named = match.0.matches(of: /customLong\("([a-z-]+)"\)/).map { String($0.1) }
+            let named = match.0.matches(of: /customLong\("([a-z0-9-]+)"\)/).map { String($0.1) }
             guard named.isEmpty else { return named }
             return [match.1.map { $0.isUppercase ? "-\($0.lowercased())" : "\($0)" }.joined()]
         }
         let written = guide.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap {
-            $0.matches(of: /`--([a-z-]+)/).map { String($0.1) }
+            $0.matches(of: /`--([a-z0-9-]+)/).map { String($0.1) }
         }
         #expect(declared.count > 8)
         #expect(Set(declared) == Set(written))

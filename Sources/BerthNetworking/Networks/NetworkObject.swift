@@ -11,6 +11,8 @@ final class NetworkObject: Sendable {
         /// Places that are being taken, or given up: they keep the network from being removed.
         var pendingCount = 0
         var isRemoved = false
+        /// Whether it was told that it is not what the engine is told that it is.
+        var hasToldOfDifference = false
 
         /// - Throws: `notFound` for one that is being removed, or was.
         func requireNotRemoved() throws(NetworkError) {

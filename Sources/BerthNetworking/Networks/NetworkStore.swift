@@ -33,6 +33,8 @@ public final class NetworkStore: Sendable {
     private let documents: DocumentStore<NetworkDocument>
     private let events: EventHub
     private let choice: SubnetChoice
+    /// What is not said of networks.
+    public let defaults: NetworkDefaults
     private let lane = Lane(named: "the networks' store", waitingLimit: Lane.sharedWaitingLimit)
     let firewallLane = Lane(named: "the host's firewall", waitingLimit: Lane.sharedWaitingLimit)
 
@@ -48,12 +50,15 @@ public final class NetworkStore: Sendable {
     ///   - protection: how the firewall's table is kept from others.
     ///   - publishDefault: where ports are published for which nobody names an address.
     ///   - hostGateway: what `host-gateway` stands for.
-    /// - Throws: `storage`, `system`. What is wrong with one network is that network's.
+    ///   - defaults: what is not said of networks.
+    /// - Throws: `storage`, `system`; what ``NetworkDefaults/check()`` throws. What is wrong with one network is that network's.
     public init(
         root: String, execRoot: String, engineID: String, reactor: Reactor, events: EventHub, drivers: [any NetworkDriver] = [],
         protection: Firewall.Protection = .owned, publishDefault: PublishDefault = .everywhere,
-        hostGateway: HostGateway = .defaultNetwork
+        hostGateway: HostGateway = .defaultNetwork, defaults: NetworkDefaults = NetworkDefaults()
     ) throws(NetworkError) {
+        try defaults.check()
+        self.defaults = defaults
         (self.engineID, self.events, self.publishDefault, self.hostGateway) = (engineID, events, publishDefault, hostGateway)
         let host = try HostNetwork()
         self.host = host
@@ -65,7 +70,7 @@ public final class NetworkStore: Sendable {
         let lan = LanKind.allCases.map { LanDriver($0, engineID: engineID, host: host, parents: parents) }
         self.drivers = NetworkDrivers([PredefinedDriver.null, PredefinedDriver.host, bridges] + lan + drivers)
         let identifier = UInt64(engineID.prefix(10), radix: 16) ?? 0  // an engine's id is hexadecimal
-        choice = SubnetChoice(SubnetChoice.standard + [SubnetChoice.uniqueLocal(identifier: identifier)])
+        choice = SubnetChoice(defaults.addressPools + [SubnetChoice.uniqueLocal(identifier: identifier)])
         let loaded: (found: [(id: String, document: NetworkDocument)], setAside: [DocumentStore<NetworkDocument>.SetAside])
         do throws(StateError) {
             documents = try DocumentStore(directory: root + "/networks")
@@ -93,15 +98,8 @@ public final class NetworkStore: Sendable {
     private func addIfMissing(_ predefined: PredefinedNetwork) throws(NetworkError) {
         let id = predefined.id(ofEngine: engineID)
         guard index.withLock({ $0.networks[id] == nil && $0.setAside[id] == nil }) else { return }
-        var configuration = NetworkConfiguration(name: predefined.rawValue)
+        var configuration = predefined == .bridge ? defaults.bridge : NetworkConfiguration(name: predefined.rawValue)
         configuration.driver = predefined.driver
-        if predefined == .bridge {
-            configuration.options = [
-                "com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.enable_icc": "true",
-                "com.docker.network.bridge.enable_ip_masquerade": "true", "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
-                "com.docker.network.driver.mtu": "1500",
-            ]
-        }
         let network = Network(id: id, createdAt: .now, configuration: configuration, parts: [])
         let object = NetworkObject(network, try AddressPlan(restoring: [], said: []), try drivers.driver(named: predefined.driver))
         // Lost with the machine's power, it is made again: it needs to be whole, and not to last.
@@ -304,8 +302,9 @@ public final class NetworkStore: Sendable {
     /// Has a network made before its first sandbox comes. The default one gets addresses then, and others if a route of the host's leads to its own by now.
     func prepare(_ object: NetworkObject) throws(NetworkError) {
         try object.makeOnce { [self] (object) throws(NetworkError) in
+            guard object.network.isDefault else { return }
+            try adaptDefault(object)
             let network = object.network
-            guard network.isDefault else { return }
             if !network.parts.isEmpty { guard try isTaken(network) else { return } }
             try chooseAddresses(object)
         }
@@ -315,16 +314,39 @@ public final class NetworkStore: Sendable {
     /// on the host. Where none can be chosen now it has none still. Repeating is fine.
     public func prepareToShow() async {
         // One that was set aside says so itself.
-        guard let object = try? object(PredefinedNetwork.bridge.rawValue), object.network.parts.isEmpty else { return }
+        guard let object = try? object(PredefinedNetwork.bridge.rawValue) else { return }
+        guard object.network.parts.isEmpty || object.network.configuration != defaults.bridge else { return }
         do throws(NetworkError) {
             try await lane.run { [self] () throws(NetworkError) in
                 try object.unlessMade { (object) throws(NetworkError) in
+                    try adaptDefault(object)
                     if object.network.parts.isEmpty { try chooseAddresses(object) }
                 }
             }
         } catch {
             // Its first sandbox will be told.
         }
+    }
+
+    /// The default network becomes what the engine is told that it is, if nobody is in it: with what was there of it on the host taken away, it has no addresses.
+    private func adaptDefault(_ object: NetworkObject) throws(NetworkError) {
+        let network = object.network
+        guard network.configuration != defaults.bridge else { return }
+        guard endpoints(of: network.id).isEmpty else {
+            let isTold = object.state.withLock { state in
+                defer { state.hasToldOfDifference = true }
+                return state.hasToldOfDifference
+            }
+            guard !isTold else { return }
+            let message =
+                "the default network stays as it was, for containers are in it: what the engine is told of it counts when it opens and nobody is"
+            return events.publish(Event(type: "daemon", action: "warning", actorID: network.id, attributes: ["message": message]))
+        }
+        try object.driver.remove(network)
+        let adapted = Network(id: network.id, createdAt: network.createdAt, configuration: defaults.bridge, parts: [])
+        do throws(StateError) { try documents.write(NetworkDocument(adapted), id: network.id) } catch { throw NetworkError(error) }
+        let plan = try AddressPlan(restoring: [], said: [])
+        object.state.withLock { ($0.network, $0.plan) = (adapted, plan) }
     }
 
     private func chooseAddresses(_ object: NetworkObject) throws(NetworkError) {

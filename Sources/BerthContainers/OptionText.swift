@@ -1,7 +1,7 @@
 internal import BerthOCI
 
-/// The values of log options, as Docker reads them.
-enum LogOptionText {
+/// The values of options, as Docker reads them.
+package enum OptionText {
     /// A size that is decimal, `10m`, `1.5GB`; `nil` for `-1`, which is no bound.
     static func size(_ text: String, of option: String) throws(ContainerError) -> UInt64? {
         if text == "-1" { return nil }
@@ -11,7 +11,7 @@ enum LogOptionText {
     }
 
     /// A size of memory, in powers of 1024.
-    static func memorySize(_ text: String) throws(ContainerError) -> UInt64 { try scaled(text, by: 1024) }
+    package static func memorySize(_ text: String) throws(ContainerError) -> UInt64 { try scaled(text, by: 1024) }
 
     private static func scaled(_ text: String, by base: Double) throws(ContainerError) -> UInt64 {
         let wrong = ContainerError(.invalid, "invalid size: '\(text)': it must be as 10m")
