@@ -216,7 +216,7 @@ public final class ConvertedArchive: ByteSource {
 
     private func extendedAttributes() -> [String: [UInt8]] {
         var result: [String: [UInt8]] = [:]
-        unsafe library.archive_entry_xattr_reset(raw)
+        _ = unsafe library.archive_entry_xattr_reset(raw)
         var (name, value, size): (UnsafePointer<CChar>?, UnsafeRawPointer?, Int) = (nil, nil, 0)
         while unsafe library.archive_entry_xattr_next(raw, &name, &value, &size) == ARCHIVE_OK {
             guard let key = unsafe name else { continue }

@@ -16,14 +16,14 @@ internal import Synchronization
     static func open() throws(ByteSourceError) -> ArchiveLibrary {
         try opened.withLock { (opened) throws(ByteSourceError) in
             if let opened { return opened }
-            var functions = unsafe carchive_functions()
+            var functions = carchive_functions()
             if let reason = unsafe carchive_open(&functions) {
                 throw ByteSourceError(
                     .unsupported,
                     "an archive of this kind is read by libarchive, which cannot be opened here (\(unsafe String(cString: reason))): install it (Debian's package 'libarchive13'), or give a tar, plain or compressed with gzip or zstd"
                 )
             }
-            let library = unsafe ArchiveLibrary(functions: functions)
+            let library = ArchiveLibrary(functions: functions)
             opened = library
             return library
         }
@@ -80,16 +80,16 @@ internal import Synchronization
         guard unsafe library.archive_read_open_fd(raw, file, 256 << 10) >= ARCHIVE_WARN else { throw failure("read") }
     }
 
-    deinit { unsafe library.archive_read_free(raw) }
+    deinit { _ = unsafe library.archive_read_free(raw) }
 
     private static func make(_ support: Support) throws(ByteSourceError) -> (carchive_functions, OpaquePointer) {
-        let library = unsafe try ArchiveLibrary.open().functions
-        guard let raw = unsafe library.archive_read_new() else {
+        let library = try ArchiveLibrary.open().functions
+        guard let raw = library.archive_read_new() else {
             throw ByteSourceError(.storage, "there is no memory to read the archive")
         }
         // A warning means that libarchive was built without it, and would run another program, which we never do.
         guard unsafe support(library, raw).allSatisfy({ $0 == ARCHIVE_OK }) else {
-            unsafe library.archive_read_free(raw)
+            _ = unsafe library.archive_read_free(raw)
             throw ByteSourceError(.unsupported, "libarchive was built here without a format that the archive may be in")
         }
         return unsafe (library, raw)

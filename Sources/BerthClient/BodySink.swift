@@ -1,4 +1,4 @@
-public import BerthLinux
+internal import BerthLinux
 internal import Glibc
 
 /// Where a request's body is written while it is made.

@@ -176,7 +176,7 @@ private final class AnswerSource: ByteSource {
                 throw ByteSourceError(.storage, error.description, underlying: error.underlying)
             }
         }
-        let count = unsafe min(rest.count, buffer.count)
+        let count = min(rest.count, buffer.count)
         unsafe rest.withUnsafeBytes { unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
         rest = rest.dropFirst(count)
         byteCount += UInt64(count)

@@ -93,7 +93,7 @@ struct CopyPlaceArgument {
         if isDirectory {
             let layout = try LayoutTar(path, name)
             return .made { sink throws(ClientError) in
-                while let piece = try layout.next() { try sink.write(piece.span.bytes) }
+                while let piece = try layout.next() { try unsafe sink.write(piece.span.bytes) }
             }
         }
         do throws(Errno) {

@@ -101,7 +101,7 @@ enum DaemonProgram {
         var arguments: [UnsafeMutablePointer<CChar>?] = unsafe (["berthd"] + words).map { unsafe strdup($0) } + [nil]
         unsafe execv(path, &arguments)
         let error = Errno(rawValue: errno)
-        for argument in unsafe arguments { unsafe free(argument) }
+        unsafe arguments.forEach { unsafe free($0) }
         throw Failure("\(path) cannot be started: \(error)", status: 126)
     }
 }

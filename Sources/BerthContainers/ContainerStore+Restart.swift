@@ -115,7 +115,7 @@ extension ContainerStore {
         let task = Task.detached { [self] in
             // The count is worth keeping, and not worth giving up for.
             let count = object.state.withLock { $0.backOff.count }
-            try? await save(object) { $0.restartMemory?.count = count }
+            _ = try? await save(object) { $0.restartMemory?.count = count }
             if delay > .zero {
                 // Cancelled: it is not started again, or the engine closes.
                 do throws(ReactorError) { try await services.reactor.sleep(for: delay) } catch { return }

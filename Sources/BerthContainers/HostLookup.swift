@@ -7,8 +7,8 @@ enum HostLookup {
     ///
     /// - Throws: `unavailable` where there is none, or nobody who knows.
     static func endpoint(_ host: String, port: UInt16, isStream: Bool) throws(ContainerError) -> InternetEndpoint {
-        var hints = addrinfo()
-        hints.ai_socktype = CInt((isStream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_socktype = CInt((isStream ? SOCK_STREAM : SOCK_DGRAM).rawValue)
         var found: UnsafeMutablePointer<addrinfo>?
         // No host is this one, as with Docker.
         let result = unsafe getaddrinfo(host.isEmpty ? "127.0.0.1" : host, nil, &hints, &found)

@@ -2,7 +2,7 @@ internal import BerthOCI
 internal import CYaml
 
 /// YAML as the values that JSON has (YAML 1.2, core schema): one document, read by libyaml.
-struct YAML: ~Copyable {
+@safe struct YAML: ~Copyable {
     /// What cannot be read, and where.
     struct Mistake: Error, CustomStringConvertible {
         /// From 1 on.
@@ -82,14 +82,14 @@ struct YAML: ~Copyable {
         case YAML_SEQUENCE_NODE:
             var elements: [JSONValue] = []
             let items = unsafe node.data.sequence.items
-            for item in unsafe UnsafeBufferPointer(start: items.start, count: items.top - items.start) {
+            for item in unsafe Array(UnsafeBufferPointer(start: items.start, count: items.top - items.start)) {
                 elements.append(try value(at: item, depth: depth + 1))
             }
             return .array(elements)
         case YAML_MAPPING_NODE:
             var members: [String: JSONValue] = [:]
             let pairs = unsafe node.data.mapping.pairs
-            for pair in unsafe UnsafeBufferPointer(start: pairs.start, count: pairs.top - pairs.start) {
+            for pair in unsafe Array(UnsafeBufferPointer(start: pairs.start, count: pairs.top - pairs.start)) {
                 guard let key = unsafe yaml_document_get_node(&document, pair.key), unsafe key.pointee.type == YAML_SCALAR_NODE else {
                     throw Mistake(line: line, reason: "a name is no text")
                 }

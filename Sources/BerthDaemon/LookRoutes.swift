@@ -44,7 +44,7 @@ struct LookRoutes: Sendable {
         let table: ContainerProcesses
         do { table = try await container.processes(options: call.query["ps_args"] ?? "-ef") } catch {
             // What ps would say of its options is no mistake in the request to Docker.
-            guard let error = error as? ContainerError, error.code == .unsupported || error.code == .invalid else { throw error }
+            guard error.code == .unsupported || error.code == .invalid else { throw error }
             throw APIFailure(.internalServerError, error.description)
         }
         try await call.reply.json(ContainerTop(titles: table.titles, processes: table.rows))

@@ -63,7 +63,7 @@ public struct MessageSocket: ~Copyable, Sendable {
         let flags = waiting ? 0 : CInt(MSG_DONTWAIT)
         // Most are small: asking for the size costs less than room for the largest.
         let size = try descriptor.withRawDescriptor { (raw) throws(Errno) in
-            try check { unsafe recv(raw, nil, 0, CInt(MSG_PEEK | MSG_TRUNC) | flags) }
+            try check { recv(raw, nil, 0, CInt(MSG_PEEK | MSG_TRUNC) | flags) }
         }
         var bytes = [UInt8](repeating: 0, count: min(size, Self.maximumByteCount))
         var numbers = [CInt](repeating: -1, count: Self.maximumDescriptorCount)

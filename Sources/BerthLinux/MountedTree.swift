@@ -85,7 +85,7 @@ public struct MountedTree: ~Copyable, Sendable {
         }
         let (upper, work) = unsafe (parts.upper.map { unsafe strings.keep($0) }, parts.work.map { unsafe strings.keep($0) })
         let (directory, place) = unsafe (parts.directory.map { unsafe strings.keep($0) }, strings.keep(place))
-        defer { unsafe strings.free() }
+        defer { strings.free() }
         let error: Errno
         do throws(Errno) {
             let start = try Directory.open(parts.base)
@@ -110,7 +110,7 @@ public struct MountedTree: ~Copyable, Sendable {
 }
 
 /// Text for C that lives until it is freed.
-private struct CStrings {
+@safe private struct CStrings {
     private var all: [UnsafeMutablePointer<CChar>] = unsafe []
 
     mutating func keep(_ text: String) -> UnsafePointer<CChar> {

@@ -14,7 +14,7 @@ internal import Glibc
     private let source: OwnedDescriptor
     private let target: OwnedDescriptor
     private let stream: UnsafeMutablePointer<z_stream>
-    private var checksum = unsafe crc32(0, nil, 0)
+    private var checksum = crc32(0, nil, 0)
     private var byteCount: UInt32 = 0
     private var input = [UInt8](repeating: 0, count: 256 << 10)
     private var output = [UInt8](repeating: 0, count: 64 << 10)
@@ -43,7 +43,7 @@ internal import Glibc
         unsafe stream = .allocate(capacity: 1)
         unsafe stream.initialize(to: z_stream())
         // Negative is without a header: ours says more than zlib's. 8 is its usual use of memory.
-        let size = Int32(MemoryLayout<z_stream>.size)
+        let size = unsafe Int32(MemoryLayout<z_stream>.size)
         let result = unsafe deflateInit2_(stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size)
         guard result == Z_OK else { throw .ENOMEM }
         try unsafe target.writeAll(mark.gzipHeader.span.bytes)

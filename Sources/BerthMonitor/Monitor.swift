@@ -436,7 +436,7 @@ internal import Glibc
             sandboxListener = nil
             if exitStatus != nil { held.dropAll() }
         case .becomeNursery(let files):
-            guard engineDirectory == nil, main == nil, berth_name_process("berth-nursery") == 0 else { throw Errno.EINVAL }
+            guard engineDirectory == nil, main == nil, unsafe berth_name_process("berth-nursery") == 0 else { throw Errno.EINVAL }
             for file in files { try HostFile.write("0", to: file) }
             isNursery = true
         case .fork:

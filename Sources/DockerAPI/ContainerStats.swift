@@ -1,4 +1,4 @@
-public import BerthOCI
+internal import BerthOCI
 
 /// What a container uses (`ContainerStatsResponse`).
 public struct ContainerStats: Hashable, Sendable {

@@ -1,4 +1,4 @@
-public import BerthOCI
+internal import BerthOCI
 
 /// A container's processes (`ContainerTopResponse`).
 public struct ContainerTop: Hashable, Sendable, JSONWritable {

@@ -173,7 +173,7 @@ public struct JSONWriter: Sendable {
     /// Writes text in its quotes, with what goes before it and, after a name, behind it. Nearly all text is as it is to be, and is there in one piece.
     private mutating func quote(_ text: String, isName: Bool) {
         let units = text.utf8Span.span
-        let hasEscape = Self.mayNeedEscape(units.bytes)
+        let hasEscape = unsafe Self.mayNeedEscape(units.bytes)
         let needsComma = needsComma
         bytes.append(addingCapacity: units.count + 4) { output in
             if needsComma { output.append(UInt8(ascii: ",")) }

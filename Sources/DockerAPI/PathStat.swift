@@ -1,4 +1,4 @@
-public import BerthOCI
+internal import BerthOCI
 
 /// What is at a path in a container (`ContainerPathStat`), as the header `X-Docker-Container-Path-Stat` carries it.
 public struct PathStat: Hashable, Sendable {

@@ -1,4 +1,4 @@
-public import BerthOCI
+internal import BerthOCI
 
 /// Who a client is towards a registry, as a request says it: in `X-Registry-Auth`, and as the body of `POST /auth` (`AuthConfig`). It holds secrets.
 public struct RegistryAuth: Hashable, Sendable {

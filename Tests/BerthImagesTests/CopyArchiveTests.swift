@@ -22,7 +22,7 @@ struct CopyArchiveTests {
         -> [UInt8]
     {
         let file = room.path + "/target-\(UUID().uuidString)"
-        FileManager.default.createFile(atPath: file, contents: nil)
+        try #require(FileManager.default.createFile(atPath: file, contents: nil))
         defer { try? FileManager.default.removeItem(atPath: file) }  // only tidiness
         let place = try HostPlace(file)
         try await copy(.archive(try place.directory.openForWriting(place.name), form))

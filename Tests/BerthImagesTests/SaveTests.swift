@@ -10,7 +10,7 @@ import Testing
 extension ImageRoom {
     func save(_ names: String...) async throws -> [UInt8] {
         let file = path + "/saved.tar"
-        FileManager.default.createFile(atPath: file, contents: nil)
+        try #require(FileManager.default.createFile(atPath: file, contents: nil))
         defer { try? FileManager.default.removeItem(atPath: file) }  // only tidiness
         let place = try HostPlace(file)
         try await store.save(names, to: try place.directory.openForWriting(place.name)).value
@@ -72,7 +72,7 @@ struct SaveTests {
             let other = try await ImageRoom()
             defer { try? other.remove() }  // only tidiness
             let file = other.path + "/x.tar"
-            FileManager.default.createFile(atPath: file, contents: nil)
+            try #require(FileManager.default.createFile(atPath: file, contents: nil))
             let place = try HostPlace(file)
             try await room.store.save(names, to: try place.directory.openForWriting(place.name)).value
             return try await other.store.load(fromFile: file).value.flatMap(\.names).map(\.familiar).sorted()

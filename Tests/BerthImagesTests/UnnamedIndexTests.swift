@@ -18,7 +18,7 @@ struct UnnamedIndexTests {
 
     private func save(_ room: ImageRoom, _ name: String) async throws -> (file: String, bytes: Data) {
         let file = room.path + "/saved.tar"
-        FileManager.default.createFile(atPath: file, contents: nil)
+        try #require(FileManager.default.createFile(atPath: file, contents: nil))
         let place = try HostPlace(file)
         try await room.store.save([name], to: try place.directory.openForWriting(place.name)).value
         return (file, try Data(contentsOf: URL(fileURLWithPath: file)))

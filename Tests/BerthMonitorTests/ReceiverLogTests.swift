@@ -13,7 +13,7 @@ import Testing
         private(set) var socket: OwnedDescriptor?
 
         init() throws { try open() }
-        deinit { unlink(path) }
+        deinit { _ = unsafe unlink(path) }
 
         func open() throws {
             let raw = Glibc.socket(AF_UNIX, CInt(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
@@ -32,7 +32,7 @@ import Testing
 
         func close() {
             socket = nil
-            unlink(path)
+            _ = unsafe unlink(path)
         }
 
         /// What has come: each datagram, or the file in its place.

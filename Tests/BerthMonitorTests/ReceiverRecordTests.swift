@@ -13,10 +13,10 @@ private let piece = LogEntry(
     /// The clock of the host, as for every process that asks for the local time.
     private func inZone<Result>(_ zone: String, _ body: () throws -> Result) rethrows -> Result {
         let before = unsafe getenv("TZ").map { unsafe String(cString: $0) }
-        setenv("TZ", zone, 1)
+        unsafe setenv("TZ", zone, 1)
         tzset()
         defer {
-            if let before { setenv("TZ", before, 1) } else { unsetenv("TZ") }
+            if let before { unsafe setenv("TZ", before, 1) } else { unsafe unsetenv("TZ") }
             tzset()
         }
         return try body()

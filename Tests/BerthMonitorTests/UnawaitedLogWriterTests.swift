@@ -11,7 +11,7 @@ import Testing
     init() throws { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
 
     private func pipe() throws -> FileHandle {
-        try #require(mkfifo(folder.path + "/log", 0o600) == 0)
+        try #require(unsafe mkfifo(folder.path + "/log", 0o600) == 0)
         // Open both ways, so that nobody waits for the other end.
         return try #require(FileHandle(forUpdatingAtPath: folder.path + "/log"))
     }

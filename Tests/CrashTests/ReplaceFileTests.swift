@@ -9,7 +9,7 @@ struct ReplaceFileTests {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("berth-linux-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let write: @Sendable (String) throws -> Void = { try Directory.open(path).replaceFile("file", with: $0.utf8Span.span.bytes) }
+        let write: @Sendable (String) throws -> Void = { try unsafe Directory.open(path).replaceFile("file", with: $0.utf8Span.span.bytes) }
         try write("old")
         let (_, calls) = await SystemCallSeam.scripted { try? write("old") }
         #expect(calls.suffix(5) == ["openat:create", "write", "fsync", "renameat2", "fsync"])

@@ -217,7 +217,7 @@ struct ConfinementTests {
     @Test func standardInputIsNotTheHostsDevice() async throws {
         let before = try #require(try FileManager.default.attributesOfItem(atPath: "/dev/null")[.posixPermissions] as? Int)
         // Should it be the host's after all, the test fails and the host goes on.
-        defer { _ = chmod("/dev/null", mode_t(before)) }
+        defer { _ = unsafe chmod("/dev/null", mode_t(before)) }
         let test = try await TestEngine(adding: ["/bin/probe": Probe.program])
         let result = try await test.run(["sh", "-c", "probe escape; chmod 600 /proc/self/fd/0; stat -c %a /dev/null"])
         #expect(result.output.contains("mode of standard input: changed\n") && result.output.hasSuffix("\n600\n"), "\(result.output)")
@@ -367,7 +367,7 @@ struct ConfinementTests {
             #expect(try await running.wait() != 0)
         } catch {
             // A monitor that is linked dynamically does not find its libraries in there.
-            #expect((error as? ContainerError)?.code == .commandNotFound)
+            #expect(error.code == .commandNotFound)
         }
         // The container and its monitor are as before.
         #expect(try container.details().status == .running)

@@ -27,7 +27,7 @@ import Testing
         let file = scene.folder + "/shared/well"
         let container = try await engine.containers.create(checked(scene, "echo looking; test -e /shared/well"))
         #expect(try status(container) == .none)
-        FileManager.default.createFile(atPath: file, contents: nil)
+        try #require(FileManager.default.createFile(atPath: file, contents: nil))
         try await container.start()
         try await until("it to be healthy") { try status(container) == .healthy }
         #expect(
@@ -36,7 +36,7 @@ import Testing
         try await until("it to be unhealthy") { try status(container) == .unhealthy }
         let health = try #require(try container.details().health)
         #expect(health.failingStreak >= 2 && health.log.last?.exitCode == 1 && health.log.last?.output == "looking\n")
-        FileManager.default.createFile(atPath: file, contents: nil)
+        try #require(FileManager.default.createFile(atPath: file, contents: nil))
         try await until("it to be healthy again") { try status(container) == .healthy }
         var seen: [String] = []
         for try await event in events where event.action.hasPrefix("health_status") {

@@ -342,7 +342,7 @@ struct NetworkRecoveryTests {
         try Scratch.bash("nft flush ruleset; iptables -F")
         try await goOn("after another flush")
         #expect(try traffic.engine.containers.find("web").details().endpoints.flatMap(\.ports).count == 4)
-        FileManager.default.createFile(atPath: stop, contents: nil)
+        try #require(FileManager.default.createFile(atPath: stop, contents: nil))
         for (worker, process, output) in workers {
             process.waitUntilExit()
             let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

@@ -40,7 +40,7 @@ import Testing
         let report = try await host.ready()
         host.kill()
         // One ends while nobody looks.
-        FileManager.default.createFile(atPath: scene.folder + "/shared/go", contents: nil)
+        try #require(FileManager.default.createFile(atPath: scene.folder + "/shared/go", contents: nil))
         let record = "\(scene.root)/containers/\(report.ending)/exit.json"
         try await until("the container to have ended") { try !Data(contentsOf: URL(fileURLWithPath: record)).isEmpty }
 

@@ -136,7 +136,7 @@ final class EngineHost {
             "BERTH_HOST_SHARED": scene.folder + "/shared", "BERTH_HOST_COUNT": "\(count)",
         ]) { $1 }
         let log = answer + ".log"
-        FileManager.default.createFile(atPath: log, contents: nil)
+        try #require(FileManager.default.createFile(atPath: log, contents: nil))
         let output = try #require(FileHandle(forWritingAtPath: log))
         (process.standardOutput, process.standardError, process.standardInput) = (output, output, FileHandle.nullDevice)
         try process.run()

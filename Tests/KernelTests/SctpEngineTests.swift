@@ -84,7 +84,7 @@ struct SctpEngineTests {
         // An engine that comes later knows it, and takes it back with its container.
         try await traffic.reopen()
         try expect("web 192.0.2.9", traffic, from: "outside", "192.0.2.1", 8080)
-        answerers = []
+        answerers.removeAll()
         try await traffic.container("web").kill()
         try expect(nil, traffic, from: "outside", "192.0.2.1", 8080)
         try await traffic.remove()

@@ -234,7 +234,7 @@ extension Berth.Attachment {
         _ = try await client.read(until: "first\n")
         // Everything that is left is taken.
         let filler = folder + "/filler"
-        FileManager.default.createFile(atPath: filler, contents: nil)
+        try #require(FileManager.default.createFile(atPath: filler, contents: nil))
         let file = try #require(FileHandle(forWritingAtPath: filler))
         for size in [1 << 20, 4096] { while (try? file.write(contentsOf: Data(count: size))) != nil {} }
         try file.close()

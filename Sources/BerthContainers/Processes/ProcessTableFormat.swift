@@ -218,7 +218,7 @@ extension ProcessTableFormat {
     }
 
     private static func local(_ nanoseconds: Int64, _ format: String) -> String {
-        var (seconds, parts) = (time_t(nanoseconds / 1_000_000_000), tm())
+        var (seconds, parts) = unsafe (time_t(nanoseconds / 1_000_000_000), tm())
         guard unsafe localtime_r(&seconds, &parts) != nil else { return "?" }
         var text = [CChar](repeating: 0, count: 64)
         let count = unsafe strftime(&text, text.count, format, &parts)

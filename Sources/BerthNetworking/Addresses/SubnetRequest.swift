@@ -1,4 +1,4 @@
-public import BerthNetlink
+internal import BerthNetlink
 
 /// What a network's creator says of one of its subnets, as it was said (Docker Engine API, `IPAMConfig`).
 public struct SubnetRequest: Hashable, Sendable {
