@@ -33,6 +33,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log", c
 let nioTesting = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio", condition: engineOnly)
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client", condition: engineOnly)
 let nioTLS = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl", condition: engineOnly)
+let nioTLSEvents = Target.Dependency.product(name: "NIOTLS", package: "swift-nio", condition: engineOnly)
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto", condition: engineOnly)
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio", condition: engineOnly)
 let nio: [Target.Dependency] = ["NIOCore", "NIOPosix", "NIOHTTP1"].map { .product(name: $0, package: "swift-nio", condition: engineOnly) }
@@ -93,6 +94,7 @@ let rooms: [Target] = [
             "BerthLaunch", "BerthReactor", "BerthLinux", "CYaml",
         ]),
     // Engine
+    room("BerthLogRelay", uses: ["BerthLaunch", "BerthLinux", nioTLS, nioTLSEvents] + nio),
     room(
         "BerthEngine",
         uses: [
@@ -105,7 +107,7 @@ let rooms: [Target] = [
         uses: [
             "BerthEngine", "BerthContainers", "BerthRegistry", "BerthCredentials", "BerthImages", "BerthLayers", "BerthArchive", "BerthTar",
             "BerthNetworking", "BerthNetlink", "BerthVolumes",
-            "BerthRuntime", "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "berth-monitor",
+            "BerthRuntime", "BerthSnapshots", "BerthContent", "BerthState", "BerthOCI", "BerthMonitor", "BerthLogRelay", "berth-monitor",
         ]),
     // Edges
     room("DockerAPI", uses: ["BerthOCI"]),

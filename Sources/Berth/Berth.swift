@@ -7,6 +7,7 @@
 @_exported import BerthEngine
 @_exported import BerthImages
 @_exported import BerthLayers
+internal import BerthLogRelay
 internal import BerthMonitor
 @_exported import BerthNetlink
 @_exported import BerthNetworking

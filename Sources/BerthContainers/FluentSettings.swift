@@ -6,6 +6,7 @@ struct FluentSettings: Hashable, Sendable {
     private enum Address: Hashable {
         case unix(path: String)
         case tcp(HostAndPort)
+        case tls(HostAndPort)
     }
     private let address: Address
     private let isAsynchronous: Bool
@@ -47,6 +48,7 @@ struct FluentSettings: Hashable, Sendable {
             guard rest.hasPrefix("/"), rest != "/" else { throw wrong("path is empty") }
             return .unix(path: rest)
         case "tcp": return .tcp(try hostAndPort(rest, wrong))
+        case "tls": return .tls(try hostAndPort(rest, wrong))
         case let scheme: throw wrong("unsupported scheme: '\(scheme)'")
         }
     }
@@ -63,6 +65,9 @@ struct FluentSettings: Hashable, Sendable {
         case .tcp(let address):
             let endpoint = try HostLookup.endpoint(address.host, port: address.port ?? Self.port, isStream: true)
             (place, name) = (.tcp(endpoint), "tcp \(address.host.isEmpty ? "127.0.0.1" : address.host):\(endpoint.port)")
+        case .tls(let address):
+            let endpoint = try HostLookup.endpoint(address.host, port: address.port ?? Self.port, isStream: true)
+            (place, name) = (.relayed(try TLSSettings().relay(to: endpoint, of: address)), "tls \(address.host):\(endpoint.port)")
         }
         var fields = attributes
         // What the entry itself says has these names.

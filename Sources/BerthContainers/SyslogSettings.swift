@@ -9,8 +9,10 @@ struct SyslogSettings: Hashable, Sendable {
         case unix(UnixSocket.Kind, path: String)
         case tcp(HostAndPort)
         case udp(HostAndPort)
+        case tls(HostAndPort)
     }
     private let address: Address
+    private let tls: TLSSettings
     private let facility: UInt64
     private let style: LogReceiver.Syslog.Style
 
@@ -28,7 +30,8 @@ struct SyslogSettings: Hashable, Sendable {
 
     /// - Throws: `invalid`, `unsupported`.
     init(_ options: [String: String]) throws(ContainerError) {
-        if let name = options.keys.filter({ $0.hasPrefix("syslog-tls-") }).min() { throw Self.noTLS("the log option '\(name)'") }
+        // Elsewhere they do nothing, as with Docker.
+        tls = TLSSettings(options, prefix: "syslog-tls-")
         address = try Self.address(options["syslog-address"] ?? "")
         facility = try Self.facility(options["syslog-facility"] ?? "")
         switch options["syslog-format"] ?? "" {
@@ -38,12 +41,6 @@ struct SyslogSettings: Hashable, Sendable {
         case "rfc5424micro": style = .rfc5424Micro
         default: throw ContainerError(.invalid, "Invalid syslog format")
         }
-    }
-
-    private static func noTLS(_ what: String) -> ContainerError {
-        ContainerError(
-            .unsupported,
-            "\(what) is not supported here: TLS is not spoken by what sends logs; a syslog of this host can pass them on by TLS")
     }
 
     private static func facility(_ text: String) throws(ContainerError) -> UInt64 {
@@ -64,7 +61,7 @@ struct SyslogSettings: Hashable, Sendable {
             return .unix(scheme == "unix" ? .stream : .datagrams, path: rest)
         case "tcp": return .tcp(try HostAndPort(parsing: rest))
         case "udp": return .udp(try HostAndPort(parsing: rest))
-        case "tcp+tls": throw noTLS("syslog-address '\(text)'")
+        case "tcp+tls": return .tls(try HostAndPort(parsing: rest))
         default: throw wrong
         }
     }
@@ -94,6 +91,9 @@ struct SyslogSettings: Hashable, Sendable {
         case .tcp(let address):
             let endpoint = try HostLookup.endpoint(address.host, port: address.port ?? Self.port, isStream: true)
             return (.tcp(endpoint), "tcp \(address.host):\(endpoint.port)")
+        case .tls(let address):
+            let endpoint = try HostLookup.endpoint(address.host, port: address.port ?? Self.port, isStream: true)
+            return (.relayed(try tls.relay(to: endpoint, of: address)), "tcp+tls \(address.host):\(endpoint.port)")
         case .udp(let address):
             let endpoint = try HostLookup.endpoint(address.host, port: address.port ?? Self.port, isStream: false)
             return (.udp(endpoint), "udp \(address.host):\(endpoint.port)")

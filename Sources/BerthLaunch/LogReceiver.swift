@@ -12,6 +12,8 @@ public struct LogReceiver: Hashable, Sendable {
         case tcp(InternetEndpoint)
         /// At a port of UDP.
         case udp(InternetEndpoint)
+        /// Behind a program that speaks TLS with it.
+        case relayed(LogRelay)
     }
 
     /// A name and what it stands for.
@@ -92,6 +94,9 @@ extension PlanWriter {
         case .datagrams(let path): place(2, path)
         case .tcp(let endpoint): place(3, endpoint)
         case .udp(let endpoint): place(4, endpoint)
+        case .relayed(let relay):
+            place(5, relay.program)
+            for argument in relay.arguments { string(argument) }
         }
         string(receiver.name)
         switch receiver.format {
@@ -143,6 +148,7 @@ extension PlanReader {
             case 2: .datagrams(path: try text())
             case 3: .tcp(try endpoint())
             case 4: .udp(try endpoint())
+            case 5: .relayed(try relay())
             default: throw .malformed
             }
         var receiver = LogReceiver(place, name: try text(), try format())
@@ -163,6 +169,14 @@ extension PlanReader {
             return .fluent(tag: tag, fields, hasNanoseconds: flags & 1 != 0, asksForAnswers: flags & 2 != 0)
         default: throw .malformed
         }
+    }
+
+    private mutating func relay() throws(MonitorProtocolError) -> LogRelay {
+        let program = try text()
+        var arguments: [String] = []
+        for _ in 0..<8 { arguments.append(try text()) }
+        guard let relay = LogRelay(program: program, arguments: arguments) else { throw .malformed }
+        return relay
     }
 
     private mutating func endpoint() throws(MonitorProtocolError) -> InternetEndpoint {

@@ -91,6 +91,18 @@ public enum HostFile {
     /// This process's id.
     public static var ownProcessID: Int32 { getpid() }
 
+    /// The running program's file. Once it has been deleted, the one that is in its place by now, as after an update; `nil` where there is none.
+    public static func ownProgram() -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = unsafe readlink("/proc/self/exe", &buffer, 4096)
+        guard count > 0, count < 4096 else { return nil }
+        let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let deleted = " (deleted)"
+        guard path.hasSuffix(deleted), !exists(path) else { return path }
+        let successor = String(path.dropLast(deleted.count))
+        return exists(successor) ? successor : nil
+    }
+
     /// Blocks the calling thread for so long.
     public static func pause(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
 

@@ -41,14 +41,14 @@ final class ReceiverLog {
             let record = FluentRecord(tag: tag, fields: fields, hasNanoseconds: hasNanoseconds)
             (format, isAnswered) = ({ entry, chunk in record.bytes(of: entry, chunk: chunk) }, asksForAnswers)
         }
-        do throws(Errno) {
+        do throws(ReceiverSocket.Failure) {
             socket = try ReceiverSocket(to: receiver)
             if receiver.isNeededAtStart { try socket?.waitConnected(milliseconds: Self.startMilliseconds) }
         } catch {
             guard !receiver.isNeededAtStart else {
                 throw LaunchFailure(
-                    stage: .preparation, errnoValue: error.rawValue,
-                    reason: "failed to initialize logging driver: dial \(receiver.name): connect: \(error)")
+                    stage: .preparation, errnoValue: error.errno.rawValue,
+                    reason: "failed to initialize logging driver: dial \(receiver.name): connect: \(error.reason)")
             }
             fail()
         }
@@ -64,7 +64,8 @@ final class ReceiverLog {
     /// What of the socket is of interest; `nil` where there is none.
     var polled: pollfd? {
         guard socket != nil else { return nil }
-        let events = isConnected && (first == queue.count || awaitsAnswer) ? POLLIN : POLLIN | POLLOUT
+        let events =
+            !isConnected ? socket?.connectingEvents ?? 0 : first == queue.count || awaitsAnswer ? POLLIN : POLLIN | POLLOUT
         return socket?.descriptor.withRawDescriptor { pollfd(fd: $0, events: Int16(events), revents: 0) }
     }
     /// When a receiver that is gone is tried again; `nil` where nothing is to be told.
@@ -73,14 +74,14 @@ final class ReceiverLog {
     /// To be called when the socket has news.
     func handle() {
         guard socket != nil else { return }
-        do throws(Errno) { if !isConnected { try socket?.finishConnecting() } } catch { return fail() }
+        do throws(ReceiverSocket.Failure) { if !isConnected { try socket?.finishConnecting() } } catch { return fail() }
         guard let said = socket?.receive(), takeAnswer(said) else { return fail() }
         flush()
     }
 
     /// To be called when ``retryDeadline`` has come.
     func retry() {
-        do throws(Errno) { socket = try ReceiverSocket(to: receiver) } catch { return fail() }
+        do throws(ReceiverSocket.Failure) { socket = try ReceiverSocket(to: receiver) } catch { return fail() }
         flush()
     }
 

@@ -11,11 +11,28 @@ struct ReceiverSocket: ~Copyable {
     private let takesFiles: Bool
     /// Whether it is known to be connected.
     private(set) var isConnected: Bool
+    /// Whether a relay says how its connecting has ended; otherwise the kernel does.
+    private let isRelayed: Bool
+
+    /// Why a receiver cannot be reached.
+    struct Failure: Error {
+        var errno: Errno
+        var reason: String
+
+        init(_ errno: Errno, _ reason: String? = nil) { (self.errno, self.reason) = (errno, reason ?? "\(errno)") }
+    }
+
+    /// What of it is of interest until it is connected.
+    var connectingEvents: Int32 { isRelayed ? POLLIN : POLLIN | POLLOUT }
 
     /// Begins to connect.
     ///
     /// - Throws: `ENOENT`, `ECONNREFUSED` and the like where that fails at once.
-    init(to receiver: LogReceiver) throws(Errno) {
+    init(to receiver: LogReceiver) throws(Failure) {
+        do throws(Errno) { self = try ReceiverSocket(connecting: receiver) } catch { throw Failure(error) }
+    }
+
+    private init(connecting receiver: LogReceiver) throws(Errno) {
         let made = try Self.socket(receiver.place)
         let (isConnected, hasDatagrams): (Bool, Bool)
         switch receiver.place {
@@ -23,7 +40,9 @@ struct ReceiverSocket: ~Copyable {
         case .datagrams: (isConnected, hasDatagrams) = (true, true)
         case .tcp(let endpoint): (isConnected, hasDatagrams) = (try made.beginConnecting(to: endpoint), false)
         case .udp(let endpoint): (isConnected, hasDatagrams) = (try made.beginConnecting(to: endpoint), true)
+        case .relayed: (isConnected, hasDatagrams) = (false, false)
         }
+        if case .relayed = receiver.place { isRelayed = true } else { isRelayed = false }
         if case .journal = receiver.format { takesFiles = true } else { takesFiles = false }
         (self.isConnected, self.hasDatagrams) = (isConnected, hasDatagrams)
         descriptor = made
@@ -35,21 +54,46 @@ struct ReceiverSocket: ~Copyable {
         case .datagrams(let path): try UnixSocket.connect(.datagrams, to: path)
         case .tcp(let endpoint): try InternetSocket.make(.stream, addressByteCount: endpoint.address.count)
         case .udp(let endpoint): try InternetSocket.make(.datagrams, addressByteCount: endpoint.address.count)
+        case .relayed(let relay): try started(relay)
+        }
+    }
+
+    /// Starts a relay. It ends with the socket, and is reaped as every child is.
+    private static func started(_ relay: LogRelay) throws(Errno) -> OwnedDescriptor {
+        try SocketPair(.stream).take { (own, other) throws(Errno) in
+            _ = try ProcessHandle.spawn(relay.program, [LogRelay.programName] + relay.arguments, other)
+            return own
         }
     }
 
     /// Waits until it is connected, or it is too late.
-    mutating func waitConnected(milliseconds: Int32) throws(Errno) {
+    mutating func waitConnected(milliseconds: Int32) throws(Failure) {
         guard !isConnected else { return }
-        var polled = descriptor.withRawDescriptor { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }
-        guard unsafe poll(&polled, 1, milliseconds) > 0 else { throw .ETIMEDOUT }
+        var polled = descriptor.withRawDescriptor { pollfd(fd: $0, events: Int16(isRelayed ? POLLIN : POLLOUT), revents: 0) }
+        guard unsafe poll(&polled, 1, milliseconds) > 0 else { throw Failure(.ETIMEDOUT) }
         try finishConnecting()
     }
 
     /// To be called when a socket that was being connected has news.
-    mutating func finishConnecting() throws(Errno) {
-        if let error = descriptor.takeError() { throw error }
+    mutating func finishConnecting() throws(Failure) {
+        if let error = descriptor.takeError() { throw Failure(error) }
+        if isRelayed { try hearRelay() }
         isConnected = true
+    }
+
+    /// What the relay says first. What follows is the receiver's.
+    private borrowing func hearRelay() throws(Failure) {
+        var word: [UInt8] = [0]
+        var reason = [UInt8](repeating: 0, count: 1024)
+        let length: Int
+        do throws(Errno) {
+            guard let count = try descriptor.receiveNow(into: &word) else { throw .EAGAIN }
+            if count == 1, word[0] == LogRelay.accepted { return }
+            length = count == 1 ? try descriptor.receiveNow(into: &reason) ?? 0 : 0
+        } catch { throw Failure(error) }
+        throw Failure(
+            .ECONNREFUSED, length > 0 ? String(decoding: reason[..<length], as: UTF8.self) : "the program that speaks TLS with it has ended"
+        )
     }
 
     /// Sends what comes behind `offset`, as much as there is room for; `nil` where there is none now.

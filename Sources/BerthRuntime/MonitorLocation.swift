@@ -15,7 +15,7 @@ public enum MonitorLocation: Hashable, Sendable {
             guard Self.isExecutable(path) else { throw RuntimeError(.monitor, "the monitor '\(path)' is not there or cannot be executed") }
             return (path, ["berth-monitor"])
         }
-        let own = Self.runningProgram()
+        let own = HostFile.ownProgram()
         if let own, let slash = own.lastIndex(of: "/") {
             let beside = own[...slash] + "berth-monitor"
             if Self.isExecutable(String(beside)) { return (String(beside), ["berth-monitor"]) }
@@ -34,12 +34,4 @@ public enum MonitorLocation: Hashable, Sendable {
     }
 
     private static func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
-
-    /// The running program's file; `nil` once it has been deleted.
-    private static func runningProgram() -> String? {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = unsafe readlink("/proc/self/exe", &buffer, 4096)
-        guard count > 0, count < 4096 else { return nil }
-        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
 }

@@ -75,7 +75,9 @@ final class MonitorNursery: Sendable {
         do throws(Errno) {
             let pair = try SocketPair(.messages)
             begun = try pair.take { (ours, theirs) throws(Errno) in
-                Parent(MessageSocket(adopting: ours), ChildProcess(try Self.spawn(program, theirs), reactor))
+                Parent(
+                    MessageSocket(adopting: ours),
+                    ChildProcess(try ProcessHandle.spawn(program.program, program.arguments, theirs), reactor))
             }
         } catch {
             throw .system("cannot start the monitor '\(program.program)'", error)
@@ -112,18 +114,6 @@ final class MonitorNursery: Sendable {
         guard (try? socket.descriptor.waitReadable(milliseconds: milliseconds)) ?? false, try socket.answer(to: 0).answer == .done else {
             throw RuntimeError(.monitor, "the monitor did not say hello")
         }
-    }
-
-    private static func spawn(_ program: (program: String, arguments: [String]), _ descriptor: consuming OwnedDescriptor) throws(Errno)
-        -> ProcessHandle
-    {
-        var pidfd: CInt = -1
-        var pointers: [UnsafeMutablePointer<CChar>?] = unsafe program.arguments.map { unsafe strdup($0) }
-        unsafe pointers.append(nil)
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        let id = descriptor.withRawDescriptor { unsafe berth_spawn(program.program, pointers, $0, &pidfd) }
-        guard id > 0 else { throw .current }
-        return ProcessHandle(id: id, descriptor: OwnedDescriptor(adopting: pidfd))
     }
 }
 

@@ -59,6 +59,36 @@ import Testing
     @Test(arguments: [("a_b.c-d", "A_B_C_D"), ("_x", "X"), ("__", ""), ("9é", "9_")])
     func namesOfTheJournal(_ name: String, _ expected: String) { #expect(JournalSettings.name(name) == expected) }
 
+    @Test("What speaks TLS is the running program, and is told where, with whom and by which certificates")
+    func tls() throws {
+        // This program links it.
+        let program = try #require(HostFile.ownProgram())
+        func relay(_ driver: LogDriver, _ options: [String: String]) throws -> LogRelay {
+            let log = try LogSettings(driver, options).log(named: "l", hostname: "host", facts)
+            guard case .relayed(let relay)? = log.receiver?.place else { throw CancellationError() }
+            return relay
+        }
+        let endpoint = try #require(InternetEndpoint(address: [127, 0, 0, 1], port: 514))
+        var expected = LogRelay(program: program, endpoint: endpoint, serverName: "127.0.0.1")
+        #expect(try relay(.syslog, ["syslog-address": "tcp+tls://127.0.0.1"]) == expected)
+        (expected.authorities, expected.certificate, expected.privateKey, expected.verifies) = ("/a", "/c", "/k", false)
+        let options = ["syslog-tls-ca-cert": "/a", "syslog-tls-cert": "/c", "syslog-tls-key": "/k", "syslog-tls-skip-verify": "false"]
+        let found = try relay(.syslog, options.merging(["syslog-address": "tcp+tls://127.0.0.1:514"]) { $1 })
+        #expect(found == expected)
+        #expect(LogRelay(program: program, arguments: found.arguments) == found)
+        for index in 0..<5 where index != 3 {
+            var wrong = found.arguments
+            wrong[index] = "x"
+            #expect(LogRelay(program: program, arguments: wrong) == nil)
+        }
+        expected = LogRelay(
+            program: program, endpoint: try #require(InternetEndpoint(address: [127, 0, 0, 1], port: 24224)), serverName: "127.0.0.1")
+        #expect(try relay(.fluentd, ["fluentd-address": "tls://127.0.0.1"]) == expected)
+        // Without TLS they do nothing, as with Docker.
+        let plain = try LogSettings(.syslog, options.merging(["syslog-address": "tcp://127.0.0.1"]) { $1 })
+        guard case .tcp? = try plain.log(named: "l", hostname: "host", facts).receiver?.place else { throw CancellationError() }
+    }
+
     /// What is kept beside a receiver has bounds of its own, and is compressed unless told otherwise.
     @Test func theCopy() throws {
         func log(_ options: [String: String]) throws -> MonitoredLog {
@@ -78,7 +108,7 @@ import Testing
             (.syslog, "syslog-address", "udp://a:1:2", "too many colons in address"),
             (.syslog, "syslog-address", "udp://a:x", "invalid port"),
             (.syslog, "syslog-address", "unix:///nope", "stat /nope: no such file or directory"),
-            (.syslog, "syslog-address", "tcp+tls://a", "TLS is not spoken"), (.syslog, "syslog-tls-key", "/x", "TLS is not spoken"),
+            (.syslog, "syslog-address", "tcp+tls://a:x", "invalid port"), (.fluentd, "fluentd-address", "tls://a:x", "invalid port"),
             (.syslog, "syslog-facility", "24", "invalid syslog facility"), (.syslog, "syslog-facility", "", ""),
             (.syslog, "syslog-format", "x", "Invalid syslog format"), (.syslog, "max-size", "1m", "unknown log opt 'max-size' for syslog"),
             (.journald, "cache-max-file", "1", "compression cannot be enabled when max file count is 1"),

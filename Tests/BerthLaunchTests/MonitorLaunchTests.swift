@@ -39,13 +39,15 @@ import Testing
         var fluent = LogReceiver(.stream(path: "/s"), name: "unix /s", .fluent(tag: "t", [.init("a", "b")], hasNanoseconds: true))
         var answering = fluent
         answering.format = .fluent(tag: "t", [], hasNanoseconds: false, asksForAnswers: true)
+        var relay = LogRelay(program: "/p", endpoint: address, serverName: "host")
+        (relay.authorities, relay.certificate, relay.privateKey, relay.verifies) = ("/a", "/c", "/k", false)
         (fluent.isNeededAtStart, fluent.isWaitedFor, fluent.roomByteCount) = (false, false, 7)
         (fluent.retryMilliseconds, fluent.maximumFailureCount) = (8, 9)
         return [
             LogReceiver(.udp(address), name: "udp 127.0.0.1:514", .syslog(line)),
             LogReceiver(.tcp(address), name: "tcp 127.0.0.1:514", .syslog(line)),
             LogReceiver(.datagrams(path: "/j"), name: "unixgram /j", .journal([.init("A", "1"), .init("B", "2\n3")])), fluent,
-            answering,
+            answering, LogReceiver(.relayed(relay), name: "tcp+tls host:514", .syslog(line)),
         ]
     }()
 

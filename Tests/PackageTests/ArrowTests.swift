@@ -13,7 +13,7 @@ private let rooms: [(name: String, group: Group)] = [
     ("BerthState", .storage), ("BerthContent", .storage), ("BerthSnapshots", .storage), ("BerthLayers", .storage),
     ("BerthCredentials", .storage), ("BerthImages", .storage), ("BerthVolumes", .storage), ("BerthRegistry", .storage),
     ("BerthRuntime", .running), ("BerthNetworking", .running), ("BerthContainers", .running),
-    ("BerthEngine", .engine), ("Berth", .engine),
+    ("BerthLogRelay", .engine), ("BerthEngine", .engine), ("Berth", .engine),
     ("DockerAPI", .edges), ("BerthAPI", .edges), ("BerthDaemon", .edges), ("CCrypt", .edges), ("BerthRegistryServer", .edges),
     ("BerthClient", .edges), ("BerthCommandLine", .edges),
     ("BerthContracts", .edges),
@@ -34,6 +34,7 @@ private let foreign: [Group: Set<String>] = [
 private let exceptions: [String: Set<String>] = [
     "BerthContent": ["Crypto"], "BerthLayers": ["Crypto"], "BerthImages": ["Crypto"],
     "BerthRegistry": ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"],
+    "BerthLogRelay": ["NIOCore", "NIOPosix", "NIOSSL", "NIOTLS"],
     "BerthDaemon": ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOWebSocket", "Logging"], "berthd": ["Logging"],
     "BerthRegistryServer": ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging", "Crypto", "CryptoExtras"],
     "BerthCommandLine": ["ArgumentParser"],
