@@ -41,7 +41,7 @@ extension HostFlags {
         """
         annotation=map blkio-weight=uint blkio-weight-device=list cgroup-parent=string cgroupns=string cpu-rt-period=int \
         cpu-rt-runtime=int device=list device-cgroup-rule=list device-read-bps=list device-read-iops=list device-write-bps=list \
-        device-write-iops=list gpus=gpu-request group-add=list init ipc=string isolation=string kernel-memory=bytes memory-swappiness=int:-1 \
+        device-write-iops=list gpus=gpu-request group-add=list init!no-init ipc=string isolation=string kernel-memory=bytes memory-swappiness=int:-1 \
         oom-score-adj=int:0 pid=string runtime=string storage-opt=list sysctl=map userns=string uts=string
         """
     }
