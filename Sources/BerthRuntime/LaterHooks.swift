@@ -51,10 +51,11 @@ extension Runtime {
     /// - Returns: what went wrong.
     func runHooksAfterEnd(of id: String) -> [String] {
         let path = "\(configuration.execRoot)/containers/\(id)"
-        // Without a bundle there are no hooks.
-        guard let bundle = try? Directory.open(path), (try? bundle.contains("config.json")) == true else { return [] }
+        // Without a bundle there are no hooks, as with most containers.
+        guard HostFile.exists("\(path)/config.json") else { return [] }
         let hooks: [LaunchHook]
         do {
+            let bundle = try Directory.open(path)
             let bytes = try bundle.readFile("config.json", limit: 16 << 20)
             var input = executionBase(id)
             input.specification = try JSONDecoder().decode(RuntimeSpec.self, from: Data(bytes))
@@ -63,8 +64,8 @@ extension Runtime {
         } catch { return ["the hooks for the end of the container cannot be read: \(error)"] }
         var wrong: [String] = []
         for hook in hooks { do throws(RuntimeError) { try hook.run(for: nil) } catch { wrong.append(error.description) } }
-        // With it gone nobody runs them again; what keeps it does not keep the directory either, and that is told.
-        try? bundle.removeFile("config.json")
+        // With it gone nobody runs them again. Should it stay, the directory does, and that is told.
+        try? Directory.open(path).removeFile("config.json")
         return wrong
     }
 }
