@@ -26,7 +26,9 @@ struct TLSSettings: Hashable, Sendable {
                 "failed to initialize logging driver: TLS is spoken by the engine's own program: it must be there, and link the product Berth"
             )
         }
-        var relay = LogRelay(program: program, endpoint: endpoint, serverName: address.host)
+        // No host is this one, as where it is looked up.
+        let name = address.host.isEmpty ? "127.0.0.1" : address.host
+        var relay = LogRelay(program: program, endpoint: endpoint, serverName: name)
         (relay.authorities, relay.certificate, relay.privateKey, relay.verifies) = (authorities, certificate, privateKey, verifies)
         return relay
     }

@@ -39,8 +39,7 @@ public struct LogRelay: Hashable, Sendable {
     public var arguments: [String] {
         [
             endpoint.address.map { String(Int($0) + 256, radix: 16).dropFirst() }.joined(), "\(endpoint.port)", "\(endpoint.scope)",
-            serverName,
-            verifies ? "verified" : "any", authorities, certificate, privateKey,
+            serverName, verifies ? "verified" : "any", authorities, certificate, privateKey,
         ]
     }
 

@@ -52,6 +52,9 @@ struct NetworkFlags: ParsableArguments {
 
     /// A subnet is where the bridge's own address is, or what the range is.
     private static func subnet(_ key: String, _ address: String?, _ range: String?, _ version: IPAddress.Version) throws -> SubnetRequest? {
+        if let range, let prefix = IPPrefix(range), prefix.address.version != version {
+            throw Refusal("'\(range)' is no range of IPv\(version.rawValue): fixed-cidr is for IPv4, and fixed-cidr-v6 for IPv6")
+        }
         guard let address else { return range.map { SubnetRequest(subnet: $0) } }
         guard let own = IPPrefix(address), own.address.version == version else {
             throw Refusal(

@@ -71,6 +71,7 @@ import Testing
         let endpoint = try #require(InternetEndpoint(address: [127, 0, 0, 1], port: 514))
         var expected = LogRelay(program: program, endpoint: endpoint, serverName: "127.0.0.1")
         #expect(try relay(.syslog, ["syslog-address": "tcp+tls://127.0.0.1"]) == expected)
+        #expect(try relay(.syslog, ["syslog-address": "tcp+tls://:514"]) == expected)
         (expected.authorities, expected.certificate, expected.privateKey, expected.verifies) = ("/a", "/c", "/k", false)
         let options = ["syslog-tls-ca-cert": "/a", "syslog-tls-cert": "/c", "syslog-tls-key": "/k", "syslog-tls-skip-verify": "false"]
         let found = try relay(.syslog, options.merging(["syslog-address": "tcp+tls://127.0.0.1:514"]) { $1 })

@@ -106,6 +106,8 @@ def looked_at(side, *options):
     seen = re.sub(r"cgroup:\[\d+\]", lambda found: "the host's" if found[0] == os.readlink("/proc/self/ns/cgroup") else "its own", out + errors).splitlines()
     host = json.loads(side.inspect(id, "{{json .HostConfig}}"))
     said = {name: host.get(name) or [] for name in SAID}
+    # In which order Docker tells them is chance.
+    said["Ulimits"] = sorted(said["Ulimits"], key=lambda limit: limit["Name"])
     side.out("rm", id)
     return seen, said
 
@@ -262,6 +264,7 @@ def test_the_daemon_by_its_file(base):
     ({"bip": "x"}, "invalid bip 'x': it must be an address of IPv4 and the length"), ({"bip": "10.0.0.1/24", "fixed-cidr": "10.1.0.0/16"}, "CIDR block is bigger than its parent subnet"),
     ({"bip6": "fd00::1/64"}, "which the default network has with --ipv6 alone"), ({"mtu": -1}, "com.docker.network.driver.mtu"), ({"ip": "x"}, "host_binding_ipv4 value: x"),
     ({"default-address-pools": [{"base": "10.0.0.0/16", "size": 8}]}, "invalid default-address-pool 'base=10.0.0.0/16,size=8'"),
+    ({"fixed-cidr": "fd00::/64"}, "'fd00::/64' is no range of IPv4"), ({"ipv6": True, "fixed-cidr-v6": "10.0.0.0/24"}, "'10.0.0.0/24' is no range of IPv6"),
     ({"fixed-cidr": "10.0.0.1/24"}, "invalid subnet 10.0.0.1/24: it should be 10.0.0.0/24"),
 ])
 def test_what_cannot_be(base, told, words):

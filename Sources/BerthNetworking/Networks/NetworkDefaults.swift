@@ -22,6 +22,9 @@ public struct NetworkDefaults: Hashable, Sendable {
         guard Set(versions).count == versions.count else {
             throw NetworkError(.invalid, "the default network can have one subnet of each version of addresses")
         }
+        guard bridge.versions.isSuperset(of: versions) else {
+            throw NetworkError(.invalid, "the default network has a subnet of a version of addresses that it is not to have")
+        }
         guard bridge.name == PredefinedNetwork.bridge.rawValue, bridge.driver == PredefinedNetwork.bridge.driver else {
             throw NetworkError(.invalid, "the default network is called 'bridge', and is a bridge")
         }
